@@ -1,0 +1,45 @@
+# pg_errand: PGXS build.  `make` and `make install` are what packagers call;
+# `make demo`, `make check` and `make bench` are for people (see tests/dev.mk).
+EXTENSION = pg_errand
+EXTVERSION = 1.0.0
+MODULE_big = pg_errand
+
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard \
+	extension/*.c extension/core/*.c \
+	bgworker/*.c bgworker/base/*.c bgworker/queue/*.c \
+	bgworker/net/*.c bgworker/kinds/*.c)))
+
+# The install script is these files in reading order; never OR REPLACE.
+SQL_PARTS = 00_header 10_tables 20_submit 30_claim 32_settle 34_reap 40_chores \
+	50_steering 60_views 65_statistics 70_functions 80_rights 85_comments 90_grants
+SQL_FILES = $(SQL_PARTS:%=sql/%.sql)
+DATA_built = $(EXTENSION)--$(EXTVERSION).sql
+DATA = $(wildcard sql/upgrade/*--*--*.sql)
+
+PG_CONFIG ?= pg_config
+PKG_CONFIG ?= pkg-config
+LIBS_USED = libcurl libcares libuv
+PG_CPPFLAGS = -I$(srcdir)/extension -I$(srcdir)/bgworker $(shell $(PKG_CONFIG) --cflags $(LIBS_USED))
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare
+SHLIB_LINK = $(shell $(PKG_CONFIG) --libs $(LIBS_USED))
+
+REGRESS = $(sort $(patsubst tests/sql/%.sql,%,$(wildcard tests/sql/*.sql)))
+REGRESS_OPTS = --inputdir=tests
+ISOLATION = $(sort $(patsubst tests/specs/%.spec,%,$(wildcard tests/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=tests --outputdir=.
+EXTRA_CLEAN = $(DATA_built) output_iso tmp_check log results
+
+ifdef FAULTS
+PG_CPPFLAGS += -DERRAND_FAULTS
+endif
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+$(DATA_built): $(SQL_FILES) Makefile
+	cat $(SQL_FILES) > $@
+
+# Headers are few: a change in any of them rebuilds everything.
+$(OBJS): $(wildcard extension/*.h extension/core/*.h bgworker/*.h bgworker/*/*.h)
+
+-include tests/dev.mk

@@ -1,0 +1,263 @@
+/*
+ * db.c
+ *		The SQL door.  One table of calls, plans kept, results by column name.
+ *
+ * Runs in our processes.  No transaction is open while anything waits for the
+ * network; none is begun while the extension is being dropped.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "base/db.h"
+#include "base/process.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_type.h"
+#include "commands/async.h"
+#include "commands/extension.h"
+#include "compat.h"
+#include "contract.h"
+#include "executor/instrument.h"
+#include "executor/spi.h"
+#include "pgstat.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+typedef struct DbCallDef
+{
+	const char *sql;
+	int n;
+	Oid types[ERRAND_DB_MAX_ARGS];
+} DbCallDef;
+
+#define A_INT8 INT8ARRAYOID
+#define A_INT4 INT4ARRAYOID
+#define A_INT2 INT2ARRAYOID
+#define A_TEXT TEXTARRAYOID
+#define A_CHAR CHARARRAYOID
+#define A_TIME TIMESTAMPTZARRAYOID
+#define A_BOOL BOOLARRAYOID
+#define A_BYTES BYTEAARRAYOID
+#define A_JSON JSONBARRAYOID
+
+static const DbCallDef calls[DB_CALLS] = {
+	[DB_PAIRS] = {"SELECT * FROM errand._pairs()", 0, {0}},
+	[DB_CLAIM] = {"SELECT * FROM errand._claim($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
+				  11,
+				  {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, INT4OID, A_TEXT, A_INT2, A_INT8, A_INT4, INT4OID,
+				   TIMESTAMPTZOID}},
+	[DB_CLAIM_SUSPECTS] = {"SELECT * FROM errand._claim_suspects($1,$2,$3,$4,$5,$6,$7)",
+						   7,
+						   {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, INT4OID, INT4OID, TIMESTAMPTZOID}},
+	[DB_LEASE_LOCK] = {"SELECT errand._lease_lock($1) AS tokens", 1, {A_INT8}},
+	[DB_MARK_SENT] = {"SELECT errand._mark_sent($1,$2)", 2, {A_INT8, A_INT4}},
+	[DB_SETTLE] = {"SELECT errand._settle($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20)",
+				   20,
+				   {A_INT8, A_INT4, A_INT2, A_CHAR, A_TIME, A_TIME, INT4OID, A_INT2, A_BOOL, A_TEXT, A_TEXT, A_TEXT,
+					A_BYTES, A_BYTES, A_JSON, A_INT4, A_INT4, A_INT4, A_INT4, A_INT4}},
+	[DB_REQUEUE] = {"SELECT errand._requeue($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20) "
+					"AS places",
+					20,
+					{A_INT8, A_INT4, A_INT2, A_INT2, A_INT2, A_TEXT, A_CHAR, A_TIME, A_TIME, A_TIME, INT4OID, A_INT2,
+					 A_BOOL, A_TEXT, A_TEXT, A_INT4, A_INT4, A_INT4, A_INT4, A_INT4}},
+	[DB_RELEASE_SIDE] = {"SELECT errand._release_side($1,$2,$3)", 3, {A_INT8, A_INT8, A_INT8}},
+	[DB_LEASE_DROP] = {"SELECT errand._lease_drop($1)", 1, {A_INT8}},
+	[DB_CANCEL_REQUESTS] = {"SELECT * FROM errand._cancel_requests()", 0, {0}},
+	[DB_REAP_TAKE] = {"SELECT * FROM errand._reap_take($1,$2,$3,$4)", 4, {A_INT8, INT8OID, TIMESTAMPTZOID, INT4OID}},
+	[DB_REAP_LOST] = {"SELECT * FROM errand._reap_lost($1,$2,$3,$4)", 4, {A_INT8, A_INT4, A_INT2, A_INT2}},
+	[DB_REAP_RETURN] = {"SELECT errand._reap_return($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)",
+						12,
+						{A_INT8, A_INT4, A_INT2, A_INT2, A_CHAR, A_INT8, A_INT2, TEXTOID, TEXTOID, INT4OID,
+						 TIMESTAMPTZOID, TIMESTAMPTZOID}},
+	[DB_INSTANCE] = {"SELECT * FROM errand._instance()", 0, {0}},
+	[DB_QUEUES] = {"SELECT * FROM errand._queues()", 0, {0}},
+	[DB_DUE] = {"SELECT * FROM errand._due($1,$2)", 2, {TIMESTAMPTZOID, INT4OID}},
+	[DB_NEXT_DUE] = {"SELECT errand._next_due() AS at", 0, {0}},
+	[DB_EXPIRE] = {"SELECT * FROM errand._expire($1,$2)", 2, {TIMESTAMPTZOID, INT4OID}},
+	[DB_RECOUNT] = {"SELECT * FROM errand._recount()", 0, {0}},
+	[DB_RETAIN] = {"SELECT * FROM errand._retain($1,$2,$3,$4)",
+				   4,
+				   {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID}},
+	[DB_CANCEL] = {"SELECT * FROM errand._cancel($1,$2,$3,$4,$5)", 5, {INT8OID, OIDOID, BOOLOID, TEXTOID, TIMESTAMPTZOID}},
+	[DB_QUEUE_SET] = {"SELECT errand._queue_set($1,$2,$3)", 3, {TEXTOID, BOOLOID, BOOLOID}},
+};
+
+static SPIPlanPtr plans[DB_CALLS];
+static bool gone = false;
+static int64 last_cost = 0;
+
+/* No DROP or ALTER may be under way; ours is held until the commit. */
+static bool
+sentinel_lock(Oid extension)
+{
+	LOCKTAG tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, extension, 0);
+	return LockAcquire(&tag, AccessShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+bool
+errand_db_begin(void)
+{
+	Oid extension;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	XactIsoLevel = XACT_READ_COMMITTED;
+	XactReadOnly = false;
+	extension = get_extension_oid(ERRAND_EXTENSION, true);
+	gone = !OidIsValid(extension);
+	if (gone || !sentinel_lock(extension))
+	{
+		CommitTransactionCommand();
+		return false;
+	}
+	errand_process_in_statement(true);
+	SPI_connect();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	return true;
+}
+
+bool
+errand_db_gone(void)
+{
+	return gone;
+}
+
+void
+errand_db_commit(bool durable)
+{
+	SPI_finish();
+	PopActiveSnapshot();
+	if (!durable)
+		(void) set_config_option("synchronous_commit", "off", PGC_SUSET, PGC_S_OVERRIDE, GUC_ACTION_LOCAL, true, 0,
+								 false);
+	CommitTransactionCommand();
+	errand_process_in_statement(false);
+}
+
+void
+errand_db_recover(void)
+{
+	HOLD_INTERRUPTS();
+	EmitErrorReport();
+	AbortCurrentTransaction();
+	FlushErrorState();
+	RESUME_INTERRUPTS();
+	/* A plan may be what was wrong: functions change with ALTER EXTENSION. */
+	for (int i = 0; i < DB_CALLS; i++)
+	{
+		if (plans[i] != NULL)
+			SPI_freeplan(plans[i]);
+		plans[i] = NULL;
+	}
+	errand_process_in_statement(false);
+}
+
+static SPIPlanPtr
+plan_get(ErrandDbCall call)
+{
+	const DbCallDef *def = &calls[call];
+
+	if (plans[call] == NULL)
+	{
+		SPIPlanPtr plan = SPI_prepare(def->sql, def->n, (Oid *) def->types);
+
+		if (plan == NULL)
+			elog(ERROR, "could not prepare \"%s\": %s", def->sql, SPI_result_code_string(SPI_result));
+		SPI_keepplan(plan);
+		plans[call] = plan;
+	}
+	return plans[call];
+}
+
+int
+errand_db_call(ErrandDbCall call, const ErrandDbArgs *a)
+{
+	int64 before = pgBufferUsage.shared_blks_hit + pgBufferUsage.shared_blks_read;
+	SPIPlanPtr plan = plan_get(call);
+	int rc;
+
+	rc = SPI_execute_plan(plan, a ? (Datum *) a->value : NULL, a ? a->null : NULL, false, 0);
+	if (rc != SPI_OK_SELECT)
+		elog(ERROR, "\"%s\" failed: %s", calls[call].sql, SPI_result_code_string(rc));
+	last_cost = pgBufferUsage.shared_blks_hit + pgBufferUsage.shared_blks_read - before;
+	return (int) SPI_processed;
+}
+
+int64
+errand_db_cost(void)
+{
+	return last_cost;
+}
+
+int
+errand_db_column(const char *name)
+{
+	int n = SPI_fnumber(SPI_tuptable->tupdesc, name);
+
+	if (n <= 0)
+		elog(ERROR, "an internal function returned no column \"%s\"", name);
+	return n;
+}
+
+Datum
+errand_db_value(int row, int column, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+}
+
+char *
+errand_db_text(int row, int column)
+{
+	bool isnull;
+	Datum d = errand_db_value(row, column, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(d);
+}
+
+void
+errand_db_notify(const char *channel, const char *payload)
+{
+	Async_Notify(channel, payload);
+}
+
+Datum
+errand_db_array(const Datum *items, const bool *nulls, int n, Oid type)
+{
+	int16 len;
+	bool byval;
+	char align;
+	int lower = 1;
+
+	get_typlenbyvalalign(type, &len, &byval, &align);
+	return PointerGetDatum(construct_md_array((Datum *) items, (bool *) nulls, 1, &n, &lower, type, len, byval, align));
+}
+
+void
+errand_db_begin_shared(void)
+{
+	StartTransactionCommand();
+	(void) GetTransactionSnapshot();
+}
+
+void
+errand_db_commit_shared(void)
+{
+	CommitTransactionCommand();
+}
+
+bool
+errand_db_installed(void)
+{
+	bool installed;
+
+	StartTransactionCommand();
+	installed = OidIsValid(get_extension_oid(ERRAND_EXTENSION, true));
+	CommitTransactionCommand();
+	return installed;
+}

@@ -1,0 +1,110 @@
+/*
+ * db.h
+ *		THE SQL DOOR: the engine's transactions and the internal functions it
+ *		calls in them.  Nothing else of the engine touches SPI.
+ *
+ * A turn:  if (errand_db_begin()) { errand_db_call(...); ... errand_db_commit(); }
+ * Errors are thrown; errand_db_recover() in the catch block ends the
+ * transaction.  Results live until the commit.
+ */
+#ifndef ERRAND_DB_H
+#define ERRAND_DB_H
+
+#include "postgres.h"
+
+#include "utils/array.h"
+
+typedef enum ErrandDbCall
+{
+	DB_PAIRS,
+	DB_CLAIM,
+	DB_CLAIM_SUSPECTS,
+	DB_LEASE_LOCK,
+	DB_MARK_SENT,
+	DB_SETTLE,
+	DB_REQUEUE,
+	DB_RELEASE_SIDE,
+	DB_LEASE_DROP,
+	DB_CANCEL_REQUESTS,
+	DB_REAP_TAKE,
+	DB_REAP_LOST,
+	DB_REAP_RETURN,
+	DB_INSTANCE,
+	DB_QUEUES,
+	DB_DUE,
+	DB_NEXT_DUE,
+	DB_EXPIRE,
+	DB_RECOUNT,
+	DB_RETAIN,
+	DB_CANCEL,
+	DB_QUEUE_SET,
+	DB_CALLS
+} ErrandDbCall;
+
+#define ERRAND_DB_MAX_ARGS 20
+
+/* Arguments, filled one after another. */
+typedef struct ErrandDbArgs
+{
+	int n;
+	Datum value[ERRAND_DB_MAX_ARGS];
+	char null[ERRAND_DB_MAX_ARGS];
+} ErrandDbArgs;
+
+static inline void
+errand_db_arg(ErrandDbArgs *a, Datum value)
+{
+	Assert(a->n < ERRAND_DB_MAX_ARGS);
+	a->value[a->n] = value;
+	a->null[a->n++] = ' ';
+}
+
+static inline void
+errand_db_arg_null(ErrandDbArgs *a)
+{
+	Assert(a->n < ERRAND_DB_MAX_ARGS);
+	a->value[a->n] = (Datum) 0;
+	a->null[a->n++] = 'n';
+}
+
+/*
+ * Begins a transaction of our own.  False, with nothing begun, if the
+ * extension is being dropped or altered just now; errand_db_gone() tells
+ * whether it is gone for good.
+ */
+extern bool errand_db_begin(void);
+extern bool errand_db_gone(void);
+
+/* Commits; durable says whether to wait for the disk. */
+extern void errand_db_commit(bool durable);
+
+/* Logs the error being handled and rolls back; for a catch block. */
+extern void errand_db_recover(void);
+
+/* Transactions without SQL, for the shared catalogs. */
+extern void errand_db_begin_shared(void);
+extern void errand_db_commit_shared(void);
+
+/* Whether the extension is installed in this database. */
+extern bool errand_db_installed(void);
+
+/* Calls a function; returns the number of rows. */
+extern int errand_db_call(ErrandDbCall call, const ErrandDbArgs *a);
+
+/* Number of a result column; raises if there is none. */
+extern int errand_db_column(const char *name);
+
+/* A value of the last result. */
+extern Datum errand_db_value(int row, int column, bool *isnull);
+extern char *errand_db_text(int row, int column); /* palloc'd, NULL for NULL */
+
+/* Sends notifications of the current transaction. */
+extern void errand_db_notify(const char *channel, const char *payload);
+
+/* Arrays as arguments. */
+extern Datum errand_db_array(const Datum *items, const bool *nulls, int n, Oid type);
+
+/* Shared buffers that the last call touched: its cost, without a clock. */
+extern int64 errand_db_cost(void);
+
+#endif

@@ -1,0 +1,232 @@
+/*
+ * process.c
+ *		Start, slot, signals and end of our processes.
+ *
+ * Runs in worker, executor, relay, stream and probe; the launcher uses the
+ * signals alone.  A process that leaves in good order detaches its slot; one
+ * that is killed takes all processes, and the slots, with it.
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "base/clock.h"
+#include "base/process.h"
+#include "compat.h"
+#include "contract.h"
+#include "libpq/pqsignal.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "storage/procsignal.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+
+ErrandSlot *errand_my_slot = NULL;
+
+static volatile sig_atomic_t in_statement = false;
+
+static void
+handle_sigterm(SIGNAL_ARGS)
+{
+	int save_errno = errno;
+
+	ShutdownRequestPending = true;
+	SetLatch(MyLatch);
+	if (in_statement)
+		die(postgres_signal_arg);
+	errno = save_errno;
+}
+
+void
+errand_process_signals(void)
+{
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, handle_sigterm);
+	pqsignal(SIGPIPE, SIG_IGN);
+	BackgroundWorkerUnblockSignals();
+}
+
+bool
+errand_process_must_leave(void)
+{
+	return ShutdownRequestPending;
+}
+
+void
+errand_process_in_statement(bool in)
+{
+	in_statement = in;
+	if (!in && ProcDiePending)
+		CHECK_FOR_INTERRUPTS();
+}
+
+/* The slot goes back; whoever is left looks for what we had in hand. */
+static void
+slot_detach(int code, Datum arg)
+{
+	ErrandSlot *s = errand_my_slot;
+	Oid database;
+
+	if (s == NULL)
+		return;
+	database = s->database;
+	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
+	if (s->pid == MyProcPid)
+	{
+		ErrandDatabase *d = errand_database_find(database, false);
+
+		if (d != NULL)
+			pg_atomic_write_u32(&d->reap_wanted, 1);
+		s->kind = ERRAND_PROCESS_NONE;
+		s->pid = 0;
+		s->leader = false;
+	}
+	LWLockRelease(errand_shared->slot_lock);
+	errand_my_slot = NULL;
+	errand_wake_workers(database);
+	errand_wake_launcher();
+}
+
+/* Slot and generation travel in one Datum: a slot given anew is not ours. */
+static void
+slot_attach(Datum main_arg, ErrandKindOfProcess kind)
+{
+	uint64 packed = DatumGetUInt64(main_arg);
+	uint32 index = packed & 0xffffffff;
+	uint32 generation = packed >> 32;
+	ErrandSlot *s = &errand_shared->slots[index % ERRAND_MAX_SLOTS];
+	bool ours;
+
+	before_shmem_exit(slot_detach, (Datum) 0);
+	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
+	ours = s->kind == kind && s->generation == generation && s->pid == 0;
+	if (ours)
+	{
+		s->pid = MyProcPid;
+		s->procno = ERRAND_MY_PROCNO;
+		if (!pg_strong_random(&s->identity, sizeof(s->identity)))
+			s->identity = (uint64) errand_clock_now() ^ ((uint64) MyProcPid << 32);
+		s->identity &= PG_INT64_MAX;
+		s->leader = false;
+		s->started_at = s->last_seen = errand_clock_now();
+		s->running = s->queued = 0;
+		s->claimed = s->settled = s->succeeded = s->failed = 0;
+		s->busy = false;
+		errand_my_slot = s;
+	}
+	LWLockRelease(errand_shared->slot_lock);
+	if (!ours)
+		proc_exit(0);
+}
+
+/*
+ * ALTER DATABASE and ALTER ROLE settings reach background workers; those that
+ * our own statements depend on are set again, above them.
+ */
+static void
+settings_fix(void)
+{
+	static const char *const fixed[][2] = {
+		{"default_transaction_isolation", "read committed"},
+		{"default_transaction_read_only", "off"},
+		{"default_transaction_deferrable", "off"},
+		{"synchronous_commit", "on"},
+		{"search_path", "pg_catalog, pg_temp"},
+		{"session_replication_role", "origin"},
+		{"row_security", "on"},
+		{"statement_timeout", "0"},
+		{"idle_in_transaction_session_timeout", "0"},
+		{"lock_timeout", "0"},
+		{"enable_seqscan", "off"},
+		{"enable_hashjoin", "off"},
+		{"enable_mergejoin", "off"},
+		{"enable_indexscan", "on"},
+		{"enable_nestloop", "on"},
+		{"plan_cache_mode", "force_generic_plan"},
+		{"jit", "off"},
+		{"max_parallel_workers_per_gather", "0"},
+	};
+
+	for (int i = 0; i < (int) lengthof(fixed); i++)
+		SetConfigOption(fixed[i][0], fixed[i][1], PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+void
+errand_process_start(Datum main_arg, ErrandKindOfProcess kind)
+{
+	Oid database;
+
+	if (errand_shared == NULL)
+		proc_exit(0);
+	database = errand_shared->slots[DatumGetUInt64(main_arg) % ERRAND_MAX_SLOTS].database;
+	errand_process_signals();
+	slot_attach(main_arg, kind);
+	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+	settings_fix();
+	SetConfigOption("application_name", MyBgworkerEntry->bgw_name, PGC_USERSET, PGC_S_OVERRIDE);
+}
+
+bool
+errand_process_lead(void)
+{
+	ErrandSlot *me = errand_my_slot;
+	bool taken = false;
+
+	if (me->leader)
+		return true;
+	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < ERRAND_MAX_SLOTS && !taken; i++)
+	{
+		ErrandSlot *s = &errand_shared->slots[i];
+
+		taken = s->kind == ERRAND_PROCESS_WORKER && s->database == me->database && s->leader;
+	}
+	if (!taken)
+		me->leader = true;
+	LWLockRelease(errand_shared->slot_lock);
+	return me->leader;
+}
+
+int64 *
+errand_process_live(int *n)
+{
+	int64 *live = palloc(sizeof(int64) * ERRAND_MAX_SLOTS);
+
+	*n = 0;
+	LWLockAcquire(errand_shared->slot_lock, LW_SHARED);
+	for (int i = 0; i < ERRAND_MAX_SLOTS; i++)
+	{
+		ErrandSlot *s = &errand_shared->slots[i];
+
+		if ((s->kind == ERRAND_PROCESS_WORKER || s->kind == ERRAND_PROCESS_EXECUTOR) &&
+			s->database == MyDatabaseId && s->pid != 0)
+			live[(*n)++] = s->identity;
+	}
+	LWLockRelease(errand_shared->slot_lock);
+	return live;
+}
+
+bool
+errand_process_reload(void)
+{
+	if (!ConfigReloadPending)
+		return false;
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+	return true;
+}
+
+void
+errand_process_report(bool busy, const char *what)
+{
+	static bool was_busy = true;
+
+	errand_my_slot->busy = busy;
+	if (busy == was_busy && !busy)
+		return;
+	was_busy = busy;
+	pgstat_report_activity(busy ? STATE_RUNNING : STATE_IDLE, what);
+}

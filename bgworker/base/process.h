@@ -1,0 +1,42 @@
+/*
+ * process.h
+ *		What every process of ours does at its start and at its end.
+ */
+#ifndef ERRAND_PROCESS_H
+#define ERRAND_PROCESS_H
+
+#include "postgres.h"
+
+#include "shared.h"
+
+/* This process's slot, or NULL (launcher). */
+extern ErrandSlot *errand_my_slot;
+
+/*
+ * Signals, connection, settings, slot: to be called first by every main but
+ * the launcher's.  Exits if the slot was given to somebody else meanwhile.
+ */
+extern void errand_process_start(Datum main_arg, ErrandKindOfProcess kind);
+
+/* Installs the signal handlers and lets signals in. */
+extern void errand_process_signals(void);
+
+/* SIGTERM came: leave in good order. */
+extern bool errand_process_must_leave(void);
+
+/* While true, SIGTERM interrupts at once: a statement may wait for long. */
+extern void errand_process_in_statement(bool in);
+
+/* Becomes the database's leader if there is none; tells whether it is. */
+extern bool errand_process_lead(void);
+
+/* Identities of the live workers and executors of this database; palloc'd. */
+extern int64 *errand_process_live(int *n);
+
+/* Takes a changed configuration in; true if there was one. */
+extern bool errand_process_reload(void);
+
+/* What pg_stat_activity shows. */
+extern void errand_process_report(bool busy, const char *what);
+
+#endif

@@ -1,0 +1,89 @@
+/*
+ * hosts.c
+ *		Publishes what the network knows of its hosts to the shared counters.
+ *
+ * Runs in worker processes, once a second.  Numbers of several workers add
+ * up, so it adds differences.
+ */
+#include "postgres.h"
+
+#include "kinds/http.h"
+#include "miscadmin.h"
+#include "shared.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "worker.h"
+
+typedef struct HostSeen
+{
+	char name[300]; /* key */
+	int running;
+	uint64 requests;
+	uint64 errors;
+} HostSeen;
+
+static HTAB *seen = NULL;
+
+static HostSeen *
+seen_get(const char *name)
+{
+	HostSeen *h;
+	bool found;
+
+	if (seen == NULL)
+	{
+		HASHCTL info = {0};
+
+		info.keysize = sizeof(((HostSeen *) 0)->name);
+		info.entrysize = sizeof(HostSeen);
+		info.hcxt = TopMemoryContext;
+		seen = hash_create("errand hosts", 64, &info, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	}
+	h = hash_search(seen, name, HASH_ENTER, &found);
+	if (!found)
+	{
+		h->running = 0;
+		h->requests = h->errors = 0;
+	}
+	return h;
+}
+
+static void
+publish(const char *name, const ErrandHostStat *stat)
+{
+	HostSeen *h = seen_get(name);
+	ErrandCounter *c;
+
+	if (h->running == stat->running && h->requests == stat->requests && h->errors == stat->errors)
+		return;
+	/* A host that the network forgot and met again begins anew. */
+	if (stat->requests < h->requests)
+		h->requests = h->errors = 0;
+	LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
+	c = errand_counter(MyDatabaseId, ERRAND_COUNT_HOST, name);
+	if (c != NULL)
+	{
+		c->running += stat->running - h->running;
+		c->attempts += stat->requests - h->requests;
+		c->failed += stat->errors - h->errors;
+		c->touched = errand_shared->head_seq;
+	}
+	LWLockRelease(errand_shared->event_lock);
+	h->running = stat->running;
+	h->requests = stat->requests;
+	h->errors = stat->errors;
+}
+
+void
+errand_worker_hosts(void)
+{
+	ErrandHostStat stat;
+	int cursor = 0;
+	char name[300];
+
+	while (errand_net_next_host(errand_http_net(), &cursor, &stat))
+	{
+		snprintf(name, sizeof(name), strchr(stat.host, ':') ? "[%s]:%d" : "%s:%d", stat.host, stat.port);
+		publish(name, &stat);
+	}
+}

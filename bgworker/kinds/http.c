@@ -1,0 +1,259 @@
+/*
+ * http.c
+ *		Kind http: starts, cuts off and takes in transfers.
+ *
+ * Runs in worker processes.  The two callbacks come from the event loop with
+ * libuv's frames below: they record and return.
+ */
+#include "postgres.h"
+
+#include "base/clock.h"
+#include "common/sha2.h"
+#include "common/cryptohash.h"
+#include "contract.h"
+#include "core/policy.h"
+#include "kinds/http.h"
+#include "kinds/http_request.h"
+#include "lib/stringinfo.h"
+#include "settings.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+static ErrandNet *net = NULL;
+static char secret[64];
+
+typedef struct HttpWork
+{
+	ErrandRequest request;
+	ErrandTransfer *transfer;
+	bool discard;
+	bool over;
+} HttpWork;
+
+/* SHA-256 of a text; needs a resource owner, which there is none of between transactions. */
+static void
+sha256(const char *text, uint8 digest[PG_SHA256_DIGEST_LENGTH])
+{
+	static ResourceOwner owner = NULL;
+	ResourceOwner before = CurrentResourceOwner;
+	pg_cryptohash_ctx *ctx;
+
+	if (owner == NULL)
+		owner = ResourceOwnerCreate(NULL, "errand keys");
+	CurrentResourceOwner = owner;
+	ctx = pg_cryptohash_create(PG_SHA256);
+	if (ctx == NULL || pg_cryptohash_init(ctx) < 0 ||
+		pg_cryptohash_update(ctx, (const uint8 *) text, strlen(text)) < 0 ||
+		pg_cryptohash_final(ctx, digest, PG_SHA256_DIGEST_LENGTH) < 0)
+		elog(ERROR, "could not compute a hash");
+	pg_cryptohash_free(ctx);
+	CurrentResourceOwner = before;
+}
+
+/* A user's key as a structured-field string; what it cannot hold is percent-encoded. */
+static void
+quote_key(StringInfo s, const ErrandRun *run)
+{
+	appendStringInfoChar(s, '"');
+	for (const unsigned char *p = (const unsigned char *) run->key; *p; p++)
+	{
+		if (*p == '"' || *p == '\\')
+			appendStringInfoChar(s, '\\');
+		if (*p >= 0x20 && *p < 0x7f)
+			appendStringInfoChar(s, *p);
+		else
+			appendStringInfo(s, "%%%02X", *p);
+	}
+	if (run->number > 1)
+		appendStringInfo(s, "/%d", run->number);
+	appendStringInfoChar(s, '"');
+}
+
+/*
+ * The key of all attempts of a run: the user's, or one that nobody can guess
+ * and that a restart makes again.  Quotes included.
+ */
+static char *
+idempotency_key(const ErrandRun *run)
+{
+	static const char hex[] = "0123456789abcdef";
+	StringInfoData s;
+	uint8 digest[PG_SHA256_DIGEST_LENGTH];
+	char seed[160];
+
+	initStringInfo(&s);
+	if (run->key != NULL)
+	{
+		quote_key(&s, run);
+		return s.data;
+	}
+	snprintf(seed, sizeof(seed), "%s/%lld/%d", secret, (long long) run->id, run->number);
+	sha256(seed, digest);
+	digest[6] = (digest[6] & 0x0f) | 0x40;
+	digest[8] = (digest[8] & 0x3f) | 0x80;
+	appendStringInfoChar(&s, '"');
+	for (int i = 0; i < 16; i++)
+	{
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			appendStringInfoChar(&s, '-');
+		appendStringInfoChar(&s, hex[digest[i] >> 4]);
+		appendStringInfoChar(&s, hex[digest[i] & 15]);
+	}
+	appendStringInfoChar(&s, '"');
+	return s.data;
+}
+
+/* No attempt outlives the task's deadline. */
+static void
+clip_to_deadline(const ErrandRun *run, ErrandRequest *q)
+{
+	int64 left;
+
+	if (!run->has_deadline || run->number > 1)
+		return;
+	left = (run->deadline - errand_clock_now()) / 1000;
+	q->timeout_ms = Max(1, Min(q->timeout_ms, left));
+}
+
+static const char *
+http_start(ErrandRun *run)
+{
+	MemoryContext old = MemoryContextSwitchTo(run->memory);
+	HttpWork *work = palloc0(sizeof(HttpWork));
+	const char *why;
+
+	why = errand_http_build(run, idempotency_key(run), &work->request, &work->discard);
+	MemoryContextSwitchTo(old);
+	if (why != NULL)
+		return why;
+	clip_to_deadline(run, &work->request);
+	work->transfer = errand_transfer_start(net, &work->request);
+	if (work->transfer == NULL)
+		return "out of memory";
+	run->work = work;
+	return NULL;
+}
+
+static void
+http_cancel(ErrandRun *run)
+{
+	HttpWork *work = run->work;
+
+	if (work != NULL && !work->over)
+		errand_transfer_cancel(work->transfer);
+}
+
+static void
+http_release(ErrandRun *run)
+{
+	HttpWork *work = run->work;
+
+	if (work->transfer != NULL && work->over)
+		errand_transfer_free(work->transfer);
+	work->transfer = NULL;
+}
+
+const ErrandKind errand_kind_http = {
+	.name = "http",
+	.start = http_start,
+	.cancel = http_cancel,
+	.release = http_release,
+};
+
+static void
+transfer_started(void *owner)
+{
+	ErrandRun *run = owner;
+
+	run->started_at = errand_clock_now();
+	if (run->state == ERRAND_RUN_QUEUED)
+		errand_run_move(run, ERRAND_RUN_STARTED);
+}
+
+static void
+take_timings(ErrandRun *run, const ErrandResponse *r)
+{
+	run->has_timings = r->started_us != 0;
+	run->timing_us[0] = Max(r->dns_us, 0);
+	run->timing_us[1] = Max(r->connect_us, 0);
+	run->timing_us[2] = Max(r->tls_us, 0);
+	run->timing_us[3] = Max(r->wait_us, 0);
+	run->timing_us[4] = Max(r->transfer_us, 0);
+}
+
+/* What came back stays in the transfer's buffers until the settle. */
+static void
+transfer_done(void *owner, ErrandTransfer *t, const ErrandResponse *r)
+{
+	ErrandRun *run = owner;
+	HttpWork *work = run->work;
+
+	work->over = true;
+	run->failure = r->failure;
+	run->status = r->status;
+	run->bytes_sent = r->bytes_sent;
+	run->timed_out = r->timed_out;
+	run->retry_after_ms = r->retry_after_ms;
+	run->error = r->failure != ERRAND_FAIL_NONE ? r->error : NULL;
+	run->hint = r->hint[0] ? r->hint : NULL;
+	run->content_type = r->content_type;
+	run->head = r->head;
+	run->head_len = r->head_len;
+	run->has_body = r->status != 0 && !work->discard;
+	run->body = r->body;
+	run->body_len = r->body_len;
+	take_timings(run, r);
+	errand_run_over(run);
+}
+
+static void
+config_fill(ErrandNetConfig *c, ErrandCidr *allow)
+{
+	const char *bad = NULL;
+	size_t bad_len = 0;
+	int n = 0;
+
+	memset(c, 0, sizeof(*c));
+	if (errand_allow_networks[0] != '\0')
+		n = errand_policy_parse(errand_allow_networks, allow, ERRAND_ALLOW_MAX, &bad, &bad_len);
+	c->max_in_flight = errand_max_in_flight;
+	c->host_max_running = errand_host_max_running;
+	c->max_buffered = (size_t) errand_memory_limit * 1024;
+	c->allow = allow;
+	c->n_allow = Max(n, 0);
+	c->user_agent = errand_user_agent[0] ? errand_user_agent : "pg_errand/" ERRAND_VERSION;
+	c->dns_servers = errand_dns_servers;
+	c->dns_timeout_ms = 10000;
+}
+
+void
+errand_http_init(uv_loop_t *loop, const char *instance_secret)
+{
+	ErrandNetConfig c;
+	ErrandCidr allow[ERRAND_ALLOW_MAX];
+	const char *why = NULL;
+
+	strlcpy(secret, instance_secret, sizeof(secret));
+	config_fill(&c, allow);
+	net = errand_net_create(loop, &c, transfer_started, transfer_done, &why);
+	if (net == NULL)
+		ereport(ERROR, (errcode(ERRCODE_SYSTEM_ERROR), errmsg("could not set up the network: %s", why ? why : "")));
+}
+
+void
+errand_http_configure(void)
+{
+	ErrandNetConfig c;
+	ErrandCidr allow[ERRAND_ALLOW_MAX];
+
+	config_fill(&c, allow);
+	errand_net_configure(net, &c);
+	if (errand_net_warning(net) != NULL)
+		ereport(WARNING, (errmsg("%s", errand_net_warning(net))));
+}
+
+ErrandNet *
+errand_http_net(void)
+{
+	return net;
+}

@@ -1,0 +1,25 @@
+/*
+ * registry.c
+ *		The list of kinds.  A new kind is one file and one line here.
+ *
+ * Runs in worker processes.
+ */
+#include "postgres.h"
+
+#include "kinds/http.h"
+#include "kinds/kind.h"
+
+static const ErrandKind *const kinds[] = {
+	&errand_kind_http,
+};
+
+const ErrandKind *
+errand_kind_find(const char *name)
+{
+	for (int i = 0; i < (int) lengthof(kinds); i++)
+	{
+		if (strcmp(kinds[i]->name, name) == 0)
+			return kinds[i];
+	}
+	return NULL;
+}

@@ -1,0 +1,327 @@
+/*
+ * launcher.c
+ *		errand launcher: finds databases with the extension and keeps their
+ *		processes running.
+ *
+ * One a cluster, static.  It is connected to no database: a short-lived probe
+ * visits each, one at a time.  It must never wait for a process it started,
+ * and never be kept from starting one database by another.
+ */
+#include "postgres.h"
+
+#include "base/clock.h"
+#include "base/databases.h"
+#include "base/process.h"
+#include "compat.h"
+#include "contract.h"
+#include "launcher.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "settings.h"
+#include "shared.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#define LOOK_MS 60000		  /* databases that nobody told us of */
+#define ATTACH_US INT64CONST(10000000) /* a process that has not attached by then never started */
+#define DROP_HOLD_US INT64CONST(15000000)
+#define FULL_WARN_US INT64CONST(60000000)
+
+static TimestampTz full_warned = 0;
+static bool look_wanted = true;
+
+/* Slots of processes that never came up. */
+static void
+collect_slots(void)
+{
+	TimestampTz now = errand_clock_now();
+
+	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < ERRAND_MAX_SLOTS; i++)
+	{
+		ErrandSlot *s = &errand_shared->slots[i];
+
+		if (s->kind != ERRAND_PROCESS_NONE && s->pid == 0 && now - s->launched > ATTACH_US)
+			s->kind = ERRAND_PROCESS_NONE;
+	}
+	LWLockRelease(errand_shared->slot_lock);
+}
+
+/* Takes a free slot; -1 if there is none. */
+static int
+slot_allocate(ErrandKindOfProcess kind, Oid database, int number, uint64 *packed)
+{
+	int index = -1;
+
+	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < ERRAND_MAX_SLOTS && index < 0; i++)
+	{
+		ErrandSlot *s = &errand_shared->slots[i];
+
+		if (s->kind != ERRAND_PROCESS_NONE)
+			continue;
+		index = i;
+		s->kind = kind;
+		s->database = database;
+		s->number = number;
+		s->generation = pg_atomic_fetch_add_u32(&errand_shared->generation, 1);
+		s->launched = errand_clock_now();
+		s->pid = 0;
+		s->procno = -1;
+		s->leader = false;
+		*packed = ((uint64) s->generation << 32) | (uint32) i;
+	}
+	LWLockRelease(errand_shared->slot_lock);
+	return index;
+}
+
+static void
+warn_full(void)
+{
+	TimestampTz now = errand_clock_now();
+
+	if (full_warned != 0 && now - full_warned < FULL_WARN_US)
+		return;
+	full_warned = now;
+	ereport(WARNING, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					  errmsg("no background worker slot is free for pg_errand"),
+					  errdetail("It is tried again."),
+					  errhint("Raise it in postgresql.conf and restart the server: max_worker_processes = %d",
+							  Max(16, max_worker_processes * 2))));
+}
+
+static bool
+start_process(ErrandKindOfProcess kind, Oid database, int number)
+{
+	BackgroundWorker w;
+	uint64 packed = 0;
+	int index = slot_allocate(kind, database, number, &packed);
+	const char *name = kind == ERRAND_PROCESS_PROBE ? "probe" : "worker";
+
+	if (index < 0)
+		return false;
+	memset(&w, 0, sizeof(w));
+	w.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	w.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	w.bgw_restart_time = BGW_NEVER_RESTART;
+	strlcpy(w.bgw_library_name, ERRAND_EXTENSION, sizeof(w.bgw_library_name));
+	snprintf(w.bgw_function_name, sizeof(w.bgw_function_name), "errand_%s_main", name);
+	snprintf(w.bgw_name, sizeof(w.bgw_name), "errand %s %d", name, number);
+	snprintf(w.bgw_type, sizeof(w.bgw_type), "errand %s", name);
+	w.bgw_main_arg = UInt64GetDatum(packed);
+	w.bgw_notify_pid = MyProcPid;
+	if (RegisterDynamicBackgroundWorker(&w, NULL))
+	{
+		full_warned = 0;
+		return true;
+	}
+	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
+	errand_shared->slots[index].kind = ERRAND_PROCESS_NONE;
+	LWLockRelease(errand_shared->slot_lock);
+	warn_full();
+	return false;
+}
+
+/* Is there a process of this kind and number, or one on its way? */
+static bool
+process_exists(ErrandKindOfProcess kind, Oid database, int number)
+{
+	bool found = false;
+
+	LWLockAcquire(errand_shared->slot_lock, LW_SHARED);
+	for (int i = 0; i < ERRAND_MAX_SLOTS && !found; i++)
+	{
+		ErrandSlot *s = &errand_shared->slots[i];
+
+		found = s->kind == kind && (database == InvalidOid || s->database == database) && s->number == number;
+	}
+	LWLockRelease(errand_shared->slot_lock);
+	return found;
+}
+
+/* New databases get an entry and a probe; entries of dropped ones go. */
+static void
+look_at_databases(void)
+{
+	int n;
+	Oid *oids = errand_databases_list(&n);
+
+	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < errand_shared->max_databases; i++)
+	{
+		ErrandDatabase *d = &errand_databases[i];
+		bool alive = false;
+
+		for (int k = 0; k < n && !alive; k++)
+			alive = oids[k] == d->oid;
+		if (d->oid != InvalidOid && !alive)
+			d->oid = InvalidOid;
+	}
+	LWLockRelease(errand_shared->slot_lock);
+	errand_databases_remember(oids, n);
+	look_wanted = false;
+}
+
+/* Copies the entries, to act on them without the lock. */
+static int
+copy_databases(ErrandDatabase *out)
+{
+	int n = 0;
+	TimestampTz now = errand_clock_now();
+
+	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < errand_shared->max_databases; i++)
+	{
+		ErrandDatabase *d = &errand_databases[i];
+
+		if (d->dropping && now - d->dropping_since > DROP_HOLD_US)
+			d->dropping = false;
+		if (d->oid != InvalidOid && !d->dropping)
+			memcpy(&out[n++], d, sizeof(*d));
+	}
+	LWLockRelease(errand_shared->slot_lock);
+	return n;
+}
+
+static void
+note_start(Oid oid)
+{
+	ErrandDatabase *d;
+
+	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
+	d = errand_database_find(oid, false);
+	if (d != NULL)
+	{
+		/* Grows with each start and is forgotten by a worker that lasts: see below. */
+		d->failures = Min(d->failures + 1, 6);
+		d->not_before = errand_clock_now() + (d->failures > 2 ? (INT64CONST(500000) << d->failures) : 0);
+	}
+	LWLockRelease(errand_shared->slot_lock);
+}
+
+static void
+start_missing(void)
+{
+	ErrandDatabase *databases = palloc(sizeof(ErrandDatabase) * errand_shared->max_databases);
+	int n = copy_databases(databases);
+	TimestampTz now = errand_clock_now();
+
+	for (int i = 0; i < n; i++)
+	{
+		for (int k = 1; databases[i].installed && k <= errand_workers; k++)
+		{
+			if (process_exists(ERRAND_PROCESS_WORKER, databases[i].oid, k) || now < databases[i].not_before)
+				continue;
+			if (start_process(ERRAND_PROCESS_WORKER, databases[i].oid, k))
+				note_start(databases[i].oid);
+		}
+	}
+}
+
+/* One probe at a time, the next database that wants one. */
+static void
+start_probe(void)
+{
+	Oid next = errand_databases_next_probe();
+
+	if (OidIsValid(next) && !process_exists(ERRAND_PROCESS_PROBE, InvalidOid, 0) &&
+		start_process(ERRAND_PROCESS_PROBE, next, 0))
+		errand_databases_probed(next);
+}
+
+/* A worker that lasted ten seconds has nothing to answer for. */
+static bool
+forgive(void)
+{
+	TimestampTz now = errand_clock_now();
+	bool pending = false;
+
+	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < ERRAND_MAX_SLOTS; i++)
+	{
+		ErrandSlot *s = &errand_shared->slots[i];
+		ErrandDatabase *d;
+
+		if (s->kind != ERRAND_PROCESS_WORKER || s->pid == 0)
+			continue;
+		d = errand_database_find(s->database, false);
+		if (d == NULL || d->failures == 0)
+			continue;
+		if (now - s->started_at > 10 * USECS_PER_SEC)
+			d->failures = 0;
+		else
+			pending = true;
+	}
+	LWLockRelease(errand_shared->slot_lock);
+	return pending;
+}
+
+static void
+launcher_exit(int code, Datum arg)
+{
+	errand_shared->launcher_procno = -1;
+}
+
+static bool
+anything_pending(void)
+{
+	bool pending = OidIsValid(errand_databases_next_probe()) || forgive();
+
+	LWLockAcquire(errand_shared->slot_lock, LW_SHARED);
+	for (int i = 0; i < errand_shared->max_databases && !pending; i++)
+	{
+		ErrandDatabase *d = &errand_databases[i];
+
+		if (d->oid == InvalidOid || !d->installed)
+			continue;
+		pending = d->dropping || d->not_before > errand_clock_now();
+	}
+	LWLockRelease(errand_shared->slot_lock);
+	return pending || full_warned != 0;
+}
+
+static void
+launcher_sleep(void)
+{
+	static uint32 wait_event = 0;
+	long ms = anything_pending() ? 250 : LOOK_MS;
+	int rc;
+
+	if (wait_event == 0)
+		wait_event = ERRAND_WAIT_EVENT("ErrandLauncher");
+	rc = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wait_event);
+	ResetLatch(MyLatch);
+	if ((rc & WL_LATCH_SET) || ms == LOOK_MS)
+		look_wanted = true;
+}
+
+void
+errand_launcher_main(Datum main_arg)
+{
+	MemoryContext context;
+
+	errand_process_signals();
+	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+	pgstat_report_appname("errand launcher");
+	before_shmem_exit(launcher_exit, (Datum) 0);
+	errand_shared->launcher_procno = ERRAND_MY_PROCNO;
+	context = AllocSetContextCreate(TopMemoryContext, "errand launcher", ALLOCSET_DEFAULT_SIZES);
+	while (!errand_process_must_leave())
+	{
+		MemoryContextSwitchTo(context);
+		MemoryContextReset(context);
+		CHECK_FOR_INTERRUPTS();
+		(void) errand_process_reload();
+		collect_slots();
+		if (look_wanted)
+			look_at_databases();
+		start_probe();
+		start_missing();
+		launcher_sleep();
+	}
+	/* 1, not 0: with 0 the postmaster would never start it again. */
+	proc_exit(1);
+}

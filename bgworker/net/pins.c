@@ -1,0 +1,204 @@
+/*-------------------------------------------------------------------------
+ *
+ * pins.c
+ *	  Which addresses a transfer may connect to, before curl hears of it.
+ *
+ * Runs in the errand worker.  Every address of a name goes through the egress
+ * policy; curl is told the allowed ones (CURLOPT_RESOLVE) and never looks a
+ * name up itself.  sockets.c asks the policy once more about the address that
+ * is really connected to.  Must never open a socket.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/internal.h"
+
+void
+errand_pins_release(ErrandPins *pins)
+{
+	if (pins != NULL && --pins->refs == 0)
+		free(pins);
+}
+
+static void
+format_address(const ErrandAddress *a, char *buf, socklen_t size)
+{
+	const void *address = a->u.sa.sa_family == AF_INET6 ?
+		(const void *) &a->u.v6.sin6_addr : (const void *) &a->u.v4.sin_addr;
+
+	if (inet_ntop(a->u.sa.sa_family, address, buf, size) == NULL)
+		snprintf(buf, size, "an unknown address");
+}
+
+/* The egress policy says no: fail, and say what would allow it. */
+void
+errand_pins_refused(ErrandTransfer *t, const ErrandAddress *a,
+					  ErrandEgress egress)
+{
+	char		address[INET6_ADDRSTRLEN + 20];
+	char		item[64];
+	const char *led = t->resp.redirects > 0 ? ", where a redirect led," : "";
+
+	format_address(a, address, sizeof(address));
+	if (t->url->numeric)
+		errand_net_fail(t, ERRAND_FAIL_POLICY, "egress to %s (%s)%s is not allowed",
+					address, errand_egress_name(egress), led);
+	else
+		errand_net_fail(t, ERRAND_FAIL_POLICY,
+					"egress to %s (%s, %s)%s is not allowed", t->url->name,
+					address, errand_egress_name(egress), led);
+	if (!errand_policy_suggest(&a->u.sa, item, sizeof(item)))
+		return;
+	if (t->net->n_allow == 0)
+		snprintf(t->resp.hint, sizeof(t->resp.hint), "to allow it, use: "
+				 "ALTER SYSTEM SET errand.allow_networks = '%s'", item);
+	else
+		snprintf(t->resp.hint, sizeof(t->resp.hint),
+				 "to allow it, add %s to errand.allow_networks", item);
+}
+
+static ErrandEgress
+classify(const ErrandNet *n, const ErrandAddress *a)
+{
+	return errand_policy_classify(&a->u.sa, a->len, n->allow, n->n_allow);
+}
+
+static ErrandPinResult
+check_numeric(ErrandTransfer *t)
+{
+	ErrandEgress egress = classify(t->net, &t->url->address);
+
+	if (errand_egress_allowed(egress))
+		return ERRAND_PIN_READY;
+	errand_pins_refused(t, &t->url->address, egress);
+	return ERRAND_PIN_FAILED;
+}
+
+/* "+name:port:address,address": the plus makes it expire from curl's cache. */
+static ErrandPins *
+make_pins(const ErrandHost *h, const char *addresses)
+{
+	size_t		size = strlen(h->name) + strlen(addresses) + 16;
+	ErrandPins *pins = calloc(1, sizeof(ErrandPins) + size);
+
+	if (pins != NULL)
+	{
+		pins->refs = 1;
+		pins->list.data = pins->text;
+		snprintf(pins->text, size, "+%s:%d:%s", h->name, h->port, addresses);
+	}
+	return pins;
+}
+
+/* Write the allowed addresses of a name; returns how long the text is. */
+static size_t
+list_allowed(ErrandTransfer *t, const ErrandName *name, char *list, size_t size)
+{
+	size_t		len = 0;
+
+	t->refused.len = 0;
+	for (int i = 0; i < name->n_addresses; i++)
+	{
+		ErrandAddress a = name->addresses[i];
+		ErrandEgress egress;
+		char		text[INET6_ADDRSTRLEN + 20];
+
+		if (a.u.sa.sa_family == AF_INET6)
+			a.u.v6.sin6_port = htons((uint16_t) t->host->port);
+		else
+			a.u.v4.sin_port = htons((uint16_t) t->host->port);
+		egress = classify(t->net, &a);
+		if (errand_egress_allowed(egress))
+		{
+			format_address(&a, text, sizeof(text));
+			len += (size_t) snprintf(list + len, size - len, "%s%s",
+									 len > 0 ? "," : "", text);
+		}
+		else if (t->refused.len == 0)
+		{
+			t->refused = a;
+			t->refused_as = egress;
+		}
+	}
+	return len;
+}
+
+static ErrandPinResult
+pin(ErrandTransfer *t, const ErrandName *name)
+{
+	ErrandHost *h = t->host;
+	char		list[ERRAND_NAME_MAX_ADDRESSES * INET6_ADDRSTRLEN + 1];
+
+	if (list_allowed(t, name, list, sizeof(list)) == 0)
+	{
+		errand_pins_refused(t, &t->refused, t->refused_as);
+		return ERRAND_PIN_FAILED;
+	}
+	errand_pins_release(h->pins);
+	h->pins = make_pins(h, list);
+	h->pins_until_us = name->expires_us;
+	h->pins_policy = t->net->policy_version;
+	if (h->pins == NULL)
+	{
+		errand_net_fail(t, ERRAND_FAIL_INTERNAL, "out of memory");
+		return ERRAND_PIN_FAILED;
+	}
+	h->pins->refs++;
+	t->pins = h->pins;
+	return ERRAND_PIN_READY;
+}
+
+/* Is the name known now?  Otherwise the waiter waits. */
+static bool
+look_up(ErrandTransfer *t)
+{
+	ErrandWaiter *w = &t->waiter;
+
+	if (w->name != NULL && w->name->state != ERRAND_NAME_PENDING)
+		return true;			/* waited for, and here it is */
+	errand_names_release(w);
+	return errand_names_lookup(t->net->names, t->host->name, w);
+}
+
+/*
+ * Find the addresses for this hop: none are needed, or they are known to the
+ * host, or the name has to be looked up.
+ */
+ErrandPinResult
+errand_pins_find(ErrandTransfer *t)
+{
+	ErrandHost *h = t->host;
+	ErrandName *name;
+	ErrandPinResult result;
+	int64_t		now;
+
+	if (t->url->numeric)
+		return check_numeric(t);
+	now = errand_now_us();
+	if (t->waiter.name == NULL && h->pins != NULL && h->pins_until_us > now &&
+		h->pins_policy == t->net->policy_version)
+	{
+		h->pins->refs++;
+		t->pins = h->pins;
+		return ERRAND_PIN_READY;
+	}
+	if (!look_up(t))
+		return ERRAND_PIN_WAIT;
+	name = t->waiter.name;
+	t->resp.dns_us = (int32_t) (now - t->hop_us);
+	if (name != NULL && name->state == ERRAND_NAME_KNOWN)
+		result = pin(t, name);
+	else
+	{
+		errand_net_fail(t, name ? name->failure : ERRAND_FAIL_INTERNAL,
+					"could not look up %s: %s", h->name,
+					name ? name->reason : "out of memory");
+		result = ERRAND_PIN_FAILED;
+	}
+	errand_names_release(&t->waiter);
+	return result;
+}

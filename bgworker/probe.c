@@ -1,0 +1,40 @@
+/*
+ * probe.c
+ *		errand probe: visits one database, tells whether the extension is
+ *		installed there, and leaves.
+ *
+ * Started by the launcher, one at a time.  It changes nothing.
+ */
+#include "postgres.h"
+
+#include "base/db.h"
+#include "base/process.h"
+#include "launcher.h"
+#include "miscadmin.h"
+#include "shared.h"
+#include "storage/ipc.h"
+
+void
+errand_probe_main(Datum main_arg)
+{
+	bool installed;
+	ErrandDatabase *d;
+
+	errand_process_start(main_arg, ERRAND_PROCESS_PROBE);
+	installed = errand_db_installed();
+	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
+	d = errand_database_find(MyDatabaseId, installed);
+	if (d != NULL)
+	{
+		d->installed = installed;
+		d->probe_wanted = false;
+		if (!installed)
+			d->oid = InvalidOid;
+	}
+	LWLockRelease(errand_shared->slot_lock);
+	if (installed && d == NULL)
+		ereport(WARNING, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+						  errmsg("pg_errand is installed in more databases than errand.max_databases"),
+						  errhint("Raise errand.max_databases and restart the server.")));
+	proc_exit(0);
+}

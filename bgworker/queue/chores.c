@@ -1,0 +1,452 @@
+/*
+ * chores.c
+ *		Cancellations, queues' settings, due tasks, deadlines, reaping,
+ *		suspects, recounts, retention and the mailbox.
+ *
+ * Runs in worker processes; most of it in the leader only.  Each chore is a
+ * short transaction of its own, and none waits for anything.
+ */
+#include "postgres.h"
+
+#include "base/clock.h"
+#include "base/db.h"
+#include "base/process.h"
+#include "catalog/pg_type.h"
+#include "events.h"
+#include "mailbox.h"
+#include "miscadmin.h"
+#include "queue/chores.h"
+#include "queue/claim.h"
+#include "queue/pairs.h"
+#include "queue/reap.h"
+#include "queue/run.h"
+#include "settings.h"
+#include "shared.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#define POLL_US INT64CONST(5000000)
+#define DUE_AT_ONCE 1000
+#define RETAIN_US INT64CONST(60000000)
+#define RETAIN_PAGE 2000
+
+static ErrandFeed wanted;
+static int64 poll_at = 0;
+static int64 retain_at = 0;
+static int64 retain_from = 0;
+static TimestampTz next_due = 0;
+static bool due_known = false;
+static bool led_before = false;
+static bool suspects = false;
+static bool counted = false;	/* the counters were set from the tables */
+static uint64 counted_seq = 0;	/* at the last exact recount */
+static uint64 seen_seq = 0;		/* at the last poll */
+
+static void
+read_queues(void)
+{
+	int n = errand_db_call(DB_QUEUES, NULL);
+	char **paused = palloc(sizeof(char *) * Max(n, 1));
+	int n_paused = 0;
+	bool limits = false;
+	bool isnull;
+	ErrandDatabase *d = errand_database_mine();
+
+	for (int i = 0; i < n; i++)
+	{
+		if (DatumGetBool(errand_db_value(i, errand_db_column("paused"), &isnull)))
+			paused[n_paused++] = errand_db_text(i, errand_db_column("name"));
+		limits |= DatumGetBool(errand_db_value(i, errand_db_column("draining"), &isnull));
+		(void) errand_db_value(i, errand_db_column("max_depth"), &isnull);
+		limits |= !isnull;
+	}
+	errand_pairs_pause(paused, n_paused);
+	if (d != NULL)
+		pg_atomic_write_u32(&d->queue_limits, limits);
+}
+
+static void
+read_instance(char *secret, size_t size)
+{
+	bool isnull;
+	bool copied;
+	bool paused;
+	ErrandDatabase *d = errand_database_mine();
+	static bool told = false;
+
+	if (errand_db_call(DB_INSTANCE, NULL) != 1)
+		elog(ERROR, "errand.instance has no row");
+	if (secret != NULL)
+		strlcpy(secret, DatumGetCString(DirectFunctionCall1(uuid_out, errand_db_value(0, 1, &isnull))), size);
+	copied = DatumGetBool(errand_db_value(0, errand_db_column("copied"), &isnull));
+	paused = DatumGetBool(errand_db_value(0, errand_db_column("paused"), &isnull));
+	if (copied && !told)
+		ereport(LOG, (errmsg("tasks rest: this database is a copy of another cluster's"),
+					  errhint("Run SELECT errand.resume_all() if its tasks shall run here.")));
+	told = copied;
+	paused |= copied || (errand_start_paused && pg_atomic_read_u32(&errand_shared->resumed) == 0);
+	errand_claim_pause(paused);
+	if (d != NULL)
+		pg_atomic_write_u32(&d->paused, paused);
+}
+
+static void
+read_config(void)
+{
+	read_queues();
+	read_instance(NULL, 0);
+	wanted.config = false;
+}
+
+void
+errand_chores_init(char *secret, size_t size)
+{
+	errand_pairs_init();
+	errand_feed_init();
+	read_queues();
+	read_instance(secret, size);
+}
+
+static void
+read_cancels(void)
+{
+	int n = errand_db_call(DB_CANCEL_REQUESTS, NULL);
+	bool isnull;
+
+	for (int i = 0; i < n; i++)
+	{
+		ErrandRun *r = errand_run_find(DatumGetInt64(errand_db_value(i, 1, &isnull)));
+
+		if (r != NULL)
+			errand_run_cancel(r, errand_db_text(i, 2));
+	}
+	wanted.cancels = false;
+}
+
+/* Everything that every worker looks at now and then, should an event be lost. */
+static void
+poll(void)
+{
+	errand_claim_poll();
+	read_cancels();
+	read_config();
+	wanted.lost = false;
+	poll_at = errand_clock_monotonic() + POLL_US;
+}
+
+static void
+announce_move(int row, char to)
+{
+	ErrandEvent e = {0};
+	bool isnull;
+
+	e.kind = ERRAND_EVENT_TASK;
+	e.id = DatumGetInt64(errand_db_value(row, errand_db_column("id"), &isnull));
+	e.run = DatumGetInt16(errand_db_value(row, errand_db_column("run"), &isnull));
+	e.attempt = DatumGetInt32(errand_db_value(row, errand_db_column("attempt"), &isnull));
+	e.from = DatumGetChar(errand_db_value(row, errand_db_column("state"), &isnull));
+	e.to = to;
+	e.wait_us = e.run_us = -1;
+	e.queue = errand_db_text(row, errand_db_column("queue"));
+	e.task = errand_db_text(row, errand_db_column("type"));
+	if (to == ERRAND_READY)
+	{
+		e.priority = DatumGetInt16(errand_db_value(row, errand_db_column("priority"), &isnull));
+		e.place = DatumGetInt64(errand_db_value(row, errand_db_column("place"), &isnull));
+	}
+	errand_event_add(&e);
+}
+
+/* Tasks whose time has come; then when the next one's does. */
+static void
+move_due(void)
+{
+	ErrandDbArgs a = {0};
+	int n;
+	bool isnull;
+	Datum d;
+
+	errand_db_arg(&a, TimestampTzGetDatum(errand_clock_now()));
+	errand_db_arg(&a, Int32GetDatum(DUE_AT_ONCE));
+	n = errand_db_call(DB_DUE, &a);
+	for (int i = 0; i < n; i++)
+		announce_move(i, ERRAND_READY);
+	n = errand_db_call(DB_EXPIRE, &a);
+	for (int i = 0; i < n; i++)
+	{
+		if (DatumGetChar(errand_db_value(i, errand_db_column("state"), &isnull)) != ERRAND_RUNNING)
+			announce_move(i, ERRAND_FAILED);
+	}
+	(void) errand_db_call(DB_NEXT_DUE, NULL);
+	d = errand_db_value(0, 1, &isnull);
+	next_due = isnull ? 0 : DatumGetTimestampTz(d);
+	due_known = true;
+}
+
+static bool
+due_now(void)
+{
+	return !due_known || (next_due != 0 && errand_clock_now() >= next_due);
+}
+
+/* A transaction of its own for one chore; false if it could not begin. */
+static bool
+in_transaction(void (*chore)(void), bool durable)
+{
+	if (!errand_db_begin())
+		return false;
+	chore();
+	errand_db_commit(durable);
+	return true;
+}
+
+static void
+reap(void)
+{
+	if (errand_reap(&suspects) > 0)
+		wanted.lost = true;
+}
+
+static void
+recount(void)
+{
+	uint64 seq = errand_ring_head();
+	int n = errand_db_call(DB_RECOUNT, NULL);
+	ErrandRecount *r = palloc0(sizeof(ErrandRecount) * Max(n, 1));
+	bool isnull;
+
+	for (int i = 0; i < n; i++)
+	{
+		r[i].queue = errand_db_text(i, errand_db_column("queue"));
+		r[i].ready = DatumGetInt64(errand_db_value(i, errand_db_column("ready"), &isnull));
+		r[i].scheduled = DatumGetInt64(errand_db_value(i, errand_db_column("scheduled"), &isnull));
+		r[i].running = DatumGetInt64(errand_db_value(i, errand_db_column("running"), &isnull));
+	}
+	if (errand_counters_set(r, n, seq))
+		counted_seq = seq;
+	else if (!counted)
+		(void) errand_counters_set(r, n, errand_ring_head());
+	counted = true;
+}
+
+/* At rest, once after each spell of work: callbacks may have missed a prepared transaction. */
+static bool
+recount_wanted(void)
+{
+	uint64 seq = errand_ring_head();
+	bool rest = seq == seen_seq && errand_runs_total() == 0;
+
+	seen_seq = seq;
+	return !counted || (rest && seq != counted_seq);
+}
+
+static void
+retain(void)
+{
+	ErrandDbArgs a = {0};
+	TimestampTz now = errand_clock_now();
+	ErrandRetention keep = errand_retention_parsed;
+	bool isnull;
+
+	errand_db_arg(&a, Int64GetDatum(retain_from));
+	errand_db_arg(&a, TimestampTzGetDatum(keep.succeeded_s ? now - keep.succeeded_s * USECS_PER_SEC : DT_NOBEGIN));
+	errand_db_arg(&a, TimestampTzGetDatum(keep.others_s ? now - keep.others_s * USECS_PER_SEC : DT_NOBEGIN));
+	errand_db_arg(&a, Int32GetDatum(RETAIN_PAGE));
+	if (errand_db_call(DB_RETAIN, &a) == 0)
+	{
+		retain_from = 0;
+		retain_at = errand_clock_monotonic() + RETAIN_US;
+		return;
+	}
+	retain_from = DatumGetInt64(errand_db_value(0, 1, &isnull));
+	/* A page in which nothing was old enough ends the pass: ids ascend with time. */
+	if (DatumGetInt64(errand_db_value(0, 2, &isnull)) == 0)
+		retain_from = 0;
+	retain_at = errand_clock_monotonic() + (retain_from == 0 ? RETAIN_US : 10000);
+}
+
+static void
+announce_cancel(int64 id)
+{
+	ErrandEvent e = {0};
+	bool isnull;
+
+	e.kind = ERRAND_EVENT_TASK;
+	e.id = id;
+	e.run = DatumGetInt16(errand_db_value(0, errand_db_column("run"), &isnull));
+	e.attempt = DatumGetInt32(errand_db_value(0, errand_db_column("attempt"), &isnull));
+	e.from = DatumGetChar(errand_db_value(0, errand_db_column("from"), &isnull));
+	e.to = ERRAND_CANCELLED;
+	e.wait_us = e.run_us = -1;
+	e.queue = errand_db_text(0, errand_db_column("queue"));
+	e.task = errand_db_text(0, errand_db_column("type"));
+	errand_event_add(&e);
+}
+
+/* A request that outlives the rollback of who made it. */
+static void
+answer_mail(const ErrandMail *m)
+{
+	ErrandDbArgs a = {0};
+
+	if (m->kind == ERRAND_MAIL_DRAIN)
+	{
+		ErrandEvent e = {.kind = ERRAND_EVENT_CONFIG};
+
+		errand_db_arg(&a, CStringGetTextDatum(m->queue));
+		errand_db_arg_null(&a);
+		errand_db_arg(&a, BoolGetDatum(true));
+		(void) errand_db_call(DB_QUEUE_SET, &a);
+		errand_event_add(&e);
+		return;
+	}
+	errand_db_arg(&a, Int64GetDatum(m->id));
+	errand_db_arg(&a, ObjectIdGetDatum(m->role));
+	errand_db_arg(&a, BoolGetDatum(m->all));
+	errand_db_arg(&a, CStringGetTextDatum("cancelled: who waited for it gave up"));
+	errand_db_arg(&a, TimestampTzGetDatum(errand_clock_now()));
+	if (errand_db_call(DB_CANCEL, &a) == 1)
+	{
+		char *how = errand_db_text(0, errand_db_column("how"));
+
+		if (how != NULL && strcmp(how, "asked") == 0)
+		{
+			ErrandEvent e = {.kind = ERRAND_EVENT_CANCEL, .id = m->id};
+
+			errand_event_add(&e);
+		}
+		else if (how != NULL && strcmp(how, "done") == 0)
+			announce_cancel(m->id);
+	}
+}
+
+static void
+read_mail(void)
+{
+	ErrandMail m;
+
+	while (errand_mailbox_take(&m))
+		answer_mail(&m);
+}
+
+static bool quarantine_found = false;
+
+static void
+claim_suspects(void)
+{
+	quarantine_found = errand_claim_suspects();
+}
+
+/* Nothing of this database is in flight, here or in another worker. */
+static bool
+all_at_rest(void)
+{
+	bool rest = errand_runs_total() == 0;
+
+	LWLockAcquire(errand_shared->slot_lock, LW_SHARED);
+	for (int i = 0; i < ERRAND_MAX_SLOTS && rest; i++)
+	{
+		ErrandSlot *s = &errand_shared->slots[i];
+
+		if (s != errand_my_slot && s->kind == ERRAND_PROCESS_WORKER && s->database == MyDatabaseId)
+			rest = s->running + s->queued == 0;
+	}
+	LWLockRelease(errand_shared->slot_lock);
+	return rest;
+}
+
+/* Suspects run with nothing else in flight: what falls then is theirs. */
+static void
+run_suspects(void)
+{
+	ErrandDatabase *d = errand_database_mine();
+
+	if (!suspects || d == NULL)
+		return;
+	pg_atomic_write_u32(&d->quarantine, 1);
+	if (!all_at_rest() || !in_transaction(claim_suspects, true))
+		return;
+	errand_claim_committed();
+	if (quarantine_found)
+		return;
+	suspects = false;
+	pg_atomic_write_u32(&d->quarantine, 0);
+	errand_wake_workers(MyDatabaseId);
+}
+
+static void
+lead_chores(void)
+{
+	ErrandDatabase *d = errand_database_mine();
+	int64 now = errand_clock_monotonic();
+
+	if (!led_before || (d != NULL && pg_atomic_exchange_u32(&d->reap_wanted, 0) != 0))
+	{
+		in_transaction(reap, true);
+		if (!led_before)
+			suspects = true; /* some may be left from before */
+		led_before = true;
+	}
+	if (errand_mailbox_any())
+		in_transaction(read_mail, true);
+	run_suspects();
+	if (due_now())
+		in_transaction(move_due, true);
+	if (now >= retain_at)
+		in_transaction(retain, false);
+}
+
+void
+errand_chores(bool lead)
+{
+	bool polled = errand_clock_monotonic() >= poll_at;
+
+	errand_feed_read(&wanted, lead);
+	if (wanted.next_due != 0 && (next_due == 0 || wanted.next_due < next_due))
+		next_due = wanted.next_due;
+	wanted.next_due = 0;
+	if (polled || wanted.lost)
+	{
+		in_transaction(poll, false);
+		due_known = false;
+	}
+	if (wanted.cancels)
+		in_transaction(read_cancels, false);
+	if (wanted.config)
+		in_transaction(read_config, false);
+	if (lead)
+		lead_chores();
+	if (lead && (polled || !counted) && recount_wanted())
+		in_transaction(recount, false);
+	if (errand_feed_has_notices())
+	{
+		if (in_transaction(errand_feed_notify, false))
+			errand_feed_notified();
+	}
+}
+
+long
+errand_chores_wait_ms(bool lead)
+{
+	int64 now = errand_clock_monotonic();
+	int64 us = poll_at - now;
+
+	if (lead)
+	{
+		us = Min(us, retain_at - now);
+		if (next_due != 0)
+			us = Min(us, next_due - errand_clock_now());
+		if (suspects)
+			us = Min(us, 20000);
+	}
+	return Max(0, (us + 999) / 1000);
+}
+
+void
+errand_chores_failed(void)
+{
+	poll_at = errand_clock_monotonic() + 1000000;
+	retain_at = Max(retain_at, poll_at);
+	errand_feed_notified();
+}

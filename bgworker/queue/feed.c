@@ -1,0 +1,133 @@
+/*
+ * feed.c
+ *		Follows the ring: new work, cancellations, changed queues; and tells
+ *		LISTENers, from transactions of the worker's own.
+ *
+ * Runs in worker processes.  NOTIFY never shares a transaction with a settle:
+ * a full notify queue would fail it.
+ */
+#include "postgres.h"
+
+#include "base/db.h"
+#include "contract.h"
+#include "events.h"
+#include "hooks.h"
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+#include "queue/feed.h"
+#include "queue/pairs.h"
+#include "settings.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+
+#define NOTICES_AT_ONCE 1000
+
+typedef struct Notice
+{
+	char *channel; /* the user's own, or NULL */
+	char *payload;
+} Notice;
+
+static ErrandRingCursor cursor;
+static MemoryContext notices_context = NULL;
+static Notice notices[NOTICES_AT_ONCE];
+static int n_notices = 0;
+
+void
+errand_feed_init(void)
+{
+	notices_context = AllocSetContextCreate(TopMemoryContext, "errand notices", ALLOCSET_DEFAULT_SIZES);
+	errand_ring_seek_end(&cursor);
+}
+
+static void
+keep_notice(const ErrandEvent *e)
+{
+	MemoryContext old = MemoryContextSwitchTo(notices_context);
+	StringInfoData s;
+
+	initStringInfo(&s);
+	appendStringInfo(&s, "{\"v\":1,\"id\":%lld,\"queue\":", (long long) e->id);
+	escape_json(&s, e->queue);
+	appendStringInfoString(&s, ",\"task\":");
+	escape_json(&s, e->task);
+	appendStringInfo(&s, ",\"state\":\"%s\",\"attempt\":%d}", errand_state_name(e->to), e->attempt);
+	notices[n_notices].payload = s.data;
+	notices[n_notices].channel =
+		e->channel != NULL && errand_state_is_final(e->to) ? pstrdup(e->channel) : NULL;
+	n_notices++;
+	MemoryContextSwitchTo(old);
+}
+
+static void
+hear(const ErrandEvent *e, ErrandFeed *f)
+{
+	switch (e->kind)
+	{
+		case ERRAND_EVENT_TASK:
+			if (e->to == ERRAND_READY)
+				errand_pairs_ready(e->queue, e->priority, e->place);
+			else if ((e->to == ERRAND_SCHEDULED || e->to == ERRAND_RETRYING) &&
+					 (f->next_due == 0 || e->at < f->next_due))
+				f->next_due = e->at;
+			break;
+		case ERRAND_EVENT_CANCEL:
+			f->cancels = true;
+			break;
+		case ERRAND_EVENT_CONFIG:
+			f->config = true;
+			break;
+		case ERRAND_EVENT_DUE:
+			if (f->next_due == 0 || e->at < f->next_due)
+				f->next_due = e->at;
+			break;
+		case ERRAND_EVENT_REWIND:
+		case ERRAND_EVENT_WAKE:
+			errand_pairs_rewind();
+			f->lost = true;
+			break;
+	}
+}
+
+void
+errand_feed_read(ErrandFeed *f, bool lead)
+{
+	static ErrandEventBuffer buffer;
+	bool tell = lead && errand_notify && errand_anybody_listens();
+
+	while (n_notices < NOTICES_AT_ONCE && errand_ring_next(&cursor, &buffer, &f->lost))
+	{
+		hear(&buffer.event, f);
+		if (tell && buffer.event.kind == ERRAND_EVENT_TASK)
+			keep_notice(&buffer.event);
+	}
+	if (f->lost)
+	{
+		f->cancels = f->config = true;
+		errand_pairs_rewind();
+	}
+}
+
+bool
+errand_feed_has_notices(void)
+{
+	return n_notices > 0;
+}
+
+void
+errand_feed_notify(void)
+{
+	for (int i = 0; i < n_notices; i++)
+	{
+		errand_db_notify(ERRAND_CHANNEL, notices[i].payload);
+		if (notices[i].channel != NULL)
+			errand_db_notify(notices[i].channel, notices[i].payload);
+	}
+}
+
+void
+errand_feed_notified(void)
+{
+	n_notices = 0;
+	MemoryContextReset(notices_context);
+}

@@ -1,0 +1,235 @@
+/*
+ * pairs.c
+ *		Keeps the (queue, priority) pairs of one worker.
+ *
+ * Runs in worker processes.  It only remembers: what it says wrongly costs a
+ * look, never a task, since the poll corrects it.
+ */
+#include "postgres.h"
+
+#include "queue/pairs.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+#define MAX_PAIRS 65536
+
+static HTAB *pairs = NULL;
+static ErrandPair *last = NULL; /* the neighbour is usually the same */
+static uint64 turn = 0;
+static int n_active = 0; /* and not paused */
+
+void
+errand_pairs_init(void)
+{
+	HASHCTL info = {0};
+
+	info.keysize = sizeof(((ErrandPair *) 0)->key);
+	info.entrysize = sizeof(ErrandPair);
+	info.hcxt = TopMemoryContext;
+	pairs = hash_create("errand pairs", 64, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+static void
+set_active(ErrandPair *p, bool active)
+{
+	if (p->active != active && !p->paused)
+		n_active += active ? 1 : -1;
+	p->active = active;
+}
+
+static void
+forget_empty(void)
+{
+	HASH_SEQ_STATUS scan;
+	ErrandPair *p;
+
+	hash_seq_init(&scan, pairs);
+	while ((p = hash_seq_search(&scan)) != NULL)
+	{
+		if (!p->active && !p->paused)
+			hash_search(pairs, &p->key, HASH_REMOVE, NULL);
+	}
+	last = NULL;
+}
+
+static bool paused_now(const char *queue);
+
+static ErrandPair *
+pair_get(const char *queue, int16 priority)
+{
+	ErrandPair probe;
+	ErrandPair *p;
+	bool found;
+
+	if (last != NULL && last->key.priority == priority && strcmp(last->key.queue, queue) == 0)
+		return last;
+	memset(&probe.key, 0, sizeof(probe.key));
+	probe.key.priority = priority;
+	strlcpy(probe.key.queue, queue, sizeof(probe.key.queue));
+	if (hash_get_num_entries(pairs) >= MAX_PAIRS)
+		forget_empty();
+	p = hash_search(pairs, &probe.key, HASH_ENTER, &found);
+	if (!found)
+	{
+		p->active = false;
+		p->paused = paused_now(queue);
+		p->floor = PG_INT64_MIN;
+		p->turn = 0;
+		p->limit = p->taken = 0;
+	}
+	last = p;
+	return p;
+}
+
+void
+errand_pairs_ready(const char *queue, int16 priority, int64 place)
+{
+	ErrandPair *p = pair_get(queue, priority);
+
+	set_active(p, true);
+	if (place <= p->floor)
+		p->floor = place - 1;
+}
+
+void
+errand_pairs_seen(const char *queue, int16 priority)
+{
+	set_active(pair_get(queue, priority), true);
+}
+
+void
+errand_pairs_rewind(void)
+{
+	HASH_SEQ_STATUS scan;
+	ErrandPair *p;
+
+	hash_seq_init(&scan, pairs);
+	while ((p = hash_seq_search(&scan)) != NULL)
+		p->floor = PG_INT64_MIN;
+}
+
+/* The names of the queues that are paused, for pairs yet to come. */
+static char **paused_queues = NULL;
+static int n_paused = 0;
+
+static bool
+paused_now(const char *queue)
+{
+	for (int i = 0; i < n_paused; i++)
+	{
+		if (strcmp(paused_queues[i], queue) == 0)
+			return true;
+	}
+	return false;
+}
+
+void
+errand_pairs_pause(char **queues, int n)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+	HASH_SEQ_STATUS scan;
+	ErrandPair *p;
+
+	for (int i = 0; i < n_paused; i++)
+		pfree(paused_queues[i]);
+	if (paused_queues != NULL)
+		pfree(paused_queues);
+	n_paused = n;
+	paused_queues = palloc(sizeof(char *) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+		paused_queues[i] = pstrdup(queues[i]);
+	MemoryContextSwitchTo(old);
+	n_active = 0;
+	hash_seq_init(&scan, pairs);
+	while ((p = hash_seq_search(&scan)) != NULL)
+	{
+		p->paused = paused_now(p->key.queue);
+		n_active += p->active && !p->paused;
+	}
+}
+
+bool
+errand_pairs_any(void)
+{
+	return n_active > 0;
+}
+
+static int
+by_priority_then_turn(const void *a, const void *b)
+{
+	const ErrandPair *x = *(ErrandPair *const *) a;
+	const ErrandPair *y = *(ErrandPair *const *) b;
+
+	if (x->key.priority != y->key.priority)
+		return x->key.priority > y->key.priority ? -1 : 1;
+	if (x->turn != y->turn)
+		return x->turn < y->turn ? -1 : 1;
+	return 0;
+}
+
+/* Pairs of one priority share what is left evenly. */
+static void
+share(ErrandPair **out, int n, int capacity)
+{
+	for (int i = 0; i < n;)
+	{
+		int end = i;
+		int each;
+
+		while (end < n && out[end]->key.priority == out[i]->key.priority)
+			end++;
+		each = Max(1, (capacity + (end - i) - 1) / (end - i));
+		for (; i < end; i++)
+		{
+			out[i]->limit = each;
+			out[i]->taken = 0;
+		}
+	}
+}
+
+int
+errand_pairs_choose(ErrandPair **out, int max, int capacity)
+{
+	ErrandPair **all = palloc(sizeof(ErrandPair *) * Max(n_active, 1));
+	HASH_SEQ_STATUS scan;
+	ErrandPair *p;
+	int n = 0;
+
+	hash_seq_init(&scan, pairs);
+	while ((p = hash_seq_search(&scan)) != NULL)
+	{
+		if (p->active && !p->paused && n < n_active)
+			all[n++] = p;
+	}
+	qsort(all, n, sizeof(ErrandPair *), by_priority_then_turn);
+	n = Min(n, max);
+	memcpy(out, all, sizeof(ErrandPair *) * n);
+	pfree(all);
+	share(out, n, capacity);
+	return n;
+}
+
+void
+errand_pairs_taken(const char *queue, int16 priority, int64 place)
+{
+	ErrandPair *p = pair_get(queue, priority);
+
+	p->taken++;
+	p->turn = turn + 1;
+	if (place > p->floor)
+		p->floor = place;
+}
+
+void
+errand_pairs_claimed(ErrandPair **chosen, int n_pairs, int n, int capacity)
+{
+	turn++;
+	for (int i = 0; i < n_pairs; i++)
+	{
+		ErrandPair *p = chosen[i];
+
+		/* Reached and not full: nothing more lies there that we may take. */
+		if (p->taken < p->limit && (p->taken > 0 || n < capacity))
+			set_active(p, false);
+	}
+}

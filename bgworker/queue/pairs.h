@@ -1,0 +1,60 @@
+/*
+ * pairs.h
+ *		Where ready tasks lie: the (queue, priority) pairs that a claim visits.
+ *
+ * Fed by events of commits and, now and then, by a look into the index.  A
+ * pair can be known and empty; a pair that has tasks is never unknown for
+ * longer than the poll.
+ */
+#ifndef ERRAND_PAIRS_H
+#define ERRAND_PAIRS_H
+
+#include "postgres.h"
+
+#include "contract.h"
+
+typedef struct ErrandPair
+{
+	struct
+	{
+		int16 priority;
+		char queue[ERRAND_NAME_BYTES];
+	} key;		  /* must be first */
+	bool active;  /* may have ready tasks */
+	bool paused;  /* its queue is: never visited */
+	int64 floor;  /* everything up to here was claimed, as far as we saw */
+	uint64 turn;  /* when it was last claimed from: queues take turns */
+	int limit;	  /* of the claim under way */
+	int taken;	  /* likewise */
+} ErrandPair;
+
+extern void errand_pairs_init(void);
+
+/* A task became ready at this place. */
+extern void errand_pairs_ready(const char *queue, int16 priority, int64 place);
+
+/* Forgets the positions: the next claim looks from the head. */
+extern void errand_pairs_rewind(void);
+
+/* Marks the queues that are paused; all others are not. */
+extern void errand_pairs_pause(char **queues, int n);
+
+/* Whether any pair that may be visited may have tasks. */
+extern bool errand_pairs_any(void);
+
+/*
+ * The pairs to visit, highest priority first and the longest not visited
+ * first, with a fair share of capacity each; at most max.  Returns how many.
+ */
+extern int errand_pairs_choose(ErrandPair **out, int max, int capacity);
+
+/* The claim took this task. */
+extern void errand_pairs_taken(const char *queue, int16 priority, int64 place);
+
+/* The claim is over: it took n of capacity from these pairs. */
+extern void errand_pairs_claimed(ErrandPair **pairs, int n_pairs, int n, int capacity);
+
+/* Adds a pair that the index shows. */
+extern void errand_pairs_seen(const char *queue, int16 priority);
+
+#endif

@@ -1,0 +1,337 @@
+/*
+ * run.c
+ *		Runs and their states.
+ *
+ * Runs in worker processes.  errand_run_over() is called from the event loop
+ * with libuv's frames below it: it only moves a list node.  Everything that
+ * allocates waits for errand_runs_decide().
+ */
+#include "postgres.h"
+
+#include "base/clock.h"
+#include "compat.h"
+#include "kinds/kind.h"
+#include "queue/run.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+#define DEFAULT_BASE_MS 1000
+#define DEFAULT_FACTOR 2.0
+#define DEFAULT_MAX_MS 3600000
+
+typedef struct RunEntry
+{
+	int64 id; /* key */
+	ErrandRun *run;
+} RunEntry;
+
+static dlist_head lists[ERRAND_RUN_STATES];
+static int counts[ERRAND_RUN_STATES];
+static dlist_head over; /* finished in the loop, not decided */
+static int n_over = 0;
+static HTAB *by_id = NULL;
+static MemoryContext runs_context = NULL;
+
+void
+errand_runs_init(void)
+{
+	HASHCTL info = {0};
+
+	runs_context = AllocSetContextCreate(TopMemoryContext, "errand runs", ALLOCSET_DEFAULT_SIZES);
+	info.keysize = sizeof(int64);
+	info.entrysize = sizeof(RunEntry);
+	info.hcxt = runs_context;
+	by_id = hash_create("errand runs", 1024, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	for (int i = 0; i < ERRAND_RUN_STATES; i++)
+		dlist_init(&lists[i]);
+	dlist_init(&over);
+}
+
+static void
+run_index(ErrandRun *r)
+{
+	RunEntry *e = hash_search(by_id, &r->id, HASH_ENTER, NULL);
+
+	e->run = r;
+}
+
+ErrandRun *
+errand_run_create(ErrandLease *lease)
+{
+	MemoryContext memory = AllocSetContextCreate(runs_context, "errand run", ALLOCSET_SMALL_SIZES);
+	ErrandRun *r = MemoryContextAllocZero(memory, sizeof(ErrandRun));
+
+	r->memory = memory;
+	r->lease = lease;
+	r->state = ERRAND_RUN_CLAIMED;
+	r->success_lo = 200;
+	r->success_hi = 300;
+	r->retry_after_ms = -1;
+	lease->open++;
+	dlist_push_tail(&lists[r->state], &r->node);
+	counts[r->state]++;
+	return r;
+}
+
+static bool
+move_allowed(ErrandRunState from, ErrandRunState to)
+{
+	switch (from)
+	{
+		case ERRAND_RUN_CLAIMED:
+			return to == ERRAND_RUN_MARKING || to == ERRAND_RUN_QUEUED || to == ERRAND_RUN_DONE;
+		case ERRAND_RUN_MARKING:
+			return to == ERRAND_RUN_QUEUED || to == ERRAND_RUN_DONE;
+		case ERRAND_RUN_QUEUED:
+			return to == ERRAND_RUN_STARTED || to == ERRAND_RUN_DONE;
+		case ERRAND_RUN_STARTED:
+			return to == ERRAND_RUN_DONE;
+		case ERRAND_RUN_DONE:
+		case ERRAND_RUN_STATES:
+			break;
+	}
+	return false;
+}
+
+void
+errand_run_move(ErrandRun *r, ErrandRunState to)
+{
+	Assert(move_allowed(r->state, to));
+	if (!move_allowed(r->state, to))
+		return;
+	dlist_delete(&r->node);
+	counts[r->state]--;
+	if (r->state == ERRAND_RUN_CLAIMED)
+		run_index(r);
+	r->state = to;
+	dlist_push_tail(&lists[to], &r->node);
+	counts[to]++;
+}
+
+void
+errand_run_free(ErrandRun *r)
+{
+	Assert(r->state == ERRAND_RUN_DONE);
+	if (r->kind != NULL && r->work != NULL)
+		r->kind->release(r);
+	dlist_delete(&r->node);
+	counts[r->state]--;
+	hash_search(by_id, &r->id, HASH_REMOVE, NULL);
+	if (--r->lease->open == 0)
+		pfree(r->lease);
+	MemoryContextDelete(r->memory);
+}
+
+ErrandRun *
+errand_run_find(int64 id)
+{
+	RunEntry *e = hash_search(by_id, &id, HASH_FIND, NULL);
+
+	return e ? e->run : NULL;
+}
+
+dlist_head *
+errand_runs_in(ErrandRunState state)
+{
+	return &lists[state];
+}
+
+int
+errand_runs_count(ErrandRunState state)
+{
+	return counts[state];
+}
+
+int
+errand_runs_total(void)
+{
+	int n = n_over;
+
+	for (int i = 0; i < ERRAND_RUN_STATES; i++)
+		n += counts[i];
+	return n;
+}
+
+void
+errand_run_over(ErrandRun *r)
+{
+	dlist_delete(&r->node);
+	counts[r->state]--;
+	dlist_push_tail(&over, &r->node);
+	n_over++;
+}
+
+/* SQLSTATE of a failure, as users filter by it. */
+static const char *
+failure_sqlstate(const ErrandRun *r)
+{
+	switch (r->failure)
+	{
+		case ERRAND_FAIL_CONNECT:
+		case ERRAND_FAIL_DNS:
+		case ERRAND_FAIL_DNS_NOT_FOUND:
+		case ERRAND_FAIL_TLS:
+			return "08006";
+		case ERRAND_FAIL_TIMEOUT:
+		case ERRAND_FAIL_CANCELLED:
+			return "57014";
+		case ERRAND_FAIL_POLICY:
+			return "42501";
+		case ERRAND_FAIL_TOO_LARGE:
+			return "54000";
+		case ERRAND_FAIL_BAD_REQUEST:
+			return "22023";
+		case ERRAND_FAIL_INTERNAL:
+			return "53000";
+		default:
+			return "38000";
+	}
+}
+
+static int64
+deadline_left_ms(const ErrandRun *r)
+{
+	/* A user's retry() of a task whose deadline has passed is not refused by it. */
+	if (!r->has_deadline || r->number > 1)
+		return -1;
+	return Max(0, (r->deadline - r->finished_at) / 1000);
+}
+
+static void
+decide(ErrandRun *r, ErrandDecision *d)
+{
+	ErrandRetryInput in = {0};
+
+	in.failure = r->failure;
+	in.status = r->status;
+	in.success_lo = r->success_lo;
+	in.success_hi = r->success_hi;
+	in.failures_before = r->failures;
+	in.max_attempts = r->max_attempts;
+	in.at_most_once = r->at_most_once;
+	in.bytes_sent = r->bytes_sent;
+	in.cancelled = r->cancel_asked;
+	in.backoff = r->backoff;
+	in.base_ms = r->base_ms > 0 ? r->base_ms : DEFAULT_BASE_MS;
+	in.factor = r->factor > 0 ? r->factor : DEFAULT_FACTOR;
+	in.max_ms = r->max_ms > 0 ? r->max_ms : DEFAULT_MAX_MS;
+	in.retry_after_ms = r->retry_after_ms;
+	in.deadline_left_ms = deadline_left_ms(r);
+	in.random01 = errand_random01();
+	*d = errand_decide(&in);
+}
+
+static void
+describe_error(ErrandRun *r)
+{
+	MemoryContext old;
+
+	r->sqlstate = failure_sqlstate(r);
+	if (r->outcome == ERRAND_CANCELLED)
+	{
+		r->sqlstate = "57014";
+		r->error = r->cancel_reason ? r->cancel_reason : "cancelled by user";
+		return;
+	}
+	if (r->timed_out && r->has_deadline && r->number == 1 && r->finished_at >= r->deadline)
+	{
+		r->outcome = ERRAND_FAILED;
+		r->error = "deadline exceeded";
+	}
+	old = MemoryContextSwitchTo(r->memory);
+	if (r->error == NULL || r->error[0] == '\0')
+		r->error = psprintf("HTTP status %d", r->status);
+	else if (r->hint != NULL)
+		r->error = psprintf("%s: %s", r->error, r->hint);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+decide_one(ErrandRun *r)
+{
+	ErrandDecision d;
+
+	r->finished_at = errand_clock_now();
+	decide(r, &d);
+	switch (d.verdict)
+	{
+		case ERRAND_VERDICT_SUCCEEDED:
+			r->outcome = ERRAND_SUCCEEDED;
+			return;
+		case ERRAND_VERDICT_RETRY:
+			r->outcome = ERRAND_RETRYING;
+			r->due = r->finished_at + d.delay_ms * 1000;
+			r->failures++;
+			break;
+		case ERRAND_VERDICT_FAILED:
+			r->outcome = ERRAND_FAILED;
+			break;
+		case ERRAND_VERDICT_CANCELLED:
+			r->outcome = ERRAND_CANCELLED;
+			break;
+		case ERRAND_VERDICT_UNKNOWN:
+			r->outcome = ERRAND_UNKNOWN;
+			break;
+	}
+	describe_error(r);
+}
+
+void
+errand_runs_decide(void)
+{
+	while (!dlist_is_empty(&over))
+	{
+		ErrandRun *r = dlist_container(ErrandRun, node, dlist_head_node(&over));
+
+		decide_one(r);
+		n_over--;
+		counts[r->state]++; /* errand_run_move takes it off again */
+		errand_run_move(r, ERRAND_RUN_DONE);
+	}
+}
+
+static void
+end_unstarted(ErrandRun *r, char outcome)
+{
+	r->finished_at = errand_clock_now();
+	r->outcome = outcome;
+	errand_run_move(r, ERRAND_RUN_DONE);
+}
+
+void
+errand_run_release(ErrandRun *r)
+{
+	end_unstarted(r, ERRAND_READY);
+}
+
+void
+errand_run_park(ErrandRun *r, TimestampTz due)
+{
+	r->due = due;
+	end_unstarted(r, ERRAND_SCHEDULED);
+}
+
+void
+errand_run_interrupt(ErrandRun *r)
+{
+	r->sqlstate = "57P01";
+	r->error = "interrupted: its worker was told to stop";
+	end_unstarted(r, r->at_most_once && r->state == ERRAND_RUN_STARTED ? ERRAND_UNKNOWN : ERRAND_ATTEMPT_INTERRUPTED);
+}
+
+void
+errand_run_cancel(ErrandRun *r, const char *reason)
+{
+	if (r->cancel_asked || r->state == ERRAND_RUN_DONE)
+		return;
+	r->cancel_asked = true;
+	if (reason != NULL)
+		r->cancel_reason = MemoryContextStrdup(r->memory, reason);
+	if (r->state == ERRAND_RUN_QUEUED || r->state == ERRAND_RUN_STARTED)
+		r->kind->cancel(r);
+	else
+	{
+		r->failure = ERRAND_FAIL_CANCELLED;
+		errand_run_over(r);
+	}
+}

@@ -1,0 +1,360 @@
+/*
+ * api.c
+ *		version(), health(), worker_restart() and the numbers behind the views.
+ *
+ * Runs in every backend.  Numbers come from shared memory: nothing here counts
+ * rows.
+ */
+#include "postgres.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "call.h"
+#include "compat.h"
+#include "contract.h"
+#include "events.h"
+#include "funcapi.h"
+#include "hooks.h"
+#include "settings.h"
+#include "shared.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+#include "wait_look.h"
+
+PG_FUNCTION_INFO_V1(errand_version);
+PG_FUNCTION_INFO_V1(errand_health);
+PG_FUNCTION_INFO_V1(errand_poke);
+PG_FUNCTION_INFO_V1(errand_worker_restart);
+PG_FUNCTION_INFO_V1(errand_counters_srf);
+PG_FUNCTION_INFO_V1(errand_workers_srf);
+PG_FUNCTION_INFO_V1(errand_hosts_srf);
+
+const char *
+errand_state_name(ErrandState s)
+{
+	switch (s)
+	{
+		case ERRAND_NONE:
+			return "none";
+		case ERRAND_WAITING:
+			return "waiting";
+		case ERRAND_SCHEDULED:
+			return "scheduled";
+		case ERRAND_READY:
+			return "ready";
+		case ERRAND_RUNNING:
+			return "running";
+		case ERRAND_RETRYING:
+			return "retrying";
+		case ERRAND_SUCCEEDED:
+			return "succeeded";
+		case ERRAND_FAILED:
+			return "failed";
+		case ERRAND_CANCELLED:
+			return "cancelled";
+		case ERRAND_UNKNOWN:
+			return "unknown";
+	}
+	return "none";
+}
+
+Datum
+errand_version(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(ERRAND_VERSION));
+}
+
+Datum
+errand_poke(PG_FUNCTION_ARGS)
+{
+	if (!IsBinaryUpgrade)
+	{
+		errand_shared_require();
+		errand_poke_at_commit();
+	}
+	PG_RETURN_VOID();
+}
+
+Datum
+errand_worker_restart(PG_FUNCTION_ARGS)
+{
+	int n = 0;
+
+	errand_enter();
+	errand_require("admin");
+	LWLockAcquire(errand_shared->slot_lock, LW_SHARED);
+	for (int i = 0; i < ERRAND_MAX_SLOTS; i++)
+	{
+		ErrandSlot *s = &errand_shared->slots[i];
+
+		if (s->kind == ERRAND_PROCESS_WORKER && s->database == MyDatabaseId && s->pid != 0 &&
+			kill(s->pid, SIGTERM) == 0)
+			n++;
+	}
+	LWLockRelease(errand_shared->slot_lock);
+	PG_RETURN_BOOL(n > 0);
+}
+
+static void
+health_check(StringInfo s, const char *name, const char *status, const char *output)
+{
+	if (s->data[s->len - 1] != '{')
+		appendStringInfoChar(s, ',');
+	appendStringInfo(s, "\"%s\": {\"status\": \"%s\"", name, status);
+	if (output != NULL)
+	{
+		appendStringInfoString(s, ", \"output\": ");
+		escape_json(s, output);
+	}
+	appendStringInfoChar(s, '}');
+}
+
+Datum
+errand_health(PG_FUNCTION_ARGS)
+{
+	StringInfoData checks;
+	StringInfoData all;
+	ErrandDatabase *d;
+	const char *status = "pass";
+	bool paused;
+
+	errand_shared_require();
+	d = errand_database_mine();
+	paused = d != NULL && pg_atomic_read_u32(&d->paused) != 0;
+	initStringInfo(&checks);
+	appendStringInfoChar(&checks, '{');
+	health_check(&checks, "launcher", errand_shared->launcher_procno >= 0 ? "pass" : "fail",
+				 errand_shared->launcher_procno >= 0 ? NULL : "the launcher does not run");
+	if (errand_leader_pid(MyDatabaseId) != 0)
+		health_check(&checks, "worker", "pass", NULL);
+	else
+	{
+		status = "fail";
+		health_check(&checks, "worker", "fail",
+					 "no worker runs here: raise max_worker_processes, or look into the server's log");
+	}
+	health_check(&checks, "paused", paused ? "warn" : "pass",
+				 paused ? "nothing is claimed until errand.resume_all()" : NULL);
+	if (paused && strcmp(status, "pass") == 0)
+		status = "warn";
+	if (errand_shared->launcher_procno < 0)
+		status = "fail";
+	initStringInfo(&all);
+	appendStringInfo(&all, "{\"status\": \"%s\", \"version\": \"%s\", \"checks\": %s}}", status,
+					 ERRAND_VERSION, checks.data);
+	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(all.data)));
+}
+
+static void
+put_quantile(Datum *value, bool *null, const ErrandHistogram *h, double q)
+{
+	double ms = errand_histogram_quantile_ms(h, q);
+
+	*null = ms < 0;
+	*value = Float8GetDatum(ms);
+}
+
+static Datum
+count_datum(int64 n)
+{
+	return Int64GetDatum(Max(n, 0));
+}
+
+static void
+counter_row(ReturnSetInfo *rsinfo, const ErrandCounter *c)
+{
+	Datum v[16];
+	bool n[16] = {false};
+
+	v[0] = CStringGetTextDatum(c->key.name);
+	v[1] = count_datum(c->ready);
+	v[2] = count_datum(c->scheduled);
+	v[3] = count_datum(c->waiting);
+	v[4] = count_datum(c->running);
+	v[5] = count_datum(c->succeeded);
+	v[6] = count_datum(c->failed);
+	v[7] = count_datum(c->cancelled);
+	v[8] = count_datum(c->retried);
+	v[9] = count_datum(c->attempts);
+	put_quantile(&v[10], &n[10], &c->wait, 0.5);
+	put_quantile(&v[11], &n[11], &c->wait, 0.95);
+	put_quantile(&v[12], &n[12], &c->wait, 0.99);
+	put_quantile(&v[13], &n[13], &c->run, 0.5);
+	put_quantile(&v[14], &n[14], &c->run, 0.95);
+	put_quantile(&v[15], &n[15], &c->run, 0.99);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, v, n);
+}
+
+static void
+host_row(ReturnSetInfo *rsinfo, const ErrandCounter *c)
+{
+	Datum v[6];
+	bool n[6] = {false};
+
+	v[0] = CStringGetTextDatum(c->key.name);
+	v[1] = count_datum(c->running);
+	v[2] = count_datum(c->attempts);
+	v[3] = count_datum(c->failed);
+	put_quantile(&v[4], &n[4], &c->run, 0.5);
+	put_quantile(&v[5], &n[5], &c->run, 0.95);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, v, n);
+}
+
+/* A copy of this database's counters of a kind: rows are made without the lock. */
+static ErrandCounter *
+copy_counters(int kind, int *n)
+{
+	ErrandCounter *copy = NULL;
+	int room = 0;
+	int need = 64;
+
+	do
+	{
+		HASH_SEQ_STATUS scan;
+		ErrandCounter *c;
+
+		room = need;
+		copy = copy ? repalloc_huge(copy, sizeof(ErrandCounter) * room)
+					: palloc_extended(sizeof(ErrandCounter) * room, MCXT_ALLOC_HUGE);
+		*n = need = 0;
+		LWLockAcquire(errand_shared->event_lock, LW_SHARED);
+		hash_seq_init(&scan, errand_counters);
+		while ((c = hash_seq_search(&scan)) != NULL)
+		{
+			if (c->key.database != MyDatabaseId || c->key.kind != kind)
+				continue;
+			if (need++ < room)
+				copy[(*n)++] = *c;
+		}
+		LWLockRelease(errand_shared->event_lock);
+	} while (need > room);
+	return copy;
+}
+
+Datum
+errand_counters_srf(PG_FUNCTION_ARGS)
+{
+	int n;
+	ErrandCounter *c;
+
+	errand_shared_require();
+	errand_init_materialized(fcinfo);
+	c = copy_counters(PG_GETARG_CHAR(0), &n);
+	for (int i = 0; i < n; i++)
+		counter_row((ReturnSetInfo *) fcinfo->resultinfo, &c[i]);
+	return (Datum) 0;
+}
+
+Datum
+errand_hosts_srf(PG_FUNCTION_ARGS)
+{
+	int n;
+	ErrandCounter *c;
+
+	errand_shared_require();
+	errand_init_materialized(fcinfo);
+	c = copy_counters(ERRAND_COUNT_HOST, &n);
+	for (int i = 0; i < n; i++)
+		host_row((ReturnSetInfo *) fcinfo->resultinfo, &c[i]);
+	return (Datum) 0;
+}
+
+/* CPU seconds and resident bytes of a process, from /proc where there is one. */
+static void
+process_usage(int pid, double *cpu, int64 *rss)
+{
+	char path[64];
+	char line[1024];
+	FILE *f;
+	char *p = NULL;
+	unsigned long user;
+	unsigned long sys;
+	long pages;
+
+	*cpu = -1;
+	*rss = -1;
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "r");
+	if (f == NULL)
+		return;
+	if (fgets(line, sizeof(line), f) != NULL)
+		p = strrchr(line, ')');
+	fclose(f);
+	if (p != NULL && sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d "
+								   "%*u %*u %ld",
+							&user, &sys, &pages) == 3)
+	{
+		*cpu = (double) (user + sys) / sysconf(_SC_CLK_TCK);
+		*rss = (int64) pages * sysconf(_SC_PAGESIZE);
+	}
+}
+
+static const char *
+process_kind_name(ErrandKindOfProcess kind)
+{
+	switch (kind)
+	{
+		case ERRAND_PROCESS_WORKER:
+			return "worker";
+		case ERRAND_PROCESS_EXECUTOR:
+			return "executor";
+		case ERRAND_PROCESS_RELAY:
+			return "relay";
+		case ERRAND_PROCESS_STREAM:
+			return "stream";
+		case ERRAND_PROCESS_PROBE:
+			return "probe";
+		case ERRAND_PROCESS_NONE:
+			break;
+	}
+	return "none";
+}
+
+static void
+worker_row(ReturnSetInfo *rsinfo, const ErrandSlot *s)
+{
+	Datum v[14];
+	bool n[14] = {false};
+	double cpu;
+	int64 rss;
+
+	process_usage(s->pid, &cpu, &rss);
+	v[0] = Int32GetDatum(s->pid);
+	v[1] = CStringGetTextDatum(process_kind_name(s->kind));
+	v[2] = CStringGetTextDatum(s->busy ? "busy" : "idle");
+	v[3] = BoolGetDatum(s->leader);
+	v[4] = Int32GetDatum(s->running);
+	v[5] = Int32GetDatum(s->queued);
+	v[6] = Int64GetDatum(s->claimed);
+	v[7] = Int64GetDatum(s->settled);
+	v[8] = Int64GetDatum(s->succeeded);
+	v[9] = Int64GetDatum(s->failed);
+	v[10] = Float8GetDatum(cpu);
+	n[10] = cpu < 0;
+	v[11] = Int64GetDatum(rss);
+	n[11] = rss < 0;
+	v[12] = TimestampTzGetDatum(s->started_at);
+	v[13] = TimestampTzGetDatum(s->last_seen);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, v, n);
+}
+
+Datum
+errand_workers_srf(PG_FUNCTION_ARGS)
+{
+	ErrandSlot *copy = palloc(sizeof(errand_shared->slots));
+
+	errand_shared_require();
+	errand_init_materialized(fcinfo);
+	LWLockAcquire(errand_shared->slot_lock, LW_SHARED);
+	memcpy(copy, errand_shared->slots, sizeof(errand_shared->slots));
+	LWLockRelease(errand_shared->slot_lock);
+	for (int i = 0; i < ERRAND_MAX_SLOTS; i++)
+	{
+		if (copy[i].kind != ERRAND_PROCESS_NONE && copy[i].database == MyDatabaseId && copy[i].pid != 0)
+			worker_row((ReturnSetInfo *) fcinfo->resultinfo, &copy[i]);
+	}
+	return (Datum) 0;
+}

@@ -1,0 +1,298 @@
+/*
+ * events.c
+ *		Collects the changes of a transaction and publishes them at its commit.
+ *
+ * Runs in every backend and in our processes.  Between XACT_EVENT_COMMIT and
+ * the end of the callback nothing may fail, allocate or wait for more than the
+ * event lock: an error there is a PANIC.  So everything is sized before.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "compat.h"
+#include "events.h"
+#include "ring.h"
+#include "shared.h"
+#include "storage/ipc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#define PUBLISH_CHUNK 512 /* events under one hold of the lock */
+
+/* An event that waits for its commit, with the depth of its subtransaction. */
+typedef struct PendingEvent
+{
+	ErrandEvent event;
+	int level;
+} PendingEvent;
+
+static PendingEvent *pending = NULL; /* in TopTransactionContext */
+static int n_pending = 0;
+static int max_pending = 0;
+static bool locks_ready = false;
+
+static void
+pending_forget(void)
+{
+	/* The memory goes with TopTransactionContext. */
+	pending = NULL;
+	n_pending = max_pending = 0;
+	locks_ready = false;
+}
+
+static void
+pending_grow(void)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+
+	if (pending == NULL)
+	{
+		max_pending = 16;
+		pending = palloc(sizeof(PendingEvent) * max_pending);
+	}
+	else
+	{
+		max_pending *= 2;
+		pending = repalloc_huge(pending, sizeof(PendingEvent) * (Size) max_pending);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* A copy of the name that lives as long as the transaction; the neighbour's if it is the same. */
+static const char *
+pending_name(const char *name, const char *neighbour)
+{
+	if (name == NULL)
+		return NULL;
+	if (neighbour != NULL && strcmp(name, neighbour) == 0)
+		return neighbour;
+	return MemoryContextStrdup(TopTransactionContext, name);
+}
+
+void
+errand_event_add(const ErrandEvent *e)
+{
+	const ErrandEvent *before;
+	PendingEvent *p;
+
+	if (errand_shared == NULL)
+		return;
+	if (n_pending == max_pending)
+		pending_grow();
+	before = n_pending > 0 ? &pending[n_pending - 1].event : NULL;
+	p = &pending[n_pending];
+	p->event = *e;
+	p->event.database = MyDatabaseId;
+	if (p->event.at == 0)
+		p->event.at = GetCurrentTimestamp();
+	p->event.queue = pending_name(e->queue, before ? before->queue : NULL);
+	p->event.task = pending_name(e->task, before ? before->task : NULL);
+	p->event.channel = pending_name(e->channel, before ? before->channel : NULL);
+	p->level = GetCurrentTransactionNestLevel();
+	n_pending++;
+}
+
+bool
+errand_event_pending(int64 id)
+{
+	for (int i = n_pending - 1; i >= 0; i--)
+	{
+		if (pending[i].event.kind == ERRAND_EVENT_TASK && pending[i].event.id == id)
+			return true;
+	}
+	return false;
+}
+
+void
+errand_event_locks_ready(void)
+{
+	locks_ready = true;
+}
+
+/* What publishing found out, for the wake-ups after the lock is gone. */
+typedef struct Wakes
+{
+	bool workers;
+	bool any_final;
+	uint64 filter[ERRAND_FILTER_WORDS];
+} Wakes;
+
+static inline uint32
+filter_bit(int64 id)
+{
+	return ((uint64) id * UINT64CONST(0x9E3779B97F4A7C15)) >> (64 - 10);
+}
+
+static void
+publish_one(const ErrandEvent *e, Wakes *w)
+{
+	errand_ring_write(e);
+	if (e->kind != ERRAND_EVENT_TASK)
+	{
+		w->workers = true;
+		return;
+	}
+	errand_counters_apply(e);
+	if (e->to == ERRAND_READY)
+		w->workers = true;
+	if (errand_state_is_final(e->to))
+	{
+		uint32 bit = filter_bit(e->id);
+
+		w->any_final = true;
+		w->filter[bit / 64] |= UINT64CONST(1) << (bit % 64);
+	}
+}
+
+/* Sets the latches of the waiters whose filter meets ours.  Under event_lock. */
+static void
+wake_waiters(const Wakes *w)
+{
+	if (!w->any_final || pg_atomic_read_u32(&errand_shared->waiters) == 0)
+		return;
+	for (int i = 0; i < errand_shared->max_waiters; i++)
+	{
+		ErrandWaiter *waiter = &errand_waiters[i];
+
+		if (!waiter->active || waiter->database != MyDatabaseId)
+			continue;
+		for (int k = 0; k < ERRAND_FILTER_WORDS; k++)
+		{
+			if (waiter->filter[k] & w->filter[k])
+			{
+				errand_latch_set(i);
+				break;
+			}
+		}
+	}
+}
+
+static void
+publish(void)
+{
+	Wakes w;
+
+	memset(&w, 0, sizeof(w));
+	for (int i = 0; i < n_pending; i += PUBLISH_CHUNK)
+	{
+		int end = Min(i + PUBLISH_CHUNK, n_pending);
+
+		LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
+		for (int k = i; k < end; k++)
+			publish_one(&pending[k].event, &w);
+		if (end == n_pending)
+			wake_waiters(&w);
+		LWLockRelease(errand_shared->event_lock);
+	}
+	if (w.workers)
+		errand_wake_workers(MyDatabaseId);
+}
+
+/* A transaction that had locked ready rows is gone: others skipped them meanwhile. */
+static void
+publish_rewind(void)
+{
+	ErrandEvent e = {.kind = ERRAND_EVENT_REWIND, .database = MyDatabaseId};
+
+	LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
+	errand_ring_write(&e);
+	LWLockRelease(errand_shared->event_lock);
+	errand_wake_workers(MyDatabaseId);
+}
+
+static void
+xact_callback(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_PARALLEL_COMMIT:
+			if (n_pending > 0)
+				publish();
+			pending_forget();
+			break;
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PARALLEL_ABORT:
+			if (locks_ready)
+				publish_rewind();
+			pending_forget();
+			break;
+		case XACT_EVENT_PREPARE:
+			/* COMMIT PREPARED runs no callback of ours: the poll finds the tasks. */
+			pending_forget();
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+subxact_callback(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
+{
+	int level = GetCurrentTransactionNestLevel();
+
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
+		while (n_pending > 0 && pending[n_pending - 1].level >= level)
+			n_pending--;
+		if (locks_ready && errand_shared != NULL)
+			publish_rewind();
+	}
+	else if (event == SUBXACT_EVENT_COMMIT_SUB)
+	{
+		for (int i = n_pending - 1; i >= 0 && pending[i].level >= level; i--)
+			pending[i].level = level - 1;
+	}
+}
+
+void
+errand_events_init(void)
+{
+	RegisterXactCallback(xact_callback, NULL);
+	RegisterSubXactCallback(subxact_callback, NULL);
+}
+
+static void
+waiter_leave(int code, Datum arg)
+{
+	errand_wait_unregister();
+}
+
+void
+errand_wait_register(const int64 *ids, int n)
+{
+	static bool leave_registered = false;
+	ErrandWaiter *w = &errand_waiters[ERRAND_MY_PROCNO];
+
+	if (!leave_registered)
+	{
+		before_shmem_exit(waiter_leave, (Datum) 0);
+		leave_registered = true;
+	}
+	LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
+	if (!w->active)
+		pg_atomic_fetch_add_u32(&errand_shared->waiters, 1);
+	w->active = true;
+	w->database = MyDatabaseId;
+	memset(w->filter, 0, sizeof(w->filter));
+	for (int i = 0; i < n; i++)
+	{
+		uint32 bit = filter_bit(ids[i]);
+
+		w->filter[bit / 64] |= UINT64CONST(1) << (bit % 64);
+	}
+	LWLockRelease(errand_shared->event_lock);
+}
+
+void
+errand_wait_unregister(void)
+{
+	ErrandWaiter *w = &errand_waiters[ERRAND_MY_PROCNO];
+
+	if (!w->active)
+		return;
+	LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
+	w->active = false;
+	pg_atomic_fetch_sub_u32(&errand_shared->waiters, 1);
+	LWLockRelease(errand_shared->event_lock);
+}

@@ -1,0 +1,103 @@
+/*
+ * events.h
+ *		Changes of state, collected during a transaction and published at its
+ *		commit: counters move, the ring gets a record, waiters and workers wake.
+ */
+#ifndef ERRAND_EVENTS_H
+#define ERRAND_EVENTS_H
+
+#include "postgres.h"
+
+#include "contract.h"
+#include "datatype/timestamp.h"
+
+#define ERRAND_CELL 64
+#define ERRAND_CELLS_AN_EVENT 3 /* on average; long names take more */
+
+typedef enum ErrandEventKind
+{
+	ERRAND_EVENT_TASK = 0, /* a change of state */
+	ERRAND_EVENT_CANCEL,   /* somebody asks to cancel the running task id */
+	ERRAND_EVENT_CONFIG,   /* queues, types or the pause changed: read them again */
+	ERRAND_EVENT_REWIND,   /* rows of ready were locked and let go: look from the head */
+	ERRAND_EVENT_DUE,	   /* something is due at "at" */
+	ERRAND_EVENT_WAKE	   /* just look */
+} ErrandEventKind;
+
+typedef struct ErrandEvent
+{
+	ErrandEventKind kind;
+	uint64 seq;	  /* given at publication, in order of commit */
+	Oid database; /* filled in by errand_event_add */
+	int64 id;	  /* of the task */
+	int32 run;	  /* of the task: +1 by retry() */
+	int32 attempt;
+	char from; /* ErrandState */
+	char to;
+	int16 priority;
+	int64 place;	/* where it lies in ready, if to is READY */
+	int64 wait_us;	/* ready until started, -1 if not known yet */
+	int64 run_us;	/* started until finished, -1 likewise */
+	TimestampTz at; /* when it happened */
+	const char *queue;
+	const char *task;	/* the task type */
+	const char *channel; /* the user's own NOTIFY channel, or NULL */
+} ErrandEvent;
+
+/* An event read from the ring, with room for its names. */
+typedef struct ErrandEventBuffer
+{
+	ErrandEvent event;
+	char queue[ERRAND_NAME_BYTES];
+	char task[ERRAND_NAME_BYTES];
+	char channel[NAMEDATALEN];
+} ErrandEventBuffer;
+
+/* Where a reader of the ring stands. */
+typedef struct ErrandRingCursor
+{
+	uint64 cell;
+	uint64 seq; /* of the last record read */
+} ErrandRingCursor;
+
+/* Registers the transaction callbacks; once, from _PG_init. */
+extern void errand_events_init(void);
+
+/*
+ * Notes an event for publication when the current transaction commits; it is
+ * dropped if the (sub)transaction aborts.  Copies *e and its names.
+ */
+extern void errand_event_add(const ErrandEvent *e);
+
+/* Tells whether the open transaction has submitted this task, or touched it. */
+extern bool errand_event_pending(int64 id);
+
+/* Notes that the transaction locks rows of ready: if it aborts, workers look from the head. */
+extern void errand_event_locks_ready(void);
+
+/* Puts the cursor behind the last record. */
+extern void errand_ring_seek_end(ErrandRingCursor *c);
+
+/*
+ * Reads the next record of this database.  False if there is none.  *lost is
+ * set when records were overwritten before they were read.
+ */
+extern bool errand_ring_next(ErrandRingCursor *c, ErrandEventBuffer *out, bool *lost);
+
+/*
+ * Registers this backend as waiting for the ids: its latch is set when one of
+ * them (or, rarely, another) becomes final.  Replaces what was registered.
+ */
+extern void errand_wait_register(const int64 *ids, int n);
+extern void errand_wait_unregister(void);
+
+/* Takes counts found in the tables for those kept by callbacks, if seq still is the last. */
+typedef struct ErrandRecount
+{
+	const char *queue;
+	int64 ready, scheduled, waiting, running;
+} ErrandRecount;
+extern bool errand_counters_set(const ErrandRecount *r, int n, uint64 if_seq);
+extern uint64 errand_ring_head(void);
+
+#endif

@@ -1,0 +1,204 @@
+/*
+ * hooks.c
+ *		Hears LISTEN, CREATE/DROP DATABASE and DROP EXTENSION in every backend.
+ *
+ * Runs in every backend.  Hooks must pass everything on, and must not fail for
+ * reasons of their own: other people's statements run through here.
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "access/xact.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_extension.h"
+#include "commands/dbcommands.h"
+#include "commands/extension.h"
+#include "compat.h"
+#include "contract.h"
+#include "hooks.h"
+#include "nodes/parsenodes.h"
+#include "shared.h"
+#include "storage/ipc.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/timestamp.h"
+
+static ProcessUtility_hook_type prev_utility = NULL;
+static object_access_hook_type prev_object_access = NULL;
+static bool poke = false;
+static bool listening = false;
+
+static pg_atomic_uint32 *
+listeners(void)
+{
+	return &errand_shared->listeners[MyDatabaseId % ERRAND_LISTENER_SLOTS];
+}
+
+static void
+stop_listening(int code, Datum arg)
+{
+	if (listening)
+		pg_atomic_fetch_sub_u32(listeners(), 1);
+	listening = false;
+}
+
+/* Counted once a backend and for its life: a few NOTIFYs too many do no harm. */
+static void
+heard_listen(void)
+{
+	if (listening || errand_shared == NULL || !OidIsValid(MyDatabaseId))
+		return;
+	listening = true;
+	pg_atomic_fetch_add_u32(listeners(), 1);
+	before_shmem_exit(stop_listening, (Datum) 0);
+}
+
+bool
+errand_anybody_listens(void)
+{
+	return pg_atomic_read_u32(listeners()) != 0;
+}
+
+static void
+poke_now(void)
+{
+	ErrandDatabase *d;
+
+	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
+	d = errand_database_find(MyDatabaseId, true);
+	if (d != NULL)
+	{
+		d->probe_wanted = true;
+		d->not_before = 0;
+		d->failures = 0;
+	}
+	LWLockRelease(errand_shared->slot_lock);
+	errand_wake_launcher();
+}
+
+static void
+poke_callback(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT && poke && errand_shared != NULL)
+	{
+		poke_now();
+		errand_wake_workers(MyDatabaseId);
+	}
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+		poke = false;
+}
+
+void
+errand_poke_at_commit(void)
+{
+	poke = true;
+}
+
+/* Asks our processes in a database to leave, and nobody to start new ones. */
+static void
+clear_database(Oid oid, bool dropping)
+{
+	ErrandDatabase *d;
+
+	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
+	d = errand_database_find(oid, false);
+	if (d != NULL)
+	{
+		d->dropping = dropping;
+		d->dropping_since = GetCurrentTimestamp();
+		d->probe_wanted = !dropping;
+	}
+	for (int i = 0; dropping && i < ERRAND_MAX_SLOTS; i++)
+	{
+		ErrandSlot *s = &errand_shared->slots[i];
+
+		if (s->kind != ERRAND_PROCESS_NONE && s->database == oid && s->pid != 0)
+			kill(s->pid, SIGTERM);
+	}
+	LWLockRelease(errand_shared->slot_lock);
+	if (!dropping)
+		errand_wake_launcher();
+}
+
+/* The database that the statement needs for itself, if it is one of ours. */
+static Oid
+database_wanted(Node *parsetree)
+{
+	const char *name = NULL;
+	Oid oid;
+
+	if (IsA(parsetree, DropdbStmt))
+		name = ((DropdbStmt *) parsetree)->dbname;
+	else if (IsA(parsetree, RenameStmt) && ((RenameStmt *) parsetree)->renameType == OBJECT_DATABASE)
+		name = ((RenameStmt *) parsetree)->subname;
+	if (name == NULL || errand_shared == NULL)
+		return InvalidOid;
+	oid = get_database_oid(name, true);
+	if (!OidIsValid(oid) || oid == MyDatabaseId || !errand_owns_database(oid, GetUserId()))
+		return InvalidOid;
+	return oid;
+}
+
+static void
+pass_on(PlannedStmt *pstmt, const char *query, bool read_only, ProcessUtilityContext context,
+		ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *qc)
+{
+	if (prev_utility)
+		prev_utility(pstmt, query, read_only, context, params, env, dest, qc);
+	else
+		standard_ProcessUtility(pstmt, query, read_only, context, params, env, dest, qc);
+}
+
+static void
+utility(PlannedStmt *pstmt, const char *query, bool read_only, ProcessUtilityContext context,
+		ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *qc)
+{
+	Node *parsetree = pstmt->utilityStmt;
+	bool created = IsA(parsetree, CreatedbStmt);
+	Oid wanted = InvalidOid;
+
+	if (IsA(parsetree, ListenStmt))
+		heard_listen();
+	else if (IsA(parsetree, DropdbStmt) || IsA(parsetree, RenameStmt))
+		wanted = database_wanted(parsetree);
+	if (!OidIsValid(wanted))
+	{
+		pass_on(pstmt, query, read_only, context, params, env, dest, qc);
+		if (created && errand_shared != NULL)
+			errand_wake_launcher();
+		return;
+	}
+	clear_database(wanted, true);
+	PG_TRY();
+	{
+		pass_on(pstmt, query, read_only, context, params, env, dest, qc);
+	}
+	PG_FINALLY();
+	{
+		clear_database(wanted, false);
+	}
+	PG_END_TRY();
+}
+
+/* DROP EXTENSION: workers look whether it is still there, at commit. */
+static void
+object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg)
+{
+	if (prev_object_access)
+		prev_object_access(access, class_id, object_id, sub_id, arg);
+	if (access == OAT_DROP && class_id == ExtensionRelationId && errand_shared != NULL &&
+		object_id == get_extension_oid(ERRAND_EXTENSION, true))
+		poke = true;
+}
+
+void
+errand_hooks_init(void)
+{
+	prev_utility = ProcessUtility_hook;
+	ProcessUtility_hook = utility;
+	prev_object_access = object_access_hook;
+	object_access_hook = object_access;
+	RegisterXactCallback(poke_callback, NULL);
+}

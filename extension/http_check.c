@@ -1,0 +1,464 @@
+/*
+ * http_check.c
+ *		Checks the payload of HTTP tasks, and builds it from named options.
+ *
+ * Runs in every backend, at submit.  Whatever it lets pass is sent as it is:
+ * a line break in a header or a second host in a URL must end here.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/base64.h"
+#include "compat.h"
+#include "core/header.h"
+#include "core/url.h"
+#include "http_check.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+
+#define BAD_ARGUMENT errcode(ERRCODE_INVALID_PARAMETER_VALUE)
+
+static void
+need_string(const JsonbValue *v, const char *what)
+{
+	if (v->type != jbvString)
+		ereport(ERROR, (BAD_ARGUMENT, errmsg("\"%s\" of an HTTP task must be a string", what)));
+}
+
+static void
+need_object(const JsonbValue *v, const char *what)
+{
+	if (v->type != jbvBinary || !JsonContainerIsObject(v->val.binary.data))
+		ereport(ERROR, (BAD_ARGUMENT, errmsg("\"%s\" of an HTTP task must be an object", what),
+						errhint("Such as {\"name\": \"value\"}.")));
+}
+
+static void
+check_url(const JsonbValue *v, const char *what)
+{
+	ErrandUrlCheck check;
+
+	need_string(v, what);
+	check = errand_url_check(v->val.string.val, v->val.string.len);
+	if (check != ERRAND_URL_OK)
+		ereport(ERROR, (BAD_ARGUMENT, errmsg("the URL cannot be requested: %s", errand_url_reason(check)),
+						errhint("It must look like https://host[:port]/path?query, without a user "
+								"name; percent-encode blanks.")));
+}
+
+static void
+check_method(const JsonbValue *v, const char *what)
+{
+	need_string(v, what);
+	if (v->val.string.len > 32 || !errand_is_token(v->val.string.val, v->val.string.len))
+		ereport(ERROR, (BAD_ARGUMENT, errmsg("the method is not valid"),
+						errhint("Methods are words such as GET, POST or PROPFIND.")));
+	if (v->val.string.len == 7 && pg_strncasecmp(v->val.string.val, "CONNECT", 7) == 0)
+		ereport(ERROR, (BAD_ARGUMENT, errmsg("the method CONNECT is not available"),
+						errhint("It opens a tunnel, which is not a request.")));
+}
+
+static void
+check_header_value(const JsonbValue *v, int len, const char *name)
+{
+	if (v->type == jbvNumeric || v->type == jbvBool)
+		return;
+	if (v->type != jbvString)
+		ereport(ERROR, (BAD_ARGUMENT, errmsg("the value of header \"%.*s\" must be a string", len, name)));
+	if (!errand_header_value_ok(v->val.string.val, v->val.string.len))
+		ereport(ERROR,
+				(BAD_ARGUMENT, errmsg("the value of header \"%.*s\" holds a control character", len, name),
+				 errhint("Line breaks and NUL are not allowed in headers.")));
+}
+
+static void
+check_header_name(const JsonbValue *v)
+{
+	int len = Min(v->val.string.len, 100);
+
+	if (!errand_is_token(v->val.string.val, v->val.string.len))
+		ereport(ERROR, (BAD_ARGUMENT, errmsg("\"%.*s\" is not a header name", len, v->val.string.val),
+						errhint("Names have letters, digits and dashes.")));
+	if (errand_header_forbidden(v->val.string.val, v->val.string.len))
+		ereport(ERROR, (BAD_ARGUMENT, errmsg("header \"%.*s\" cannot be set", len, v->val.string.val),
+						errhint("It belongs to the connection and is set by the engine.")));
+}
+
+static void
+check_headers(const JsonbValue *v, const char *what)
+{
+	JsonbIterator *it;
+	JsonbValue item;
+	JsonbIteratorToken token;
+	char *name = NULL;
+	int len = 0;
+
+	need_object(v, what);
+	it = JsonbIteratorInit(v->val.binary.data);
+	while ((token = JsonbIteratorNext(&it, &item, false)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+		{
+			check_header_name(&item);
+			name = item.val.string.val;
+			len = Min(item.val.string.len, 100);
+		}
+		else if ((token == WJB_VALUE || token == WJB_ELEM) && item.type != jbvNull)
+			check_header_value(&item, len, name);
+		else if (token == WJB_BEGIN_OBJECT && name != NULL)
+			ereport(ERROR, (BAD_ARGUMENT, errmsg("the value of header \"%.*s\" must be a string", len, name)));
+	}
+}
+
+static void
+check_object(const JsonbValue *v, const char *what)
+{
+	need_object(v, what);
+}
+
+/* {"name": scalar or array of scalars}: parameters, forms, cookies. */
+static void
+check_pairs(const JsonbValue *v, const char *what)
+{
+	JsonbIterator *it;
+	JsonbValue item;
+	JsonbIteratorToken token;
+	int depth = 0;
+
+	need_object(v, what);
+	it = JsonbIteratorInit(v->val.binary.data);
+	while ((token = JsonbIteratorNext(&it, &item, false)) != WJB_DONE)
+	{
+		if (token == WJB_BEGIN_OBJECT && ++depth > 1)
+			ereport(ERROR, (BAD_ARGUMENT, errmsg("the values in \"%s\" must be strings or numbers", what),
+							errhint("An array sends the name more than once.")));
+	}
+}
+
+static void
+check_auth(const JsonbValue *v, const char *what)
+{
+	JsonbValue *basic;
+	JsonbValue *bearer;
+	JsonbContainer *c;
+
+	need_object(v, what);
+	c = v->val.binary.data;
+	basic = getKeyJsonValueFromContainer(c, "basic", 5, NULL);
+	bearer = getKeyJsonValueFromContainer(c, "bearer", 6, NULL);
+	if (JsonContainerSize(c) == 1 && bearer != NULL && bearer->type == jbvString &&
+		errand_header_value_ok(bearer->val.string.val, bearer->val.string.len))
+		return;
+	if (JsonContainerSize(c) == 1 && basic != NULL && basic->type == jbvBinary &&
+		JsonContainerIsArray(basic->val.binary.data) && JsonContainerSize(basic->val.binary.data) == 2)
+		return;
+	ereport(ERROR, (BAD_ARGUMENT, errmsg("\"auth\" is not valid"),
+					errhint("Write {\"basic\": [\"user\", \"password\"]} or {\"bearer\": \"token\"}.")));
+}
+
+static void
+check_any(const JsonbValue *v, const char *what)
+{
+}
+
+static void
+check_base64(const JsonbValue *v, const char *what)
+{
+	char *buf;
+
+	need_string(v, what);
+	buf = palloc(pg_b64_dec_len(v->val.string.len) + 1);
+	if (pg_b64_decode(v->val.string.val, v->val.string.len, buf, pg_b64_dec_len(v->val.string.len) + 1) < 0)
+		ereport(ERROR, (BAD_ARGUMENT, errmsg("\"%s\" is not base64", what)));
+	pfree(buf);
+}
+
+static int64
+json_integer(const JsonbValue *v, const char *what, int64 min, int64 max)
+{
+	int64 n;
+
+	if (v->type != jbvNumeric)
+		ereport(ERROR, (BAD_ARGUMENT, errmsg("\"%s\" of an HTTP task must be a number", what)));
+	n = DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(v->val.numeric)));
+	if (n < min || n > max)
+		ereport(ERROR, (BAD_ARGUMENT, errmsg("\"%s\" of an HTTP task is out of range", what),
+						errhint("It must lie between %lld and %lld.", (long long) min, (long long) max)));
+	return n;
+}
+
+static void
+check_redirects(const JsonbValue *v, const char *what)
+{
+	json_integer(v, what, 0, 20);
+}
+
+static void
+check_max_body(const JsonbValue *v, const char *what)
+{
+	json_integer(v, what, 0, 1024 * 1024 * 1023);
+}
+
+static void
+check_ms(const JsonbValue *v, const char *what)
+{
+	json_integer(v, what, 1, INT64CONST(7) * 86400 * 1000);
+}
+
+static void
+check_success(const JsonbValue *v, const char *what)
+{
+	JsonbContainer *c = v->val.binary.data;
+
+	if (v->type == jbvBinary && JsonContainerIsArray(c) && JsonContainerSize(c) == 2)
+	{
+		json_integer(getIthJsonbValueFromContainer(c, 0), what, 100, 1000);
+		json_integer(getIthJsonbValueFromContainer(c, 1), what, 100, 1000);
+		return;
+	}
+	ereport(ERROR, (BAD_ARGUMENT, errmsg("\"success_codes\" is not valid"),
+					errhint("In a payload write [200, 300], the second number excluded.")));
+}
+
+static void
+check_store(const JsonbValue *v, const char *what)
+{
+	need_string(v, what);
+	if ((v->val.string.len == 6 && memcmp(v->val.string.val, "inline", 6) == 0) ||
+		(v->val.string.len == 7 && memcmp(v->val.string.val, "discard", 7) == 0))
+		return;
+	ereport(ERROR, (BAD_ARGUMENT, errmsg("\"store\" is not valid"),
+					errhint("It is 'inline', or 'discard' to keep only the status and headers.")));
+}
+
+typedef struct PayloadKey
+{
+	const char *name;
+	void (*check)(const JsonbValue *v, const char *what);
+} PayloadKey;
+
+static const PayloadKey payload_keys[] = {
+	{"url", check_url},
+	{"method", check_method},
+	{"headers", check_headers},
+	{"body", check_any},
+	{"json", check_any},
+	{"body_base64", check_base64},
+	{"params", check_pairs},
+	{"form", check_pairs},
+	{"cookies", check_pairs},
+	{"auth", check_auth},
+	{"follow_redirects", check_redirects},
+	{"max_body_bytes", check_max_body},
+	{"connect_timeout_ms", check_ms},
+	{"success_codes", check_success},
+	{"store", check_store},
+};
+
+static const PayloadKey *
+payload_key(const JsonbValue *v)
+{
+	for (int i = 0; i < (int) lengthof(payload_keys); i++)
+	{
+		if ((int) strlen(payload_keys[i].name) == v->val.string.len &&
+			memcmp(payload_keys[i].name, v->val.string.val, v->val.string.len) == 0)
+			return &payload_keys[i];
+	}
+	ereport(ERROR,
+			(BAD_ARGUMENT,
+			 errmsg("an HTTP task has no \"%.*s\"", Min(v->val.string.len, 100), v->val.string.val),
+			 errhint("Its payload has url, method, headers, body, json, body_base64, params, form, "
+					 "cookies, auth, follow_redirects, max_body_bytes, connect_timeout_ms, "
+					 "success_codes and store.")));
+	return NULL;
+}
+
+void
+errand_http_check(Jsonb *payload, bool need_url)
+{
+	JsonbIterator *it;
+	JsonbValue v;
+	JsonbIteratorToken token;
+	const PayloadKey *key = NULL;
+	bool has_url = false;
+
+	if (!JB_ROOT_IS_OBJECT(payload))
+		ereport(ERROR, (BAD_ARGUMENT, errmsg("the payload of an HTTP task must be an object"),
+						errhint("Such as {\"url\": \"https://example.com/\"}.")));
+	it = JsonbIteratorInit(&payload->root);
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			key = payload_key(&v);
+		else if (token == WJB_VALUE && v.type != jbvNull)
+		{
+			key->check(&v, key->name);
+			has_url |= key->check == check_url;
+		}
+	}
+	if (need_url && !has_url)
+		ereport(ERROR, (BAD_ARGUMENT, errmsg("an HTTP task needs a \"url\""),
+						errhint("Such as {\"url\": \"https://example.com/\"}.")));
+	check_object(&(JsonbValue){.type = jbvBinary, .val.binary = {.data = &payload->root}}, "payload");
+}
+
+/* Building the payload from options */
+
+static void
+push_key(JsonbParseState **state, const char *name)
+{
+	JsonbValue k = {.type = jbvString};
+
+	k.val.string.val = (char *) name;
+	k.val.string.len = strlen(name);
+	pushJsonbValue(state, WJB_KEY, &k);
+}
+
+static void
+push_text(JsonbParseState **state, const char *name, const char *text, int len)
+{
+	JsonbValue v = {.type = jbvString};
+
+	push_key(state, name);
+	v.val.string.val = (char *) text;
+	v.val.string.len = len;
+	pushJsonbValue(state, WJB_VALUE, &v);
+}
+
+static void
+push_number(JsonbParseState **state, const char *name, int64 n)
+{
+	JsonbValue v = {.type = jbvNumeric};
+
+	push_key(state, name);
+	v.val.numeric = DatumGetNumeric(DirectFunctionCall1(int8_numeric, Int64GetDatum(n)));
+	pushJsonbValue(state, WJB_VALUE, &v);
+}
+
+static void
+push_jsonb(JsonbParseState **state, const char *name, Jsonb *j)
+{
+	JsonbValue v;
+
+	push_key(state, name);
+	if (JB_ROOT_IS_SCALAR(j))
+		JsonbExtractScalar(&j->root, &v);
+	else
+		JsonbToJsonbValue(j, &v);
+	pushJsonbValue(state, WJB_VALUE, &v);
+}
+
+static void
+push_text_option(JsonbParseState **state, const char *name, const ErrandOptions *o, ErrandOption k)
+{
+	if (o->given[k])
+	{
+		text *t = DatumGetTextPP(o->value[k]);
+
+		push_text(state, name, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
+	}
+}
+
+static void
+push_jsonb_option(JsonbParseState **state, const char *name, const ErrandOptions *o, ErrandOption k)
+{
+	if (o->given[k])
+		push_jsonb(state, name, DatumGetJsonbP(o->value[k]));
+}
+
+static void
+push_bytes_option(JsonbParseState **state, const ErrandOptions *o)
+{
+	bytea *b;
+	char *encoded;
+	int room;
+	int len;
+
+	if (!o->given[OPT_BODY_BYTES])
+		return;
+	b = DatumGetByteaPP(o->value[OPT_BODY_BYTES]);
+	room = pg_b64_enc_len(VARSIZE_ANY_EXHDR(b)) + 1;
+	encoded = palloc(room);
+	len = pg_b64_encode(VARDATA_ANY(b), VARSIZE_ANY_EXHDR(b), encoded, room);
+	push_text(state, "body_base64", encoded, Max(len, 0));
+}
+
+/* int4range is canonical: [lo,hi). */
+static void
+push_success_option(JsonbParseState **state, const ErrandOptions *o)
+{
+	char *text;
+	int lo;
+	int hi;
+	JsonbValue v = {.type = jbvNumeric};
+
+	if (!o->given[OPT_SUCCESS_CODES])
+		return;
+	text = DatumGetCString(OidOutputFunctionCall(F_RANGE_OUT, o->value[OPT_SUCCESS_CODES]));
+	if (sscanf(text, "[%d,%d)", &lo, &hi) != 2)
+		ereport(ERROR, (BAD_ARGUMENT, errmsg("\"success_codes\" is not valid"),
+						errhint("Such as int4range(200, 300).")));
+	push_key(state, "success_codes");
+	pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
+	v.val.numeric = DatumGetNumeric(DirectFunctionCall1(int4_numeric, Int32GetDatum(lo)));
+	pushJsonbValue(state, WJB_ELEM, &v);
+	v.val.numeric = DatumGetNumeric(DirectFunctionCall1(int4_numeric, Int32GetDatum(hi)));
+	pushJsonbValue(state, WJB_ELEM, &v);
+	pushJsonbValue(state, WJB_END_ARRAY, NULL);
+}
+
+static void
+check_one_body(const ErrandOptions *o)
+{
+	if (o->given[OPT_BODY] + o->given[OPT_BODY_BYTES] + o->given[OPT_FORM] > 1)
+		ereport(ERROR, (BAD_ARGUMENT, errmsg("a request has only one body"),
+						errhint("Give one of body, body_bytes and form.")));
+}
+
+Jsonb *
+errand_http_payload(const ErrandOptions *o, const char *method)
+{
+	JsonbParseState *state = NULL;
+
+	if (!o->given[OPT_URL] && o->given[OPT_PAYLOAD] == false)
+		ereport(ERROR, (BAD_ARGUMENT, errmsg("the URL must not be NULL"),
+						errhint("Such as 'https://example.com/'.")));
+	check_one_body(o);
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	push_text_option(&state, "url", o, OPT_URL);
+	if (o->given[OPT_METHOD])
+		push_text_option(&state, "method", o, OPT_METHOD);
+	else if (method != NULL)
+		push_text(&state, "method", method, strlen(method));
+	push_jsonb_option(&state, "headers", o, OPT_HEADERS);
+	if (o->given[OPT_BODY] && o->type[OPT_BODY] == JSONBOID)
+		push_jsonb_option(&state, "json", o, OPT_BODY);
+	else
+		push_text_option(&state, "body", o, OPT_BODY);
+	push_bytes_option(&state, o);
+	push_jsonb_option(&state, "params", o, OPT_PARAMS);
+	push_jsonb_option(&state, "form", o, OPT_FORM);
+	push_jsonb_option(&state, "auth", o, OPT_AUTH);
+	push_jsonb_option(&state, "cookies", o, OPT_COOKIES);
+	if (o->given[OPT_FOLLOW_REDIRECTS])
+		push_number(&state, "follow_redirects", DatumGetInt32(o->value[OPT_FOLLOW_REDIRECTS]));
+	if (o->given[OPT_MAX_BODY_BYTES])
+		push_number(&state, "max_body_bytes", DatumGetInt32(o->value[OPT_MAX_BODY_BYTES]));
+	if (o->given[OPT_CONNECT_TIMEOUT])
+		push_number(&state, "connect_timeout_ms",
+					errand_option_ms(o, OPT_CONNECT_TIMEOUT, 1, INT64CONST(7) * 86400 * 1000));
+	push_success_option(&state, o);
+	push_text_option(&state, "store", o, OPT_STORE);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+void
+errand_http_lift(Jsonb *payload, ErrandOptions *o)
+{
+	Jsonb *lifted;
+
+	errand_options_from_json(payload, o, true);
+	lifted = errand_http_payload(o, NULL);
+	o->value[OPT_PAYLOAD] = JsonbPGetDatum(lifted);
+	o->given[OPT_PAYLOAD] = true;
+}

@@ -1,0 +1,240 @@
+/*
+ * ring.c
+ *		The ring of events and the counters, in shared memory.
+ *
+ * Runs in every process.  A record is a header and three names, in as many
+ * cells as it needs; the oldest are overwritten, and a reader that was too
+ * slow is told so.  Writers must never fail or allocate: they run in commit
+ * callbacks.
+ */
+#include "postgres.h"
+
+#include "compat.h"
+#include "events.h"
+#include "ring.h"
+#include "shared.h"
+
+typedef struct RingRecord
+{
+	ErrandEvent event; /* its pointers mean nothing here */
+	uint16 cells;
+	uint16 queue_len;
+	uint16 task_len;
+	uint16 channel_len;
+} RingRecord;
+
+static void
+ring_copy_in(uint64 *at, const void *data, size_t len)
+{
+	size_t bytes = errand_shared->n_cells * ERRAND_CELL;
+	size_t offset = *at % bytes;
+	size_t first = Min(len, bytes - offset);
+
+	memcpy(errand_ring_cells + offset, data, first);
+	if (len > first)
+		memcpy(errand_ring_cells, (const char *) data + first, len - first);
+	*at += len;
+}
+
+static void
+ring_copy_out(uint64 *at, void *data, size_t len)
+{
+	size_t bytes = errand_shared->n_cells * ERRAND_CELL;
+	size_t offset = *at % bytes;
+	size_t first = Min(len, bytes - offset);
+
+	memcpy(data, errand_ring_cells + offset, first);
+	if (len > first)
+		memcpy((char *) data + first, errand_ring_cells, len - first);
+	*at += len;
+}
+
+static uint16
+name_len(const char *name, size_t max)
+{
+	return name == NULL ? 0 : Min(strlen(name), max - 1);
+}
+
+void
+errand_ring_write(const ErrandEvent *e)
+{
+	RingRecord r;
+	size_t total;
+	uint64 at = errand_shared->head_cell * ERRAND_CELL;
+
+	r.event = *e;
+	r.event.seq = ++errand_shared->head_seq;
+	r.queue_len = name_len(e->queue, ERRAND_NAME_BYTES);
+	r.task_len = name_len(e->task, ERRAND_NAME_BYTES);
+	r.channel_len = name_len(e->channel, NAMEDATALEN);
+	total = sizeof(r) + r.queue_len + r.task_len + r.channel_len;
+	r.cells = (total + ERRAND_CELL - 1) / ERRAND_CELL;
+	ring_copy_in(&at, &r, sizeof(r));
+	ring_copy_in(&at, e->queue, r.queue_len);
+	ring_copy_in(&at, e->task, r.task_len);
+	ring_copy_in(&at, e->channel, r.channel_len);
+	errand_shared->head_cell += r.cells;
+}
+
+void
+errand_ring_seek_end(ErrandRingCursor *c)
+{
+	LWLockAcquire(errand_shared->event_lock, LW_SHARED);
+	c->cell = errand_shared->head_cell;
+	c->seq = errand_shared->head_seq;
+	LWLockRelease(errand_shared->event_lock);
+}
+
+uint64
+errand_ring_head(void)
+{
+	uint64 seq;
+
+	LWLockAcquire(errand_shared->event_lock, LW_SHARED);
+	seq = errand_shared->head_seq;
+	LWLockRelease(errand_shared->event_lock);
+	return seq;
+}
+
+/* Copies the record at the cursor and moves on.  Under event_lock. */
+static void
+ring_take(ErrandRingCursor *c, ErrandEventBuffer *out)
+{
+	RingRecord r;
+	uint64 at = c->cell * ERRAND_CELL;
+
+	ring_copy_out(&at, &r, sizeof(r));
+	out->event = r.event;
+	ring_copy_out(&at, out->queue, r.queue_len);
+	out->queue[r.queue_len] = '\0';
+	ring_copy_out(&at, out->task, r.task_len);
+	out->task[r.task_len] = '\0';
+	ring_copy_out(&at, out->channel, r.channel_len);
+	out->channel[r.channel_len] = '\0';
+	out->event.queue = out->queue;
+	out->event.task = out->task;
+	out->event.channel = r.channel_len > 0 ? out->channel : NULL;
+	c->cell += r.cells;
+	c->seq = r.event.seq;
+}
+
+bool
+errand_ring_next(ErrandRingCursor *c, ErrandEventBuffer *out, bool *lost)
+{
+	bool got = false;
+
+	LWLockAcquire(errand_shared->event_lock, LW_SHARED);
+	if (errand_shared->head_cell - c->cell > errand_shared->n_cells)
+	{
+		*lost = true;
+		c->cell = errand_shared->head_cell;
+		c->seq = errand_shared->head_seq;
+	}
+	while (!got && c->cell < errand_shared->head_cell)
+	{
+		ring_take(c, out);
+		got = out->event.database == MyDatabaseId;
+	}
+	LWLockRelease(errand_shared->event_lock);
+	return got;
+}
+
+/* The count of tasks in a state, or NULL for states that are not counted. */
+static int64 *
+counter_of_state(ErrandCounter *c, char state)
+{
+	switch (state)
+	{
+		case ERRAND_READY:
+			return &c->ready;
+		case ERRAND_SCHEDULED:
+		case ERRAND_RETRYING:
+			return &c->scheduled;
+		case ERRAND_WAITING:
+			return &c->waiting;
+		case ERRAND_RUNNING:
+			return &c->running;
+		case ERRAND_SUCCEEDED:
+			return &c->succeeded;
+		case ERRAND_FAILED:
+		case ERRAND_UNKNOWN:
+			return &c->failed;
+		case ERRAND_CANCELLED:
+			return &c->cancelled;
+		default:
+			return NULL;
+	}
+}
+
+static void
+counter_apply(ErrandCounter *c, const ErrandEvent *e)
+{
+	int64 *n;
+
+	/* A final state is left by retry() alone, and history keeps its count. */
+	if (!errand_state_is_final(e->from) && (n = counter_of_state(c, e->from)) != NULL)
+		(*n)--;
+	if ((n = counter_of_state(c, e->to)) != NULL)
+		(*n)++;
+	if (e->to == ERRAND_RETRYING)
+		c->retried++;
+	if (e->from == ERRAND_RUNNING && e->to != ERRAND_SCHEDULED && e->to != ERRAND_READY)
+		c->attempts++;
+	if (e->from == ERRAND_RUNNING && e->wait_us >= 0)
+		errand_histogram_add(&c->wait, e->wait_us);
+	if (e->from == ERRAND_RUNNING && e->run_us >= 0)
+		errand_histogram_add(&c->run, e->run_us);
+	c->touched = errand_shared->head_seq;
+}
+
+void
+errand_counters_apply(const ErrandEvent *e)
+{
+	ErrandCounter *c;
+
+	if (e->queue != NULL && (c = errand_counter(e->database, ERRAND_COUNT_QUEUE, e->queue)) != NULL)
+		counter_apply(c, e);
+	if (e->task != NULL && (c = errand_counter(e->database, ERRAND_COUNT_TASK, e->task)) != NULL)
+		counter_apply(c, e);
+}
+
+/* Zeroes the gauges of this database: those that a recount does not name are empty. */
+static void
+gauges_clear(void)
+{
+	HASH_SEQ_STATUS scan;
+	ErrandCounter *c;
+
+	hash_seq_init(&scan, errand_counters);
+	while ((c = hash_seq_search(&scan)) != NULL)
+	{
+		if (c->key.database == MyDatabaseId && c->key.kind == ERRAND_COUNT_QUEUE)
+			c->ready = c->scheduled = c->waiting = c->running = 0;
+	}
+}
+
+bool
+errand_counters_set(const ErrandRecount *r, int n, uint64 if_seq)
+{
+	bool same;
+
+	LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
+	same = errand_shared->head_seq == if_seq;
+	if (same)
+	{
+		gauges_clear();
+		for (int i = 0; i < n; i++)
+		{
+			ErrandCounter *c = errand_counter(MyDatabaseId, ERRAND_COUNT_QUEUE, r[i].queue);
+
+			if (c == NULL)
+				continue;
+			c->ready = r[i].ready;
+			c->scheduled = r[i].scheduled;
+			c->waiting = r[i].waiting;
+			c->running = r[i].running;
+		}
+	}
+	LWLockRelease(errand_shared->event_lock);
+	return same;
+}

@@ -1,0 +1,43 @@
+/*
+ * settings.h
+ *		The errand.* settings.  Read anywhere, written only by settings.c.
+ */
+#ifndef ERRAND_SETTINGS_H
+#define ERRAND_SETTINGS_H
+
+extern int errand_workers;			  /* event-loop workers a database */
+extern int errand_executors;		  /* most SQL-task processes a database */
+extern int errand_executor_idle;	  /* ms */
+extern int errand_max_in_flight;	  /* transfers at once a worker */
+extern int errand_host_max_running;	  /* connections to one host */
+extern char *errand_allow_networks;	  /* CIDRs beside the public internet */
+extern int errand_max_response_bytes; /* after decompression */
+extern int errand_memory_limit;		  /* kB of bodies in memory a worker */
+extern int errand_lease;			  /* ms of silence of a remote worker */
+extern char *errand_retention;		  /* 'succeeded=7d,failed=30d' */
+extern bool errand_start_paused;
+extern int errand_ring_size;	 /* events kept in shared memory */
+extern int errand_max_databases; /* databases with the extension */
+extern int errand_max_keys;		 /* queues, types and hosts with counters */
+extern char *errand_dns_servers;
+extern char *errand_user_agent;
+extern bool errand_log_failures;
+extern int errand_log_min_task_duration; /* ms, -1 off */
+extern bool errand_notify;
+extern char *errand_fault; /* test builds only */
+
+/* Retention as parsed from the setting, in seconds; 0 keeps for ever. */
+typedef struct ErrandRetention
+{
+	int64 succeeded_s;
+	int64 others_s;
+} ErrandRetention;
+
+extern ErrandRetention errand_retention_parsed;
+
+#define ERRAND_ALLOW_MAX 256 /* networks in errand.allow_networks */
+
+/* Defines every setting; called once, from _PG_init. */
+extern void errand_settings_init(void);
+
+#endif

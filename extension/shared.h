@@ -1,0 +1,181 @@
+/*
+ * shared.h
+ *		What our processes and all backends share: databases, worker slots,
+ *		counters, the event ring and the waiters.
+ *
+ * Lock rules.  Two LWLocks, never held together, never held while waiting for
+ * anything else:
+ *	slot_lock	databases[] and slots[], every field unless said otherwise
+ *	event_lock	the ring, the counters and waiters[]; held for microseconds in
+ *				commit callbacks, so nothing under it may fail, allocate or log
+ * Latches of other processes are reached by pgprocno: no pointer of a process
+ * ever lies in here.
+ */
+#ifndef ERRAND_SHARED_H
+#define ERRAND_SHARED_H
+
+#include "postgres.h"
+
+#include "contract.h"
+#include "core/histogram.h"
+#include "datatype/timestamp.h"
+#include "port/atomics.h"
+#include "storage/lwlock.h"
+#include "utils/hsearch.h"
+
+#define ERRAND_MAX_SLOTS 256
+#define ERRAND_LISTENER_SLOTS 256
+#define ERRAND_FILTER_WORDS 16 /* a waiter's filter: 1,024 bits */
+
+typedef enum ErrandKindOfProcess
+{
+	ERRAND_PROCESS_NONE = 0,
+	ERRAND_PROCESS_WORKER,
+	ERRAND_PROCESS_EXECUTOR,
+	ERRAND_PROCESS_RELAY,
+	ERRAND_PROCESS_STREAM,
+	ERRAND_PROCESS_PROBE
+} ErrandKindOfProcess;
+
+/* A database in which the extension is, or may be, installed. */
+typedef struct ErrandDatabase
+{
+	Oid oid;						 /* InvalidOid: free entry */
+	bool installed;					 /* what the last probe found */
+	bool probe_wanted;				 /* CREATE EXTENSION or CREATE DATABASE poked */
+	bool dropping;					 /* DROP DATABASE is under way: start nothing */
+	TimestampTz dropping_since;		 /* forgotten after a while: the drop may have failed */
+	TimestampTz not_before;			 /* backoff after a worker that ended badly */
+	int failures;					 /* in a row, for that backoff */
+	pg_atomic_uint32 reap_wanted;	 /* a worker left: look for its leases; atomic */
+	pg_atomic_uint32 quarantine;	 /* suspects run apart: claim nothing else; atomic */
+	pg_atomic_uint32 paused;		 /* pause_all() is in force, as last read; atomic */
+	pg_atomic_uint64 lost_settles;	 /* results dropped by the fence; atomic */
+	pg_atomic_uint32 queue_limits;	 /* queues may drain or have a limit: look before a submit; atomic */
+} ErrandDatabase;
+
+/* One of our processes. */
+typedef struct ErrandSlot
+{
+	ErrandKindOfProcess kind; /* NONE: free */
+	Oid database;
+	int number;				/* worker 1, 2, ... of its database */
+	uint32 generation;		/* +1 at each allocation, so that a late starter is told apart */
+	TimestampTz launched;	/* when the launcher asked for it */
+	int pid;				/* 0 until it has attached */
+	int procno;				/* its place in the proc array, for its latch */
+	uint64 identity;		/* random, of this incarnation: what leases name */
+	bool leader;			/* of its database */
+	TimestampTz started_at; /* when it attached */
+
+	/* Written by the process itself without a lock, read for display only. */
+	volatile int running;
+	volatile int queued;
+	volatile uint64 claimed;
+	volatile uint64 settled;
+	volatile uint64 succeeded;
+	volatile uint64 failed;
+	volatile TimestampTz last_seen;
+	volatile bool busy;
+} ErrandSlot;
+
+typedef enum ErrandCounterKind
+{
+	ERRAND_COUNT_QUEUE = 'q',
+	ERRAND_COUNT_TASK = 't',
+	ERRAND_COUNT_HOST = 'h'
+} ErrandCounterKind;
+
+/* Key of the counters' hash; zero-filled before use. */
+typedef struct ErrandCounterKey
+{
+	Oid database;
+	int kind;
+	char name[ERRAND_NAME_BYTES];
+} ErrandCounterKey;
+
+typedef struct ErrandCounter
+{
+	ErrandCounterKey key; /* must be first */
+	int64 ready;
+	int64 scheduled; /* scheduled and retrying */
+	int64 waiting;
+	int64 running;
+	int64 succeeded;
+	int64 failed;
+	int64 cancelled;
+	int64 retried;
+	int64 attempts;
+	uint64 touched; /* ring position of the last change, for eviction */
+	ErrandHistogram wait;
+	ErrandHistogram run;
+} ErrandCounter;
+
+/* A backend that waits for tasks; its index is the backend's place in the proc array. */
+typedef struct ErrandWaiter
+{
+	bool active;
+	Oid database;
+	uint64 filter[ERRAND_FILTER_WORDS]; /* bit (hash of id): worth a look */
+} ErrandWaiter;
+
+typedef struct ErrandShared
+{
+	LWLock *slot_lock;
+	LWLock *event_lock;
+	uint64 epoch;				 /* random, of this shared memory: leases and tokens name it */
+	int launcher_procno;		 /* slot_lock; -1 if it is away */
+	pg_atomic_uint32 generation; /* of slots */
+	pg_atomic_uint32 resumed;	 /* resume_all() since the start lifts errand.start_paused */
+	pg_atomic_uint32 waiters;	 /* how many are active: 0 saves the scan */
+	pg_atomic_uint32 listeners[ERRAND_LISTENER_SLOTS]; /* backends that said LISTEN, by database; atomic */
+	int max_databases;
+	int max_waiters;
+
+	/* The ring: cells of fixed size, a record takes as many as it needs. event_lock. */
+	uint64 head_cell; /* where the next record goes, counted for ever */
+	uint64 head_seq;  /* number of the last record */
+	uint64 n_cells;
+
+	ErrandSlot slots[ERRAND_MAX_SLOTS];
+	/* databases[], waiters[] and the ring follow; see shared.c */
+} ErrandShared;
+
+extern ErrandShared *errand_shared;		   /* NULL without shared_preload_libraries */
+extern ErrandDatabase *errand_databases;   /* [max_databases], slot_lock */
+extern ErrandWaiter *errand_waiters;	   /* [max_waiters], event_lock */
+extern char *errand_ring_cells;			   /* [n_cells * ERRAND_CELL], event_lock */
+extern HTAB *errand_counters;			   /* ErrandCounter by ErrandCounterKey, event_lock */
+
+/* Installs the hooks that ask for and initialise the shared memory; from _PG_init. */
+extern void errand_shared_init(void);
+
+/* Raises 55000 with the line to add if the library was not preloaded. */
+extern void errand_shared_require(void);
+
+/*
+ * The entry of a database; made if create.  NULL if there is none, or the
+ * table (errand.max_databases) is full.  Caller holds slot_lock, exclusively
+ * if create.
+ */
+extern ErrandDatabase *errand_database_find(Oid oid, bool create);
+
+/* The entry of this backend's database, looked up once; NULL if there is none. */
+extern ErrandDatabase *errand_database_mine(void);
+
+/* Sets the latch of a process by its place in the proc array; -1 does nothing. */
+extern void errand_latch_set(int procno);
+
+/* Sets the latches of all workers of a database.  Takes slot_lock shared. */
+extern void errand_wake_workers(Oid database);
+
+/* Sets the launcher's latch. */
+extern void errand_wake_launcher(void);
+
+/*
+ * The counter of a name; made if there is room (the longest idle one makes
+ * room).  NULL if there is none.  Caller holds event_lock exclusively.
+ */
+extern ErrandCounter *errand_counter(Oid database, ErrandCounterKind kind, const char *name);
+
+#endif

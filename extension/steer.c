@@ -1,0 +1,434 @@
+/*
+ * steer.c
+ *		cancel(), retry(), reschedule(), reprioritize(), queues, types, pauses.
+ *
+ * Runs in every backend, in the caller's transaction: everything takes effect
+ * at commit.  It never writes an outcome of a running task: that is its
+ * worker's alone, which is asked through cancel_request.
+ */
+#include "postgres.h"
+
+#include "call.h"
+#include "compat.h"
+#include "contract.h"
+#include "core/backoff.h"
+#include "core/rate.h"
+#include "events.h"
+#include "http_check.h"
+#include "options.h"
+#include "shared.h"
+#include "submit.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(errand_cancel);
+PG_FUNCTION_INFO_V1(errand_retry);
+PG_FUNCTION_INFO_V1(errand_reschedule);
+PG_FUNCTION_INFO_V1(errand_reprioritize);
+PG_FUNCTION_INFO_V1(errand_define_queue);
+PG_FUNCTION_INFO_V1(errand_pause_queue);
+PG_FUNCTION_INFO_V1(errand_resume_queue);
+PG_FUNCTION_INFO_V1(errand_pause_all);
+PG_FUNCTION_INFO_V1(errand_resume_all);
+PG_FUNCTION_INFO_V1(errand_define_task);
+PG_FUNCTION_INFO_V1(errand_drop_task);
+PG_FUNCTION_INFO_V1(errand_wake);
+
+bool
+errand_queue_limits_exist(void)
+{
+	ErrandDatabase *d = errand_database_mine();
+
+	return d == NULL || pg_atomic_read_u32(&d->queue_limits) != 0;
+}
+
+/* Queues or types change at commit: workers read them again. */
+static void
+announce_config(void)
+{
+	ErrandEvent e = {.kind = ERRAND_EVENT_CONFIG};
+	ErrandDatabase *d = errand_database_mine();
+
+	if (d != NULL)
+		pg_atomic_write_u32(&d->queue_limits, 1);
+	errand_event_add(&e);
+}
+
+/* An event of a task from the row that an internal function returned. */
+static void
+announce_row(int64 id, Datum row, char from, char to)
+{
+	ErrandEvent e = {0};
+
+	e.kind = ERRAND_EVENT_TASK;
+	e.id = id;
+	e.run = errand_column_int(row, "run", 1);
+	e.attempt = errand_column_int(row, "attempt", 0);
+	e.from = from;
+	e.to = to;
+	e.wait_us = e.run_us = -1;
+	e.queue = errand_column_text(row, "queue");
+	e.task = errand_column_text(row, "type");
+	if (to == ERRAND_READY)
+	{
+		e.priority = errand_column_int(row, "priority", 0);
+		e.place = errand_column_int(row, "place", id);
+	}
+	errand_event_add(&e);
+}
+
+/* id, the caller, and whether that role may touch the tasks of others. */
+static void
+who_args(ErrandArgs *a, int64 id)
+{
+	errand_arg(a, Int64GetDatum(id));
+	errand_arg(a, ObjectIdGetDatum(GetUserId()));
+	errand_arg(a, BoolGetDatum(errand_may("admin")));
+}
+
+Datum
+errand_cancel(PG_FUNCTION_ARGS)
+{
+	ErrandArgs a = {0};
+	bool isnull;
+	Datum row;
+	char *how;
+	int64 id;
+
+	errand_enter();
+	if (PG_ARGISNULL(0))
+		PG_RETURN_BOOL(false);
+	id = PG_GETARG_INT64(0);
+	who_args(&a, id);
+	if (PG_ARGISNULL(1))
+		errand_arg_null(&a);
+	else
+		errand_arg(&a, PG_GETARG_DATUM(1));
+	errand_arg(&a, TimestampTzGetDatum(GetCurrentTimestamp()));
+	errand_event_locks_ready();
+	row = errand_call("_cancel", &a, &isnull);
+	how = errand_column_text(row, "how");
+	if (how == NULL || strcmp(how, "final") == 0)
+		PG_RETURN_BOOL(false);
+	if (strcmp(how, "done") == 0)
+		announce_row(id, row, errand_column_char(row, "from"), ERRAND_CANCELLED);
+	else
+	{
+		ErrandEvent e = {.kind = ERRAND_EVENT_CANCEL, .id = id};
+
+		errand_event_add(&e);
+	}
+	PG_RETURN_BOOL(true);
+}
+
+Datum
+errand_retry(PG_FUNCTION_ARGS)
+{
+	ErrandArgs a = {0};
+	bool isnull;
+	Datum row;
+	char from;
+
+	errand_enter();
+	if (PG_ARGISNULL(0))
+		PG_RETURN_BOOL(false);
+	who_args(&a, PG_GETARG_INT64(0));
+	errand_arg(&a, TimestampTzGetDatum(GetCurrentTimestamp()));
+	row = errand_call("_retry", &a, &isnull);
+	from = errand_column_char(row, "from");
+	if (from == '\0')
+		PG_RETURN_BOOL(false);
+	announce_row(PG_GETARG_INT64(0), row, from, ERRAND_READY);
+	PG_RETURN_BOOL(true);
+}
+
+/* What reschedule and reprioritize share; NULL leaves a thing as it is. */
+static bool
+move_task(int64 id, NullableDatum priority, NullableDatum run_at)
+{
+	ErrandArgs a = {0};
+	bool isnull;
+	Datum row;
+	char from;
+
+	who_args(&a, id);
+	if (priority.isnull)
+		errand_arg_null(&a);
+	else
+		errand_arg(&a, priority.value);
+	if (run_at.isnull)
+		errand_arg_null(&a);
+	else
+		errand_arg(&a, run_at.value);
+	errand_arg(&a, TimestampTzGetDatum(GetCurrentTimestamp()));
+	errand_event_locks_ready();
+	row = errand_call("_move", &a, &isnull);
+	from = errand_column_char(row, "from");
+	if (from == '\0')
+		return false;
+	announce_row(id, row, from, errand_column_char(row, "to"));
+	return true;
+}
+
+Datum
+errand_reschedule(PG_FUNCTION_ARGS)
+{
+	NullableDatum none = {.isnull = true};
+	NullableDatum at = {.isnull = false};
+
+	errand_enter();
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_BOOL(false);
+	at.value = PG_GETARG_DATUM(1);
+	if (TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(at.value)))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("run_at must be finite"),
+						errhint("To run at once, give now().")));
+	PG_RETURN_BOOL(move_task(PG_GETARG_INT64(0), none, at));
+}
+
+Datum
+errand_reprioritize(PG_FUNCTION_ARGS)
+{
+	NullableDatum none = {.isnull = true};
+	NullableDatum priority = {.isnull = false};
+
+	errand_enter();
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_BOOL(false);
+	if (PG_GETARG_INT32(1) < PG_INT16_MIN || PG_GETARG_INT32(1) > PG_INT16_MAX)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("priority is out of range"),
+						errhint("It must lie between -32768 and 32767; higher runs first.")));
+	priority.value = Int16GetDatum(PG_GETARG_INT32(1));
+	PG_RETURN_BOOL(move_task(PG_GETARG_INT64(0), priority, none));
+}
+
+/* The name argument of the queue and type functions, checked. */
+static char *
+name_arg(FunctionCallInfo fcinfo, const char *what)
+{
+	char *name;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the name of a %s must not be NULL", what)));
+	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	errand_check_name(what, name);
+	return name;
+}
+
+static void
+check_rate(const char *rate)
+{
+	double per_second;
+
+	if (rate != NULL && !errand_rate_parse(rate, strlen(rate), &per_second))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"%s\" is not a rate", rate),
+						errhint("Rates look like '50/s', '10/m', '1000/h' or '5/d'.")));
+}
+
+static void
+check_positive(FunctionCallInfo fcinfo, int arg, const char *name)
+{
+	if (!PG_ARGISNULL(arg) && PG_GETARG_INT32(arg) < 1)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must be at least 1", name),
+						errhint("To stop a queue use errand.pause_queue().")));
+}
+
+static char *
+text_arg(FunctionCallInfo fcinfo, int arg)
+{
+	return PG_ARGISNULL(arg) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(arg));
+}
+
+/* Passes arguments on as they came. */
+static void
+pass_args(ErrandArgs *a, FunctionCallInfo fcinfo, int from, int to)
+{
+	for (int i = from; i <= to; i++)
+	{
+		if (PG_ARGISNULL(i))
+			errand_arg_null(a);
+		else
+			errand_arg(a, PG_GETARG_DATUM(i));
+	}
+}
+
+Datum
+errand_define_queue(PG_FUNCTION_ARGS)
+{
+	ErrandArgs a = {0};
+	bool isnull;
+
+	errand_enter();
+	errand_require("admin");
+	(void) name_arg(fcinfo, "queue");
+	check_positive(fcinfo, 1, "max_running");
+	check_rate(text_arg(fcinfo, 2));
+	pass_args(&a, fcinfo, 0, 4);
+	(void) errand_call("_queue_define", &a, &isnull);
+	announce_config();
+	PG_RETURN_VOID();
+}
+
+static void
+queue_set(FunctionCallInfo fcinfo, bool paused)
+{
+	ErrandArgs a = {0};
+	bool isnull;
+	char *name;
+
+	errand_enter();
+	errand_require("admin");
+	name = name_arg(fcinfo, "queue");
+	errand_arg_text(&a, name);
+	errand_arg(&a, BoolGetDatum(paused));
+	if (paused)
+		errand_arg_null(&a);
+	else
+		errand_arg(&a, BoolGetDatum(false)); /* resuming ends a drain, too */
+	if (!DatumGetBool(errand_call("_queue_set", &a, &isnull)))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there is no queue \"%s\"", name),
+						errhint("SELECT * FROM errand.queues lists them; errand.define_queue() makes one.")));
+	announce_config();
+}
+
+Datum
+errand_pause_queue(PG_FUNCTION_ARGS)
+{
+	queue_set(fcinfo, true);
+	PG_RETURN_VOID();
+}
+
+Datum
+errand_resume_queue(PG_FUNCTION_ARGS)
+{
+	queue_set(fcinfo, false);
+	PG_RETURN_VOID();
+}
+
+static void
+pause_set(bool paused)
+{
+	ErrandArgs a = {0};
+	bool isnull;
+	int64 lost;
+
+	errand_enter();
+	errand_require("admin");
+	errand_arg(&a, BoolGetDatum(paused));
+	lost = DatumGetInt64(errand_call("_pause", &a, &isnull));
+	if (lost > 0)
+		ereport(WARNING, (errmsg("%lld tasks belong to roles that do not exist here", (long long) lost),
+						  errhint("Create the roles, or cancel these tasks.")));
+	announce_config();
+}
+
+Datum
+errand_pause_all(PG_FUNCTION_ARGS)
+{
+	pause_set(true);
+	PG_RETURN_VOID();
+}
+
+Datum
+errand_resume_all(PG_FUNCTION_ARGS)
+{
+	pause_set(false);
+	pg_atomic_write_u32(&errand_shared->resumed, 1);
+	PG_RETURN_VOID();
+}
+
+Datum
+errand_wake(PG_FUNCTION_ARGS)
+{
+	ErrandEvent e = {.kind = ERRAND_EVENT_REWIND};
+
+	errand_enter();
+	errand_event_add(&e);
+	PG_RETURN_VOID();
+}
+
+/* Positions of define_task()'s arguments. */
+enum
+{
+	TYPE_NAME,
+	TYPE_KIND,
+	TYPE_HANDLER,
+	TYPE_TEMPLATE,
+	TYPE_QUEUE,
+	TYPE_PRIORITY,
+	TYPE_MAX_ATTEMPTS,
+	TYPE_BACKOFF,
+	TYPE_RATE_LIMIT = 12,
+	TYPE_MAX_RUNNING = 13,
+	TYPE_LAST = 18
+};
+
+static void
+check_type_args(FunctionCallInfo fcinfo, const char *name)
+{
+	char *kind = text_arg(fcinfo, TYPE_KIND);
+	char *backoff = text_arg(fcinfo, TYPE_BACKOFF);
+	ErrandBackoff parsed;
+
+	if (strcmp(name, "http") == 0 || strcmp(name, "sql") == 0 || strcmp(name, "email") == 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"%s\" is a built-in task type", name), errhint("Choose another name.")));
+	if (kind == NULL || strcmp(kind, "http") != 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("there is no kind of task \"%s\"", kind ? kind : "NULL"),
+						errhint("The kinds are: http.")));
+	if (!PG_ARGISNULL(TYPE_HANDLER))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("a task type of kind http has no handler"),
+						errhint("Its template says what to request.")));
+	if (backoff != NULL && !errand_backoff_parse(backoff, &parsed))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"%s\" is not a backoff", backoff),
+						errhint("It is 'exponential', 'linear' or 'constant'.")));
+	if (!PG_ARGISNULL(TYPE_TEMPLATE))
+		errand_http_check(PG_GETARG_JSONB_P(TYPE_TEMPLATE), false);
+	check_positive(fcinfo, TYPE_MAX_ATTEMPTS, "max_attempts");
+	check_positive(fcinfo, TYPE_MAX_RUNNING, "max_running");
+	check_rate(text_arg(fcinfo, TYPE_RATE_LIMIT));
+}
+
+Datum
+errand_define_task(PG_FUNCTION_ARGS)
+{
+	ErrandArgs a = {0};
+	bool isnull;
+	char *name;
+	char *queue;
+
+	errand_enter();
+	errand_require("admin");
+	name = name_arg(fcinfo, "task type");
+	check_type_args(fcinfo, name);
+	queue = text_arg(fcinfo, TYPE_QUEUE);
+	if (queue != NULL)
+		errand_check_name("queue", queue);
+	pass_args(&a, fcinfo, TYPE_NAME, TYPE_KIND);
+	errand_arg_null(&a);
+	pass_args(&a, fcinfo, TYPE_TEMPLATE, TYPE_LAST);
+	(void) errand_call("_type_define", &a, &isnull);
+	announce_config();
+	PG_RETURN_VOID();
+}
+
+Datum
+errand_drop_task(PG_FUNCTION_ARGS)
+{
+	ErrandArgs a = {0};
+	bool isnull;
+	char *name;
+
+	errand_enter();
+	errand_require("admin");
+	name = name_arg(fcinfo, "task type");
+	errand_arg_text(&a, name);
+	if (!DatumGetBool(errand_call("_type_drop", &a, &isnull)))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there is no task type \"%s\"", name),
+						errhint("SELECT * FROM errand.task_types lists them.")));
+	announce_config();
+	PG_RETURN_VOID();
+}

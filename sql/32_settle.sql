@@ -1,0 +1,122 @@
+-- Settling: what became of a run.  Called by workers only (bgworker/queue/settle.c).
+--
+-- The fence: every settle names the leases and finds them still there, locked
+-- FOR SHARE before anything is written.  Results of a lease that was reaped
+-- are dropped, and counted by the caller.
+
+-- Function:   _lease_lock(tokens)
+-- Returns:    those that still exist, now locked until commit
+-- Tables:     locks lease
+CREATE FUNCTION errand._lease_lock(p_tokens bigint[])
+RETURNS bigint[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN ARRAY(SELECT l.token FROM errand.lease AS l WHERE l.token = ANY (p_tokens)
+                 ORDER BY l.token FOR SHARE);
+END $$;
+
+-- Function:   _mark_sent(ids, attempts)
+-- Tables:     writes mark
+CREATE FUNCTION errand._mark_sent(p_ids bigint[], p_attempts integer[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO errand.mark (id, attempt) SELECT u.id, u.attempt FROM unnest(p_ids, p_attempts) AS u (id, attempt);
+END $$;
+
+-- Function:   _settle(...)  final states of a batch whose leases are locked
+-- Tables:     writes outcome
+CREATE FUNCTION errand._settle(
+    p_ids bigint[], p_attempts integer[], p_runs smallint[], p_states "char"[], p_started timestamptz[],
+    p_finished timestamptz[], p_worker integer, p_status smallint[], p_timed_out boolean[], p_sqlstates text[],
+    p_errors text[], p_content_types text[], p_heads bytea[], p_bodies bytea[], p_results jsonb[],
+    p_dns integer[], p_connect integer[], p_tls integer[], p_wait integer[], p_transfer integer[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO errand.outcome (id, started_at, finished_at, attempt, worker, dns_us, connect_us, tls_us, wait_us,
+        transfer_us, status_code, run, state, timed_out, sqlstate, error, content_type, head, body, result)
+    SELECT u.id, u.started, u.finished, u.attempt, p_worker, u.dns, u.connect, u.tls, u.wait, u.transfer,
+        u.status, u.run, u.state, u.timed_out, u.sqlstate, u.error, u.content_type, u.head, u.body, u.result
+    FROM unnest(p_ids, p_attempts, p_runs, p_states, p_started, p_finished, p_status, p_timed_out, p_sqlstates,
+        p_errors, p_content_types, p_heads, p_bodies, p_results, p_dns, p_connect, p_tls, p_wait, p_transfer)
+        AS u (id, attempt, run, state, started, finished, status, timed_out, sqlstate, error, content_type, head,
+              body, result, dns, connect, tls, wait, transfer);
+END $$;
+
+-- Function:   _requeue(...)  runs that are not over: retried, parked, released
+-- A state is r (an attempt failed: attempt row, later), s (parked: later, the
+-- attempt was not used), q (released: ready), I (interrupted: attempt row, ready).
+-- Returns:    the new places, 0 where the task went to later, in the order of the ids
+-- Tables:     writes attempt, later, ready
+CREATE FUNCTION errand._requeue(
+    p_ids bigint[], p_attempts integer[], p_runs smallint[], p_failures smallint[], p_priorities smallint[],
+    p_queues text[], p_states "char"[], p_due timestamptz[], p_started timestamptz[], p_finished timestamptz[],
+    p_worker integer, p_status smallint[], p_timed_out boolean[], p_sqlstates text[], p_errors text[],
+    p_dns integer[], p_connect integer[], p_tls integer[], p_wait integer[], p_transfer integer[])
+RETURNS bigint[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_places bigint[];
+BEGIN
+    -- A released task goes back to where it was: its id is its place.
+    v_places := ARRAY(SELECT CASE WHEN u.state IN ('q', 'I') THEN u.id ELSE 0 END
+                      FROM unnest(p_ids, p_states) WITH ORDINALITY AS u (id, state, n) ORDER BY u.n);
+    INSERT INTO errand.attempt (task_id, attempt, started_at, finished_at, worker, dns_us, connect_us, tls_us, wait_us,
+        transfer_us, status_code, run, state, timed_out, sqlstate, error)
+    SELECT u.id, u.attempt, u.started, u.finished, p_worker, u.dns, u.connect, u.tls, u.wait, u.transfer, u.status,
+        u.run, u.state, u.timed_out, u.sqlstate, u.error
+    FROM unnest(p_ids, p_attempts, p_runs, p_states, p_started, p_finished, p_status, p_timed_out, p_sqlstates,
+        p_errors, p_dns, p_connect, p_tls, p_wait, p_transfer)
+        AS u (id, attempt, run, state, started, finished, status, timed_out, sqlstate, error, dns, connect, tls, wait,
+              transfer)
+    WHERE u.state IN ('r', 'I');
+    INSERT INTO errand.later (id, due_at, attempt, priority, failures, run, state, queue)
+    SELECT u.id, u.due, u.attempt - (u.state = 's')::integer, u.priority, u.failures, u.run, u.state, u.queue
+    FROM unnest(p_ids, p_attempts, p_runs, p_failures, p_priorities, p_queues, p_states, p_due)
+        AS u (id, attempt, run, failures, priority, queue, state, due)
+    WHERE u.state IN ('r', 's');
+    INSERT INTO errand.ready (id, place, attempt, priority, failures, run, queue)
+    SELECT u.id, u.id, u.attempt - (u.state = 'q')::integer, u.priority, u.failures, u.run, u.queue
+    FROM unnest(p_ids, p_attempts, p_runs, p_failures, p_priorities, p_queues, p_states)
+        AS u (id, attempt, run, failures, priority, queue, state)
+    WHERE u.state IN ('q', 'I');
+    RETURN v_places;
+END $$;
+
+-- Function:   _release_side(keyed, marked, cancelled)
+-- What else hangs on a task that is now final; the arrays hold ids.
+-- Tables:     deletes from task_key, mark, cancel_request
+CREATE FUNCTION errand._release_side(p_keyed bigint[], p_marked bigint[], p_cancelled bigint[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF p_keyed IS NOT NULL THEN
+        DELETE FROM errand.task_key AS k WHERE k.id = ANY (p_keyed);
+    END IF;
+    IF p_marked IS NOT NULL THEN
+        DELETE FROM errand.mark AS m WHERE m.id = ANY (p_marked);
+    END IF;
+    IF p_cancelled IS NOT NULL THEN
+        DELETE FROM errand.cancel_request AS c WHERE c.id = ANY (p_cancelled);
+    END IF;
+END $$;
+
+-- Function:   _lease_drop(tokens)  leases whose every run is settled
+-- Tables:     deletes from lease
+CREATE FUNCTION errand._lease_drop(p_tokens bigint[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM errand.lease AS l WHERE l.token = ANY (p_tokens);
+END $$;
+
+-- Function:   _cancel_requests()
+-- Returns:    who is to be stopped, and why; the latest word of each
+-- Tables:     reads cancel_request
+CREATE FUNCTION errand._cancel_requests()
+RETURNS TABLE (id bigint, reason text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT DISTINCT ON (c.id) c.id, c.reason FROM errand.cancel_request AS c ORDER BY c.id, c.at DESC;
+END $$;

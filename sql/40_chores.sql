@@ -1,0 +1,151 @@
+-- The leader's chores.
+
+-- Function:   _instance(system_identifier)
+-- Returns:    the secret of request keys, and whether the engine rests: paused
+--             by hand, or because this is a copy of another cluster
+-- Tables:     reads instance
+CREATE FUNCTION errand._instance()
+RETURNS TABLE (secret uuid, paused boolean, copied boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+    SELECT i.secret, i.paused,
+        i.system_identifier <> (SELECT c.system_identifier FROM pg_control_system() AS c)
+    FROM errand.instance AS i;
+END $$;
+
+-- Function:   _queues()
+-- Tables:     reads queue
+CREATE FUNCTION errand._queues()
+RETURNS SETOF errand.queue
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT q.* FROM errand.queue AS q;
+END $$;
+
+-- Function:   _due(now, limit)
+-- Moves tasks whose time has come to the end of their queue.
+-- Returns:    what moved, in the order of their times
+-- Tables:     deletes from later, writes ready
+CREATE FUNCTION errand._due(p_now timestamptz, p_limit integer)
+RETURNS TABLE (id bigint, place bigint, priority smallint, run smallint, attempt integer, state "char", queue text, type text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH gone AS (
+        DELETE FROM errand.later AS l WHERE l.id = ANY (ARRAY(
+            SELECT x.id FROM errand.later AS x WHERE x.due_at <= p_now
+            ORDER BY x.due_at LIMIT p_limit FOR UPDATE SKIP LOCKED))
+        RETURNING l.*
+    ), placed AS (
+        SELECT g.*, nextval('errand.task_id') AS place FROM (SELECT * FROM gone ORDER BY due_at, id) AS g
+    ), added AS (
+        INSERT INTO errand.ready (id, place, attempt, priority, failures, run, queue)
+        SELECT p.id, p.place, p.attempt, p.priority, p.failures, p.run, p.queue FROM placed AS p
+    )
+    SELECT p.id, p.place, p.priority, p.run, p.attempt, p.state, p.queue, t.type
+    FROM placed AS p JOIN errand.task AS t ON t.id = p.id ORDER BY p.place;
+END $$;
+
+-- Function:   _next_due()
+-- Returns:    when the next task that waits for a time, or a deadline, is due; NULL if none
+-- Tables:     reads later, deadline
+CREATE FUNCTION errand._next_due()
+RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN least((SELECT l.due_at FROM errand.later AS l ORDER BY l.due_at LIMIT 1),
+                 (SELECT d.at FROM errand.deadline AS d ORDER BY d.at, d.id LIMIT 1));
+END $$;
+
+-- Function:   _expire(now, limit)
+-- Ends tasks that are past their deadline: those that wait become failed, the
+-- ids of those that run are returned with state x, for a cancel.
+-- Tables:     deletes from deadline, ready, later, task_key; writes outcome
+CREATE FUNCTION errand._expire(p_now timestamptz, p_limit integer)
+RETURNS TABLE (id bigint, state "char", run smallint, attempt integer, queue text, type text, notify text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    v_ids bigint[];
+BEGIN
+    WITH late AS (
+        DELETE FROM errand.deadline AS d WHERE (d.at, d.id) IN (
+            SELECT x.at, x.id FROM errand.deadline AS x WHERE x.at <= p_now
+            ORDER BY x.at, x.id LIMIT p_limit FOR UPDATE SKIP LOCKED)
+        RETURNING d.id
+    )
+    SELECT coalesce(array_agg(l.id), '{}') INTO v_ids FROM late AS l;
+    RETURN QUERY
+    WITH gone AS (
+        DELETE FROM errand.ready AS r WHERE r.id = ANY (v_ids) RETURNING r.id, r.attempt, r.run, 'q'::"char" AS state
+    ), gone_later AS (
+        DELETE FROM errand.later AS l WHERE l.id = ANY (v_ids) RETURNING l.id, l.attempt, l.run, l.state
+    ), ended AS (
+        SELECT * FROM gone UNION ALL SELECT * FROM gone_later
+    ), recorded AS (
+        INSERT INTO errand.outcome (id, finished_at, attempt, run, state, timed_out, sqlstate, error)
+        SELECT e.id, p_now, e.attempt, e.run, 'F', true, '57014', 'deadline exceeded' FROM ended AS e
+    ), unkeyed AS (
+        DELETE FROM errand.task_key AS k USING ended AS e WHERE k.id = e.id
+    )
+    SELECT t.id, coalesce(e.state, 'x'), coalesce(e.run, 1::smallint), coalesce(e.attempt, 0), t.queue, t.type, t.notify
+    FROM unnest(v_ids) AS u (id)
+    JOIN errand.task AS t ON t.id = u.id
+    LEFT JOIN ended AS e ON e.id = u.id
+    WHERE NOT EXISTS (SELECT FROM errand.outcome AS o WHERE o.id = u.id);
+END $$;
+
+-- Function:   _recount()
+-- Returns:    what each queue holds, counted in the tables
+-- Tables:     reads ready, later, suspect, runs
+CREATE FUNCTION errand._recount()
+RETURNS TABLE (queue text, ready bigint, scheduled bigint, running bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT c.queue, sum(c.ready)::bigint, sum(c.scheduled)::bigint, sum(c.running)::bigint
+    FROM (SELECT r.queue, count(*) AS ready, 0 AS scheduled, 0 AS running FROM errand.ready AS r GROUP BY r.queue
+          UNION ALL
+          SELECT s.queue, count(*), 0, 0 FROM errand.suspect AS s GROUP BY s.queue
+          UNION ALL
+          SELECT l.queue, 0, count(*), 0 FROM errand.later AS l GROUP BY l.queue
+          UNION ALL
+          SELECT t.queue, 0, 0, count(*) FROM errand.runs AS r JOIN errand.task AS t ON t.id = r.id
+          GROUP BY t.queue) AS c
+    GROUP BY c.queue;
+END $$;
+
+-- Function:   _retain(from_id, succeeded_before, others_before, limit)
+-- Deletes one page of finished tasks that are old enough, in id order.
+-- Returns:    the last id looked at and how many went; no row at the end
+-- Tables:     deletes from outcome, attempt, task; reads outcome
+CREATE FUNCTION errand._retain(p_from bigint, p_succeeded_before timestamptz, p_others_before timestamptz, p_limit integer)
+RETURNS TABLE (last_id bigint, gone bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_page bigint[];
+    v_old bigint[];
+BEGIN
+    SELECT array_agg(o.id ORDER BY o.id),
+           array_agg(o.id) FILTER (WHERE o.finished_at < CASE WHEN o.state = 'S' THEN p_succeeded_before ELSE p_others_before END)
+    INTO v_page, v_old
+    FROM (SELECT x.id, x.finished_at, x.state FROM errand.outcome AS x WHERE x.id > p_from ORDER BY x.id LIMIT p_limit) AS o;
+    IF v_page IS NULL THEN
+        RETURN;
+    END IF;
+    IF v_old IS NOT NULL THEN
+        -- A retry() takes the same row: whoever is first wins.
+        WITH taken AS (
+            DELETE FROM errand.outcome AS o WHERE o.id = ANY (v_old) RETURNING o.id
+        )
+        SELECT array_agg(t.id) INTO v_old FROM taken AS t;
+        DELETE FROM errand.attempt AS a WHERE a.task_id = ANY (v_old);
+        DELETE FROM errand.task AS t WHERE t.id = ANY (v_old);
+    END IF;
+    last_id := v_page[cardinality(v_page)];
+    gone := coalesce(cardinality(v_old), 0);
+    RETURN NEXT;
+END $$;

@@ -1,0 +1,250 @@
+-- Steering.  Called by extension/steer.c as the extension's owner, after it
+-- has looked up who asks: p_caller, and whether that role may touch all tasks.
+
+-- Function:   _may(role, level)
+-- Returns:    whether the role, or one it is a member of, was granted the level
+--             (admin includes monitor and submit); superusers may all
+-- Tables:     reads access
+CREATE FUNCTION errand._may(p_role oid, p_level text)
+RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = p_role AND r.rolsuper)
+        OR EXISTS (SELECT FROM errand.access AS a JOIN pg_roles AS r ON r.rolname = a.role
+                   WHERE (a.level = 'admin' OR a.level = p_level) AND pg_has_role(p_role, r.oid, 'USAGE'));
+END $$;
+
+-- Function:   _sees_all(role)
+-- Returns:    whether the role sees tasks of others: monitor and admin do
+CREATE FUNCTION errand._sees_all(p_role name)
+RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN coalesce((SELECT errand._may(r.oid, 'monitor') FROM pg_roles AS r WHERE r.rolname = p_role), false);
+END $$;
+
+-- Function:   _cancel(id, caller, all, reason, now)
+-- Ends a task that waits, or asks its worker to stop it.
+-- Returns:    how = 'done' (from says where it was), 'asked', 'final'; how is NULL: no such task
+-- Tables:     deletes from ready, later, suspect, task_key; writes outcome or cancel_request
+CREATE FUNCTION errand._cancel(p_id bigint, p_caller oid, p_all boolean, p_reason text, p_now timestamptz,
+    OUT how text, OUT "from" "char", OUT run smallint, OUT attempt integer, OUT queue text, OUT type text, OUT notify text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    SELECT t.queue, t.type, t.notify INTO queue, type, notify FROM errand.task AS t
+    WHERE t.id = p_id AND (p_all OR t.owner_oid = p_caller);
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    DELETE FROM errand.ready AS r WHERE r.id = p_id RETURNING 'q', r.run, r.attempt INTO "from", run, attempt;
+    IF NOT FOUND THEN
+        DELETE FROM errand.later AS l WHERE l.id = p_id RETURNING l.state, l.run, l.attempt INTO "from", run, attempt;
+    END IF;
+    IF NOT FOUND THEN
+        DELETE FROM errand.suspect AS s WHERE s.id = p_id RETURNING 'q', s.run, s.attempt INTO "from", run, attempt;
+    END IF;
+    IF FOUND THEN
+        INSERT INTO errand.outcome (id, finished_at, attempt, run, state, timed_out, sqlstate, error)
+        VALUES (p_id, p_now, attempt, run, 'C', false, '57014', coalesce(p_reason, 'cancelled by user'));
+        DELETE FROM errand.task_key AS k WHERE k.id = p_id;
+        how := 'done';
+    ELSIF EXISTS (SELECT FROM errand.outcome AS o WHERE o.id = p_id) THEN
+        how := 'final';
+    ELSE
+        INSERT INTO errand.cancel_request (id, at, reason) VALUES (p_id, p_now, coalesce(p_reason, 'cancelled by user'));
+        how := 'asked';
+    END IF;
+END $$;
+
+-- Function:   _retry(id, caller, all, now)
+-- Begins the next run of a final task, or runs one now that waits to retry.
+-- Returns:    where it was and where it lies now; from is NULL: nothing to retry
+-- Tables:     outcome to attempt, or deletes from later; writes ready, task_key
+CREATE FUNCTION errand._retry(p_id bigint, p_caller oid, p_all boolean, p_now timestamptz,
+    OUT "from" "char", OUT run smallint, OUT attempt integer, OUT priority smallint, OUT place bigint, OUT queue text,
+    OUT type text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    v_task errand.task;
+    v_failures smallint := 0;
+BEGIN
+    SELECT t.* INTO v_task FROM errand.task AS t WHERE t.id = p_id AND (p_all OR t.owner_oid = p_caller);
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    WITH gone AS (
+        DELETE FROM errand.outcome AS o WHERE o.id = p_id RETURNING o.*
+    ), kept AS (
+        INSERT INTO errand.attempt (task_id, attempt, started_at, finished_at, worker, dns_us, connect_us, tls_us, wait_us,
+            transfer_us, status_code, run, state, timed_out, sqlstate, error)
+        SELECT g.id, g.attempt, g.started_at, g.finished_at, g.worker, g.dns_us, g.connect_us, g.tls_us, g.wait_us,
+            g.transfer_us, g.status_code, g.run, g.state, g.timed_out, g.sqlstate, g.error
+        FROM gone AS g ON CONFLICT (task_id, attempt) DO NOTHING
+    )
+    SELECT g.state, g.run + 1, g.attempt INTO "from", run, attempt FROM gone AS g;
+    IF NOT FOUND THEN
+        DELETE FROM errand.later AS l WHERE l.id = p_id AND l.state = 'r'
+        RETURNING l.state, l.run, l.attempt, l.failures INTO "from", run, attempt, v_failures;
+        IF NOT FOUND THEN
+            RETURN;
+        END IF;
+    ELSIF v_task.key IS NOT NULL THEN
+        INSERT INTO errand.task_key (owner_oid, queue, key, id)
+        VALUES (v_task.owner_oid, v_task.queue, v_task.key, p_id) ON CONFLICT DO NOTHING;
+    END IF;
+    priority := v_task.priority;
+    place := nextval('errand.task_id');
+    queue := v_task.queue;
+    type := v_task.type;
+    INSERT INTO errand.ready (id, place, attempt, priority, failures, run, queue)
+    VALUES (p_id, place, attempt, priority, v_failures, run, queue);
+END $$;
+
+-- Function:   _move(id, caller, all, priority, run_at, now)
+-- A task that waits gets another priority or time: DELETE and INSERT with a
+-- new place, never an UPDATE of ready.  NULL leaves as it is.
+-- Returns:    where it was and where it lies now; from is NULL: it does not wait
+-- Tables:     deletes from and writes ready, later; updates task
+CREATE FUNCTION errand._move(p_id bigint, p_caller oid, p_all boolean, p_priority smallint, p_run_at timestamptz,
+    p_now timestamptz, OUT "from" "char", OUT "to" "char", OUT run smallint, OUT attempt integer, OUT priority smallint,
+    OUT place bigint, OUT queue text, OUT type text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    v_failures smallint;
+    v_due timestamptz;
+BEGIN
+    SELECT t.queue, t.type INTO queue, type FROM errand.task AS t
+    WHERE t.id = p_id AND (p_all OR t.owner_oid = p_caller);
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    DELETE FROM errand.ready AS r WHERE r.id = p_id
+    RETURNING 'q', r.run, r.attempt, r.priority, r.failures INTO "from", run, attempt, priority, v_failures;
+    IF NOT FOUND THEN
+        DELETE FROM errand.later AS l WHERE l.id = p_id
+        RETURNING l.state, l.run, l.attempt, l.priority, l.failures, l.due_at
+        INTO "from", run, attempt, priority, v_failures, v_due;
+    END IF;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    priority := coalesce(p_priority, priority);
+    v_due := coalesce(p_run_at, v_due);
+    place := nextval('errand.task_id');
+    IF v_due > p_now THEN
+        "to" := CASE "from" WHEN 'r' THEN 'r' ELSE 's' END;
+        INSERT INTO errand.later (id, due_at, attempt, priority, failures, run, state, queue)
+        VALUES (p_id, v_due, attempt, priority, v_failures, run, "to", queue);
+    ELSE
+        "to" := 'q';
+        INSERT INTO errand.ready (id, place, attempt, priority, failures, run, queue)
+        VALUES (p_id, place, attempt, priority, v_failures, run, queue);
+    END IF;
+    UPDATE errand.task AS t SET priority = coalesce(p_priority, t.priority), run_at = coalesce(p_run_at, t.run_at)
+    WHERE t.id = p_id;
+END $$;
+
+-- Function:   _queue_define(...)
+-- Tables:     writes queue; what is NULL keeps its value
+CREATE FUNCTION errand._queue_define(p_name text, p_max_running integer, p_rate_limit text, p_max_depth bigint, p_description text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO errand.queue (name, max_running, rate_limit, max_depth, description)
+    VALUES (p_name, p_max_running, p_rate_limit, p_max_depth, p_description)
+    ON CONFLICT (name) DO UPDATE SET
+        max_running = coalesce(excluded.max_running, errand.queue.max_running),
+        rate_limit = coalesce(excluded.rate_limit, errand.queue.rate_limit),
+        max_depth = coalesce(excluded.max_depth, errand.queue.max_depth),
+        description = coalesce(excluded.description, errand.queue.description);
+END $$;
+
+-- Function:   _queue_set(name, paused, draining)
+-- Returns:    whether there is such a queue: defined, or with tasks in it
+-- Tables:     writes queue; what is NULL keeps its value
+CREATE FUNCTION errand._queue_set(p_name text, p_paused boolean, p_draining boolean)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE errand.queue AS q SET paused = coalesce(p_paused, q.paused), draining = coalesce(p_draining, q.draining)
+    WHERE q.name = p_name;
+    IF FOUND THEN
+        RETURN true;
+    END IF;
+    IF p_name <> 'default' AND NOT EXISTS (SELECT FROM errand._counters('q') AS c WHERE c.name = p_name) THEN
+        RETURN false;
+    END IF;
+    INSERT INTO errand.queue (name, paused, draining)
+    VALUES (p_name, coalesce(p_paused, false), coalesce(p_draining, false))
+    ON CONFLICT (name) DO UPDATE SET paused = coalesce(p_paused, errand.queue.paused),
+        draining = coalesce(p_draining, errand.queue.draining);
+    RETURN true;
+END $$;
+
+-- Function:   _queue_draining(name)
+-- Tables:     reads queue
+CREATE FUNCTION errand._queue_draining(p_name text)
+RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM errand.queue AS q WHERE q.name = p_name AND q.draining);
+END $$;
+
+-- Function:   _pause(paused)
+-- Resuming also takes a restored copy for its own: the cluster's identifier is
+-- noted anew, and owners are found again by their names.
+-- Returns:    how many tasks belong to roles that do not exist here
+-- Tables:     writes instance, task
+CREATE FUNCTION errand._pause(p_paused boolean)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_here bigint;
+    v_lost bigint := 0;
+BEGIN
+    SELECT c.system_identifier INTO v_here FROM pg_control_system() AS c;
+    IF NOT p_paused AND EXISTS (SELECT FROM errand.instance AS i WHERE i.system_identifier <> v_here) THEN
+        UPDATE errand.task AS t SET owner_oid = r.oid FROM pg_roles AS r
+        WHERE r.rolname = t.owner AND r.oid <> t.owner_oid;
+        SELECT count(*) INTO v_lost FROM errand.task AS t
+        WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = t.owner);
+        UPDATE errand.instance AS i SET system_identifier = v_here;
+    END IF;
+    UPDATE errand.instance AS i SET paused = p_paused;
+    RETURN v_lost;
+END $$;
+
+-- Function:   _type_define(...)
+-- Tables:     writes task_type; redefining replaces
+CREATE FUNCTION errand._type_define(
+    p_name text, p_kind text, p_handler text, p_template jsonb, p_queue text, p_priority integer, p_max_attempts integer,
+    p_backoff text, p_backoff_base interval, p_backoff_factor numeric, p_backoff_max interval, p_timeout interval,
+    p_rate_limit text, p_max_running integer, p_cache_ttl interval, p_unique_key text, p_log_execution boolean,
+    p_measure_performance boolean, p_description text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO errand.task_type VALUES (p_name, p_kind, p_handler, p_template, p_queue, p_priority, p_max_attempts,
+        p_backoff, p_backoff_base, p_backoff_factor, p_backoff_max, p_timeout, p_rate_limit, p_max_running, p_cache_ttl,
+        p_unique_key, coalesce(p_log_execution, false), coalesce(p_measure_performance, true), p_description)
+    ON CONFLICT (name) DO UPDATE SET (kind, handler, template, queue, priority, max_attempts, backoff, backoff_base,
+        backoff_factor, backoff_max, timeout, rate_limit, max_running, cache_ttl, unique_key, log_execution,
+        measure_performance, description) = (excluded.kind, excluded.handler, excluded.template, excluded.queue,
+        excluded.priority, excluded.max_attempts, excluded.backoff, excluded.backoff_base, excluded.backoff_factor,
+        excluded.backoff_max, excluded.timeout, excluded.rate_limit, excluded.max_running, excluded.cache_ttl,
+        excluded.unique_key, excluded.log_execution, excluded.measure_performance, excluded.description);
+END $$;
+
+-- Function:   _type_drop(name)
+-- Returns:    whether there was one
+-- Tables:     deletes from task_type
+CREATE FUNCTION errand._type_drop(p_name text)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM errand.task_type AS t WHERE t.name = p_name;
+    RETURN FOUND;
+END $$;

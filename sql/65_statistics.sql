@@ -1,0 +1,78 @@
+-- Numbers: from counters in shared memory, never from a scan of history.
+
+-- Function:   _counters(kind)   q queues, t task types
+-- Returns:    one row a name, of this database
+CREATE FUNCTION errand._counters(p_kind "char")
+RETURNS TABLE (name text, ready bigint, scheduled bigint, waiting bigint, running bigint, succeeded bigint, failed bigint,
+    cancelled bigint, retried bigint, attempts bigint, wait_p50_ms double precision, wait_p95_ms double precision,
+    wait_p99_ms double precision, run_p50_ms double precision, run_p95_ms double precision, run_p99_ms double precision)
+LANGUAGE c STRICT VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_counters_srf';
+
+-- Function:   _workers()
+-- Returns:    one row a process of this database
+CREATE FUNCTION errand._workers()
+RETURNS TABLE (pid integer, kind text, state text, leader boolean, running integer, queued integer, claimed bigint,
+    settled bigint, succeeded bigint, failed bigint, cpu_seconds double precision, rss_bytes bigint,
+    started_at timestamptz, last_seen timestamptz)
+LANGUAGE c STRICT VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_workers_srf';
+
+-- Function:   _hosts()
+-- Returns:    one row a host that workers of this database talked to
+CREATE FUNCTION errand._hosts()
+RETURNS TABLE (host text, running bigint, requests bigint, errors bigint, p50_ms double precision, p95_ms double precision)
+LANGUAGE c STRICT VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_hosts_srf';
+
+CREATE VIEW errand.queues WITH (security_barrier) AS
+SELECT n.name AS queue, coalesce(q.paused, false) AS paused, coalesce(q.draining, false) AS draining, q.max_running,
+    q.rate_limit, q.max_depth, q.description
+FROM (SELECT x.name FROM errand.queue AS x UNION SELECT 'default'
+      UNION SELECT c.name FROM errand._counters('q') AS c WHERE (SELECT errand._sees_all(current_user))) AS n
+LEFT JOIN errand.queue AS q ON q.name = n.name;
+
+-- Function:   _oldest_ready(queue)
+-- Returns:    since when the oldest ready task of the queue has been waiting
+CREATE FUNCTION errand._oldest_ready(p_queue text)
+RETURNS timestamptz
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_priority smallint;
+    v_at timestamptz;
+    v_oldest timestamptz;
+BEGIN
+    SELECT r.priority, greatest(t.submitted_at, t.run_at) INTO v_priority, v_at
+    FROM errand.ready AS r JOIN errand.task AS t ON t.id = r.id
+    WHERE r.queue = p_queue ORDER BY r.queue, r.priority DESC, r.place LIMIT 1;
+    WHILE FOUND LOOP
+        v_oldest := least(v_oldest, v_at);
+        SELECT r.priority, greatest(t.submitted_at, t.run_at) INTO v_priority, v_at
+        FROM errand.ready AS r JOIN errand.task AS t ON t.id = r.id
+        WHERE r.queue = p_queue AND r.priority < v_priority ORDER BY r.queue, r.priority DESC, r.place LIMIT 1;
+    END LOOP;
+    RETURN v_oldest;
+END $$;
+
+CREATE VIEW errand.stat_queues WITH (security_barrier) AS
+SELECT q.queue, q.paused, coalesce(c.ready + c.scheduled + c.waiting, 0) AS depth, coalesce(c.ready, 0) AS ready,
+    coalesce(c.scheduled, 0) AS scheduled, coalesce(c.waiting, 0) AS waiting, coalesce(c.running, 0) AS running,
+    clock_timestamp() - errand._oldest_ready(q.queue) AS oldest_ready_age, coalesce(c.succeeded, 0) AS succeeded,
+    coalesce(c.failed, 0) AS failed, coalesce(c.retried, 0) AS retried, c.wait_p50_ms, c.wait_p95_ms, c.run_p50_ms,
+    c.run_p95_ms
+FROM errand.queues AS q LEFT JOIN errand._counters('q') AS c ON c.name = q.queue;
+
+CREATE VIEW errand.stat_tasks WITH (security_barrier) AS
+SELECT c.name AS task, c.succeeded, c.failed, c.cancelled, c.attempts,
+    CASE WHEN c.succeeded + c.failed > 0 THEN c.succeeded::double precision / (c.succeeded + c.failed) END AS success_rate,
+    c.wait_p50_ms, c.wait_p95_ms, c.wait_p99_ms, c.run_p50_ms, c.run_p95_ms, c.run_p99_ms
+FROM errand._counters('t') AS c
+WHERE (SELECT errand._sees_all(current_user)) OR c.name = 'http'
+   OR EXISTS (SELECT FROM errand.task_type AS t WHERE t.name = c.name);
+
+CREATE VIEW errand.stat_workers WITH (security_barrier) AS
+SELECT w.pid, w.kind, w.state, current_database() AS database, NULL::name AS role, w.running, w.claimed, w.settled,
+    w.succeeded, w.failed, w.cpu_seconds, w.rss_bytes, w.started_at, w.last_seen, w.leader, w.queued
+FROM errand._workers() AS w WHERE (SELECT errand._sees_all(current_user));
+
+CREATE VIEW errand.stat_hosts WITH (security_barrier) AS
+SELECT h.host, h.running, current_setting('errand.host_max_running')::integer AS max_running, NULL::text AS rate_limit,
+    'closed'::text AS circuit, NULL::timestamptz AS held_until, h.requests, h.errors, h.p50_ms, h.p95_ms
+FROM errand._hosts() AS h WHERE (SELECT errand._sees_all(current_user));

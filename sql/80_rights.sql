@@ -1,0 +1,62 @@
+-- Rights.  Nothing is granted to PUBLIC; roles get a level.
+
+-- Function:   _granted_functions(level)
+-- Returns:    the names of the functions that a level may call
+CREATE FUNCTION errand._granted_functions(p_level text) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_names text[] := ARRAY['status', 'result', 'response', 'task', 'wait_for', 'gather', 'version', 'health',
+        'wait_until_running', '_sees_all', '_text', '_json', '_headers', '_http_result', '_look', '_counters', '_hosts',
+        '_workers', '_oldest_ready'];
+BEGIN
+    IF p_level IN ('submit', 'admin') THEN
+        v_names := v_names || ARRAY['submit', 'submit_many', 'http', 'http_get', 'http_head', 'http_delete', 'http_post',
+            'http_put', 'http_patch', 'cancel', 'retry', 'reschedule', 'reprioritize', 'wake'];
+    END IF;
+    IF p_level = 'admin' THEN
+        v_names := v_names || ARRAY['define_task', 'drop_task', 'define_queue', 'pause_queue', 'resume_queue',
+            'drain_queue', 'pause_all', 'resume_all', 'worker_restart'];
+    END IF;
+    RETURN v_names;
+END $$;
+
+CREATE FUNCTION errand.grant_access(role regrole, level text) RETURNS void
+LANGUAGE plpgsql STRICT VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_function regprocedure;
+    v_view regclass;
+    v_role name := (SELECT r.rolname FROM pg_roles AS r WHERE r.oid = role::oid);
+BEGIN
+    IF level NOT IN ('submit', 'monitor', 'admin') THEN
+        RAISE EXCEPTION 'unknown level "%"', level
+            USING ERRCODE = '22023', HINT = 'The levels are submit, monitor and admin.';
+    ELSIF v_role IS NULL THEN
+        RAISE EXCEPTION 'access cannot be granted to PUBLIC'
+            USING ERRCODE = '22023', HINT = 'Name a role.';
+    END IF;
+    EXECUTE format('GRANT USAGE ON SCHEMA errand TO %I', v_role);
+    FOR v_view IN SELECT c.oid FROM pg_class AS c
+        WHERE c.relnamespace = 'errand'::regnamespace AND c.relkind = 'v' AND c.relname <> 'runs'
+    LOOP
+        EXECUTE format('GRANT SELECT ON %s TO %I', v_view, v_role);
+    END LOOP;
+    EXECUTE format('REVOKE ALL ON ALL FUNCTIONS IN SCHEMA errand FROM %I', v_role);
+    FOR v_function IN SELECT p.oid FROM pg_proc AS p
+        WHERE p.pronamespace = 'errand'::regnamespace AND p.proname = ANY (errand._granted_functions(level))
+    LOOP
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', v_function, v_role);
+    END LOOP;
+    INSERT INTO errand.access (role, level) VALUES (v_role, grant_access.level)
+    ON CONFLICT ON CONSTRAINT access_pkey DO UPDATE SET level = excluded.level;
+END $$;
+
+CREATE FUNCTION errand.revoke_access(role regrole) RETURNS void
+LANGUAGE plpgsql STRICT VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_role name := (SELECT r.rolname FROM pg_roles AS r WHERE r.oid = role::oid);
+BEGIN
+    EXECUTE format('REVOKE ALL ON ALL FUNCTIONS IN SCHEMA errand FROM %I', v_role);
+    EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA errand FROM %I', v_role);
+    EXECUTE format('REVOKE ALL ON SCHEMA errand FROM %I', v_role);
+    DELETE FROM errand.access AS a WHERE a.role = v_role;
+END $$;

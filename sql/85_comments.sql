@@ -1,0 +1,1 @@
+-- Comments: see below.

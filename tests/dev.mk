@@ -1,0 +1,56 @@
+# Targets for people, included at the end of the Makefile. Each hands over to a
+# script; none needs PostgreSQL to be there before `make deps` has installed it.
+
+# `make check PARTS="lint unit"` runs only these of: build lint unit regress
+# isolation pgtap tap
+PARTS ?=
+
+# What `make valgrind` runs, of tests/sql.
+VALGRIND_TESTS ?= $(filter http waiting steering,$(REGRESS))
+
+.PHONY: help deps check check-unit check-rooms lint format format-check clang-tidy \
+	valgrind demo demo-stop bench servers
+
+help:
+	@echo 'make             build                  make install    install (PG_CONFIG=...)'
+	@echo 'make demo        see it work            make demo-stop  end the demo'
+	@echo 'make check       all tests              make check PARTS="lint unit"'
+	@echo 'make bench       measure                make deps       install what is missing'
+	@echo 'make lint        style and static checks; also check-rooms, format-check, clang-tidy'
+	@echo 'make check-unit  unit tests only        make valgrind   tests under valgrind'
+	@echo 'make format      clang-format in place'
+
+deps:
+	@tests/deps check
+
+check:
+	@PG_CONFIG='$(PG_CONFIG)' PARTS='$(PARTS)' tests/run
+
+check-unit: servers
+	$(MAKE) -C tests/unit check
+	$(MAKE) -C tests/unit_net check
+
+check-rooms:
+	@tests/rooms.sh
+
+lint format format-check clang-tidy:
+	@PG_CONFIG='$(PG_CONFIG)' tests/lint $@
+
+valgrind:
+	@PG_CONFIG='$(PG_CONFIG)' PARTS=valgrind tests/run
+
+servers:
+	@$(MAKE) -s -C tests/servers
+
+demo:
+	@PG_CONFIG='$(PG_CONFIG)' examples/demo/run
+
+demo-stop:
+	@examples/demo/stop
+
+bench:
+	@PG_CONFIG='$(PG_CONFIG)' bench/run
+
+# for scripts: the value of a variable of the Makefile
+print-%:
+	@echo '$($*)'
