@@ -19,6 +19,7 @@
 #include "pgstat.h"
 #include "queue/chores.h"
 #include "queue/claim.h"
+#include "queue/park.h"
 #include "queue/run.h"
 #include "queue/settle.h"
 #include "storage/ipc.h"
@@ -105,6 +106,7 @@ turn(void)
 	errand_loop_turn();
 	errand_runs_decide();
 	queue_turn();
+	errand_park_waiting();
 	errand_runs_decide(); /* what could never start is over already */
 	report();
 }

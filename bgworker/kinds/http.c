@@ -12,6 +12,7 @@
 #include "common/cryptohash.h"
 #include "contract.h"
 #include "core/policy.h"
+#include "core/url.h"
 #include "kinds/http.h"
 #include "kinds/http_request.h"
 #include "lib/stringinfo.h"
@@ -153,11 +154,40 @@ http_release(ErrandRun *run)
 	work->transfer = NULL;
 }
 
+/* name:port in lower case, as the network names its hosts. */
+static bool
+http_host(const ErrandRun *run, char *name, size_t size)
+{
+	JsonbValue *v;
+	ErrandUrlParts parts;
+
+	if (run->payload == NULL || !JB_ROOT_IS_OBJECT(run->payload))
+		return false;
+	v = getKeyJsonValueFromContainer(&run->payload->root, "url", 3, NULL);
+	if (v == NULL || v->type != jbvString || !errand_url_split(v->val.string.val, v->val.string.len, &parts))
+		return false;
+	snprintf(name, size, parts.ipv6_literal ? "[%.*s]:%d" : "%.*s:%d", (int) Min(parts.host_len, 260), parts.host,
+			 parts.port);
+	for (char *p = name; *p; p++)
+		*p = pg_ascii_tolower((unsigned char) *p);
+	return true;
+}
+
+static int
+http_room(const ErrandRun *run)
+{
+	char name[300];
+
+	return http_host(run, name, sizeof(name)) ? errand_net_host_free(net, name) : 0;
+}
+
 const ErrandKind errand_kind_http = {
 	.name = "http",
 	.start = http_start,
 	.cancel = http_cancel,
 	.release = http_release,
+	.host = http_host,
+	.room = http_room,
 };
 
 static void

@@ -21,6 +21,13 @@ typedef struct ErrandKind
 	/* MUST.  Cuts the attempt off; errand_run_over() still follows. */
 	void (*cancel)(ErrandRun *run);
 
+	/*
+	 * MAY, both or none.  The host that the run talks to, as name:port, and
+	 * how many more runs of it could start now.
+	 */
+	bool (*host)(const ErrandRun *run, char *name, size_t size);
+	int (*room)(const ErrandRun *run);
+
 	/* MUST.  Frees what the kind holds of a run that is over. */
 	void (*release)(ErrandRun *run);
 } ErrandKind;

@@ -7,7 +7,8 @@
  * malloc, failures are values, and no function throws, blocks or starts a
  * thread.  The caller turns the loop (uv_run(UV_RUN_NOWAIT) from a
  * WaitEventSet on uv_backend_fd(), sleeping for uv_backend_timeout()); this
- * code never does.  Both callbacks below are called from the loop with none of
+ * code never does.  SIGPIPE must be ignored, as it is in PostgreSQL's
+ * processes.  Both callbacks below are called from the loop with none of
  * curl's or c-ares's frames on the stack, so they may call every function here
  * except errand_net_destroy.  They must return: a longjmp out of them would
  * leave half-moved lists behind.

@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "queue/claim.h"
 #include "queue/pairs.h"
+#include "queue/park.h"
 #include "queue/run.h"
 #include "settings.h"
 #include "shared.h"
@@ -339,6 +340,8 @@ run_start(ErrandRun *r)
 {
 	const char *why = r->kind == NULL ? "this version knows no such kind of task" : NULL;
 
+	if (errand_park_arrival(r))
+		return;
 	errand_run_move(r, ERRAND_RUN_QUEUED);
 	if (why == NULL && r->payload != NULL)
 		why = r->kind->start(r);

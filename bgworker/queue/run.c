@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "compat.h"
 #include "kinds/kind.h"
+#include "queue/park.h"
 #include "queue/run.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -45,6 +46,7 @@ errand_runs_init(void)
 	for (int i = 0; i < ERRAND_RUN_STATES; i++)
 		dlist_init(&lists[i]);
 	dlist_init(&over);
+	errand_park_init();
 }
 
 static void
@@ -252,6 +254,13 @@ decide_one(ErrandRun *r)
 	ErrandDecision d;
 
 	r->finished_at = errand_clock_now();
+	if (r->park_due != 0 && r->started_at == 0 && !r->cancel_asked)
+	{
+		r->outcome = ERRAND_SCHEDULED;
+		r->due = r->park_due;
+		return;
+	}
+	errand_park_learn(r);
 	decide(r, &d);
 	switch (d.verdict)
 	{

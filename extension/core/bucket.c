@@ -108,11 +108,18 @@ seen_at(const ErrandBucket *bucket, int64_t now_us)
 	return b;
 }
 
+/* The first whole microsecond at which the next token is there. */
+static int64_t
+next_token_us(const ErrandBucket *b)
+{
+	return b->next_free_us + (b->next_free_frac > 0.0 ? 1 : 0);
+}
+
 /* Microseconds from now_us until the next token, 0 if it is there. */
 static int64_t
 until_next(const ErrandBucket *b, int64_t now_us)
 {
-	int64_t		at = b->next_free_us + (b->next_free_frac > 0.0 ? 1 : 0);
+	int64_t		at = next_token_us(b);
 
 	return at > now_us ? at - now_us : 0;
 }
@@ -141,7 +148,7 @@ errand_bucket_take(ErrandBucket *bucket, int64_t now_us)
 
 	/* What was not fetched in time is gone, but for the allowed lateness. */
 	earliest = now_us - allowed_lateness_us(bucket->per_second);
-	if (bucket->next_free_us < earliest)
+	if (next_token_us(bucket) < earliest)
 	{
 		bucket->next_free_us = earliest;
 		bucket->next_free_frac = 0.0;

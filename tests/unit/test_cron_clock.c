@@ -64,7 +64,7 @@ draw_field(Random *r, char *text, int low, int high, bool *set)
 	if (kind < 5)
 	{
 		int			from = low + (int) random_below(r, (uint64_t) span);
-		int			to = from + (int) random_below(r, (uint64_t) (high - from + 1));
+		int			to = from + (int) random_below(r, (uint64_t) high - (uint64_t) from + 1);
 		int			step = 1 + (int) random_below(r, 4);
 
 		for (int v = from; v <= to; v += step)

@@ -112,6 +112,7 @@ test_quantiles(void **state)
 {
 	static const double quantiles[] = {0, 0.01, 0.25, 0.5, 0.9, 0.95, 0.99, 0.999, 1};
 	static int64_t values[20000];
+	const size_t n_values = LENGTH_OF(values);
 	Random		r = seeded_random("histogram");
 
 	(void) state;
@@ -136,7 +137,7 @@ test_quantiles(void **state)
 		qsort(values, LENGTH_OF(values), sizeof(values[0]), compare_int64);
 		for (size_t q = 0; q < LENGTH_OF(quantiles); q++)
 		{
-			size_t		rank = (size_t) ceil(quantiles[q] * LENGTH_OF(values));
+			size_t		rank = (size_t) ceil(quantiles[q] * (double) n_values);
 			double		exact = (double) values[rank > 0 ? rank - 1 : 0] / 1000;
 			double		got = errand_histogram_quantile_ms(&h, quantiles[q]);
 

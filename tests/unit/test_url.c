@@ -255,17 +255,19 @@ test_longest(void **state)
 {
 	char		url[ERRAND_URL_MAX_LENGTH + 1];
 	char		host[8 + 300];
+	static const char path_prefix[] = "http://a/";
+	static const char host_prefix[] = "https://";
 
 	(void) state;
 	memset(url, 'a', sizeof(url));
-	memcpy(url, "http://a/", 9);
+	memcpy(url, path_prefix, sizeof(path_prefix) - 1);
 	assert_int_equal(errand_url_check(url, ERRAND_URL_MAX_LENGTH), ERRAND_URL_OK);
 	assert_int_equal(errand_url_check(url, ERRAND_URL_MAX_LENGTH + 1), ERRAND_URL_TOO_LONG);
 	assert_int_equal(errand_url_check(url, SIZE_MAX), ERRAND_URL_TOO_LONG);
 
 	/* a name of 253 bytes is the longest, with a dot after it or without */
 	memset(host, 'a', sizeof(host));
-	memcpy(host, "https://", 8);
+	memcpy(host, host_prefix, sizeof(host_prefix) - 1);
 	for (int i = 1; i < 300; i += 2)
 		host[8 + i] = '.';
 	assert_int_equal(errand_url_check(host, 8 + 253), ERRAND_URL_OK);

@@ -12,6 +12,7 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -92,6 +93,7 @@ harness_open_with(const char *allow, int in_flight, int per_host,
 {
 	const char *why;
 
+	signal(SIGPIPE, SIG_IGN);	/* as in every process of PostgreSQL's */
 	memset(&H, 0, sizeof(H));
 	assert_int_equal(uv_loop_init(&H.loop), 0);
 	fill_config(allow);

@@ -13,6 +13,7 @@
 
 #include <arpa/inet.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -99,6 +100,7 @@ nginx_open(void)
 	{
 		const char *log = "/dev/null";
 
+		prctl(PR_SET_PDEATHSIG, SIGTERM);	/* never outlive the tests */
 		if (freopen(log, "w", stderr) == NULL)
 			_exit(126);
 		execlp("/usr/sbin/nginx", "nginx", "-e", "/dev/null", "-p", dir, "-c",

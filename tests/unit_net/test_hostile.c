@@ -1,0 +1,416 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_hostile.c
+ *	  Servers that misbehave: each ends in a named failure, within bounds, and
+ *	  good transfers beside them do not notice.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "harness.h"
+
+static Server *S;
+static char *bomb;				/* 100 MB of zeros, gzipped */
+static size_t bomb_len;
+
+static void
+send_headers(Conn *c, int n)
+{
+	size_t		size = (size_t) n * 32 + 100;
+	char	   *text = malloc(size);
+	size_t		len = (size_t) snprintf(text, size, "HTTP/1.1 200 OK\r\n");
+
+	for (int i = 0; i < n; i++)
+		len += (size_t) snprintf(text + len, size - len, "X-%d: y\r\n", i);
+	len += (size_t) snprintf(text + len, size - len, "Content-Length: 0\r\n\r\n");
+	conn_send(c, text, len);
+	free(text);
+}
+
+static void
+send_long_header(Conn *c, size_t n)
+{
+	char	   *text = malloc(n);
+
+	memset(text, 'a', n);
+	conn_printf(c, "HTTP/1.1 200 OK\r\nX-Long: ");
+	conn_send(c, text, n);
+	conn_printf(c, "\r\nContent-Length: 0\r\n\r\n");
+	free(text);
+}
+
+static void
+send_chunks(Conn *c)
+{
+	static char chunk[4096 + 8];
+
+	memset(chunk, 'x', sizeof(chunk));
+	memcpy(chunk, "1000\r\n", 6);
+	memcpy(chunk + 4096 + 6, "\r\n", 2);
+	conn_printf(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+	conn_repeat(c, chunk, sizeof(chunk));
+}
+
+static void
+handle_heads(Conn *c, const char *path)
+{
+	static const char again[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+	if (strcmp(path, "/headers") == 0)
+		send_headers(c, 100000);
+	else if (strcmp(path, "/headers150") == 0)
+		send_headers(c, 150);
+	else if (strcmp(path, "/longheader") == 0)
+		send_long_header(c, 70000);
+	else if (strcmp(path, "/endlessheader") == 0)
+		send_long_header(c, 5000000);
+	else if (strcmp(path, "/interim") == 0)
+		conn_repeat(c, again, sizeof(again) - 1);
+	else if (strcmp(path, "/hints") == 0)
+		conn_printf(c, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+					"HTTP/1.1 200 OK\r\nX-Final: 1\r\nContent-Length: 2\r\n\r\nok");
+	else if (strcmp(path, "/folded") == 0)
+		conn_printf(c, "HTTP/1.1 200 OK\r\nX-Folded: one\r\n  two\r\n\tthree\r\n"
+					"Content-Length: 2\r\n\r\nok");
+	else if (strcmp(path, "/bare") == 0)
+		conn_printf(c, "HTTP/1.1 200 OK\nX-Bare: 1\nContent-Length: 2\n\nok");
+	else if (strcmp(path, "/nul") == 0)
+		conn_send(c, "HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n", 27);
+	else if (strcmp(path, "/trailer") == 0)
+		conn_printf(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+					"Trailer: X-T\r\n\r\n2\r\nok\r\n0\r\nX-T: evil\r\n\r\n");
+}
+
+static void
+handle_bodies(Conn *c, const char *path)
+{
+	if (strcmp(path, "/half") == 0)
+	{
+		conn_printf(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789");
+		conn_close(c);
+	}
+	else if (strcmp(path, "/halfchunk") == 0)
+	{
+		conn_printf(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n100\r\nabc");
+		conn_close(c);
+	}
+	else if (strcmp(path, "/endless") == 0)
+		send_chunks(c);
+	else if (strcmp(path, "/announced") == 0)
+		conn_printf(c, "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\nabc");
+	else if (strcmp(path, "/bomb") == 0)
+	{
+		conn_printf(c, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"
+					"Content-Length: %zu\r\n\r\n", bomb_len);
+		conn_send(c, bomb, bomb_len);
+	}
+	else if (strcmp(path, "/badgzip") == 0)
+		conn_answer(c, 200, "Content-Encoding: gzip\r\n", "this is no gzip at all");
+	else if (strcmp(path, "/badlength") == 0)
+		conn_printf(c, "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nabc");
+	else if (strcmp(path, "/drip") == 0)
+	{
+		conn_printf(c, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+		conn_drip(c, 'x', 200);
+	}
+	else if (strcmp(path, "/stall") == 0)
+		conn_printf(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc");
+}
+
+static void
+handle(Conn *c, const ServerRequest *r)
+{
+	if (strcmp(r->path, "/ok") == 0)
+		conn_answer(c, 200, "", "fine");
+	else if (strcmp(r->path, "/close") == 0)
+		conn_close(c);
+	else if (strcmp(r->path, "/reset") == 0)
+		conn_reset(c);
+	else if (strcmp(r->path, "/garbage") == 0)
+	{
+		conn_printf(c, "SSH-2.0-OpenSSH_9.2\r\n");
+		conn_close(c);
+	}
+	else if (strcmp(r->path, "/late") == 0)
+		conn_drip(c, 'H', 60000);	/* nothing for a minute */
+	else
+	{
+		handle_heads(c, r->path);
+		handle_bodies(c, r->path);
+	}
+}
+
+static void
+make_bomb(void)
+{
+	FILE	   *f = popen("head -c 100000000 /dev/zero | gzip -1", "r");
+
+	bomb = malloc(1000000);
+	bomb_len = fread(bomb, 1, 1000000, f);
+	pclose(f);
+	assert_true(bomb_len > 50000 && bomb_len < 1000000);
+}
+
+static int
+setup(void **state)
+{
+	(void) state;
+	harness_open();
+	S = server_open("127.0.0.1", 0, handle);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void) state;
+	expect_idle();
+	server_close(S);
+	harness_close();
+	return 0;
+}
+
+static Result *
+get(const char *path)
+{
+	return harness_get("http://127.0.0.1:%d%s", server_port(S), path);
+}
+
+static void
+fails(const char *path, ErrandFailure failure, const char *text)
+{
+	Result	   *r = get(path);
+
+	WAIT_FOR(r->done);
+	expect_failure(r, failure, text);
+	assert_true(r->r.bytes_sent);
+	assert_false(r->r.timed_out);
+	result_free(r);
+}
+
+static void
+test_lost(void **state)
+{
+	(void) state;
+	fails("/close", ERRAND_FAIL_RESET, "was lost before it answered");
+	fails("/reset", ERRAND_FAIL_RESET, "was lost before it answered");
+	fails("/half", ERRAND_FAIL_RESET, "in the middle of the response");
+	fails("/halfchunk", ERRAND_FAIL_RESET, "in the middle of the response");
+	fails("/garbage", ERRAND_FAIL_PROTOCOL, "is not HTTP");
+}
+
+static void
+test_bodies(void **state)
+{
+	Result	   *r;
+
+	(void) state;
+	fails("/endless", ERRAND_FAIL_TOO_LARGE, "the response is larger than 1048576 bytes");
+	fails("/announced", ERRAND_FAIL_TOO_LARGE, "the response is larger than 1048576 bytes");
+	fails("/bomb", ERRAND_FAIL_TOO_LARGE, "the response is larger than 1048576 bytes");
+	fails("/badgzip", ERRAND_FAIL_PROTOCOL, "is not HTTP");
+	r = get("/badlength");		/* curl reads up to the end; a time-out */
+	errand_transfer_cancel(r->transfer);
+	WAIT_FOR(r->done);
+	result_free(r);
+}
+
+/* Exactly as large as allowed is fine, one byte less is not; 0 allows none. */
+static void
+test_exact_cap(void **state)
+{
+	ErrandRequest q = harness_request("http://127.0.0.1:%d/ok", server_port(S));
+	Result	   *r;
+
+	(void) state;
+	q.max_body = 4;
+	r = harness_run(&q);
+	expect_ok(r, 200);
+	assert_string_equal(r->r.body, "fine");
+	result_free(r);
+	q.max_body = 3;
+	r = harness_run(&q);
+	expect_failure(r, ERRAND_FAIL_TOO_LARGE, "larger than 3 bytes");
+	result_free(r);
+	q.max_body = 0;
+	r = harness_run(&q);
+	expect_failure(r, ERRAND_FAIL_TOO_LARGE, "larger than 0 bytes");
+	result_free(r);
+}
+
+static void
+test_heads(void **state)
+{
+	Result	   *r;
+
+	(void) state;
+	fails("/headers", ERRAND_FAIL_TOO_LARGE, "more than 200 header lines");
+	fails("/longheader", ERRAND_FAIL_TOO_LARGE, "headers are larger than 65536 bytes");
+	fails("/endlessheader", ERRAND_FAIL_TOO_LARGE, "headers are larger than 65536 bytes");
+	fails("/interim", ERRAND_FAIL_TOO_LARGE, "more than 200 header lines");
+	fails("/nul", ERRAND_FAIL_PROTOCOL, "is not HTTP");
+	r = get("/headers150");
+	WAIT_FOR(r->done);
+	expect_ok(r, 200);
+	result_free(r);
+	r = get("/hints");
+	WAIT_FOR(r->done);
+	expect_ok(r, 200);
+	assert_string_equal(r->r.head, "X-Final: 1\r\nContent-Length: 2\r\n");
+	result_free(r);
+	r = get("/folded");
+	WAIT_FOR(r->done);
+	expect_ok(r, 200);
+	assert_string_equal(r->r.head, "X-Folded: one two three\r\nContent-Length: 2\r\n");
+	result_free(r);
+	r = get("/bare");
+	WAIT_FOR(r->done);
+	expect_ok(r, 200);
+	assert_string_equal(r->r.head, "X-Bare: 1\r\nContent-Length: 2\r\n");
+	result_free(r);
+	r = get("/trailer");
+	WAIT_FOR(r->done);
+	expect_ok(r, 200);
+	assert_null(strstr(r->r.head, "evil"));
+	assert_string_equal(r->r.body, "ok");
+	result_free(r);
+}
+
+static void
+test_timeout(void **state)
+{
+	ErrandRequest q = harness_request("http://127.0.0.1:%d/late", server_port(S));
+	Result	   *r;
+	int64_t		took;
+
+	(void) state;
+	q.timeout_ms = 250;
+	r = harness_run(&q);
+	expect_failure(r, ERRAND_FAIL_TIMEOUT, "no answer within 250 ms");
+	assert_true(r->r.timed_out && r->r.bytes_sent);
+	took = r->r.finished_us - r->r.started_us;
+	assert_true(took >= 249000 && took < 1500000);
+	result_free(r);
+	q = harness_request("http://127.0.0.1:%d/stall", server_port(S));
+	q.timeout_ms = 200;
+	r = harness_run(&q);
+	expect_failure(r, ERRAND_FAIL_TIMEOUT, "the response was not complete within 200 ms");
+	assert_int_equal(r->r.status, 200);
+	result_free(r);
+}
+
+/*
+ * A response that stops coming ends early when its time-out is long; one that
+ * comes slowly, and a server that thinks, do not.
+ */
+static void
+test_stall(void **state)
+{
+	ErrandRequest q = harness_request("http://127.0.0.1:%d/stall", server_port(S));
+	ErrandRequest drip = harness_request("http://127.0.0.1:%d/drip", server_port(S));
+	ErrandRequest late = harness_request("http://127.0.0.1:%d/late", server_port(S));
+	Result	   *r;
+	Result	   *dripping;
+	Result	   *thinking;
+
+	(void) state;
+	q.timeout_ms = drip.timeout_ms = late.timeout_ms = 60000;
+	dripping = harness_start(&drip);
+	thinking = harness_start(&late);
+	r = harness_run(&q);
+	expect_failure(r, ERRAND_FAIL_TIMEOUT, "the response stalled");
+	assert_true(r->r.finished_us - r->r.started_us < 10000000);
+	assert_int_equal(dripping->done, 0);
+	assert_int_equal(thinking->done, 0);
+	errand_transfer_cancel(dripping->transfer);
+	errand_transfer_cancel(thinking->transfer);
+	WAIT_FOR(dripping->done && thinking->done);
+	result_free(r);
+	result_free(dripping);
+	result_free(thinking);
+}
+
+/* The server reads nothing: the request's body cannot all leave. */
+static void
+test_connection_died_when_kept(void **state)
+{
+	Result	   *r = get("/ok");
+	ErrandRequest q = harness_request("http://127.0.0.1:%d/ok", server_port(S));
+	int			accepted;
+
+	(void) state;
+	WAIT_FOR(r->done);
+	expect_ok(r, 200);
+	result_free(r);
+
+	/* never_resend means a connection of its own */
+	accepted = server_accepted(S);
+	q.never_resend = true;
+	r = harness_run(&q);
+	expect_ok(r, 200);
+	assert_false(r->r.reused);
+	assert_int_equal(server_accepted(S), accepted + 1);
+	result_free(r);
+}
+
+/* All at once beside 50 good ones, which must all succeed; memory stays small. */
+static void
+test_together(void **state)
+{
+	static const char *const bad[] = {"/endless", "/bomb", "/headers", "/half",
+	"/endlessheader", "/interim", "/late", "/drip", "/stall", "/reset"};
+	Result	   *good[50];
+	Result	   *hostile[30];
+	long		before;
+	int			done = 0;
+
+	(void) state;
+	before = resident_kb();
+	for (int i = 0; i < 30; i++)
+	{
+		ErrandRequest q = harness_request("http://127.0.0.1:%d%s", server_port(S),
+										  bad[i % 10]);
+
+		q.timeout_ms = 1500;
+		hostile[i] = harness_start(&q);
+	}
+	for (int i = 0; i < 50; i++)
+		good[i] = get("/ok");
+	for (int i = 0; i < 50; i++)
+	{
+		WAIT_FOR(good[i]->done);
+		expect_ok(good[i], 200);
+		result_free(good[i]);
+	}
+	for (int i = 0; i < 30; i++)
+	{
+		WAIT_FOR(hostile[i]->done);
+		assert_int_not_equal(hostile[i]->r.failure, ERRAND_FAIL_NONE);
+		result_free(hostile[i]);
+		done++;
+	}
+	assert_int_equal(done, 30);
+#ifndef __SANITIZE_ADDRESS__
+	assert_true(resident_kb() - before < 60 * 1024);
+#else
+	(void) before;
+#endif
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_lost), TEST(test_bodies), TEST(test_exact_cap),
+		TEST(test_heads), TEST(test_timeout), TEST(test_stall),
+		TEST(test_connection_died_when_kept), TEST(test_together),
+	};
+
+	int			failed;
+
+	make_bomb();
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	free(bomb);
+	return failed;
+}
