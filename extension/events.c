@@ -98,7 +98,7 @@ errand_event_pending(int64 id)
 	for (int i = n_pending - 1; i >= 0; i--)
 	{
 		if (pending[i].event.kind == ERRAND_EVENT_TASK && pending[i].event.id == id)
-			return true;
+			return !errand_state_is_final(pending[i].event.to);
 	}
 	return false;
 }
@@ -133,7 +133,8 @@ publish_one(const ErrandEvent *e, Wakes *w)
 		return;
 	}
 	errand_counters_apply(e);
-	if (e->to == ERRAND_READY)
+	/* Something to claim, or a new time to get up. */
+	if (e->to == ERRAND_READY || e->to == ERRAND_SCHEDULED || e->to == ERRAND_RETRYING)
 		w->workers = true;
 	if (errand_state_is_final(e->to))
 	{

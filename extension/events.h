@@ -69,7 +69,7 @@ extern void errand_events_init(void);
  */
 extern void errand_event_add(const ErrandEvent *e);
 
-/* Tells whether the open transaction has submitted this task, or touched it. */
+/* Tells whether the open transaction has submitted this task, or set it going again. */
 extern bool errand_event_pending(int64 id);
 
 /* Notes that the transaction locks rows of ready: if it aborts, workers look from the head. */

@@ -36,88 +36,6 @@ PG_FUNCTION_INFO_V1(errand_http_post);
 PG_FUNCTION_INFO_V1(errand_http_put);
 PG_FUNCTION_INFO_V1(errand_http_patch);
 
-/* A task type as far as submitting needs it. */
-typedef struct SubmitType
-{
-	const char *name;
-	const char *kind;
-	Jsonb *row;		 /* the type's options, or NULL for a built-in */
-	Jsonb *template; /* or NULL */
-} SubmitType;
-
-static void
-no_such_type(const char *name)
-{
-	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there is no task type \"%s\"", name),
-					errhint("Define it with errand.define_task(), or use the built-in type http. "
-							"SELECT * FROM errand.task_types lists them.")));
-}
-
-static char *
-json_text_field(Jsonb *object, const char *key)
-{
-	JsonbValue *v = getKeyJsonValueFromContainer(&object->root, key, strlen(key), NULL);
-
-	if (v == NULL || v->type != jbvString)
-		return NULL;
-	return pnstrdup(v->val.string.val, v->val.string.len);
-}
-
-static void
-type_find(const char *name, SubmitType *t)
-{
-	ErrandArgs a = {0};
-	bool isnull;
-	Datum row;
-	JsonbValue *template;
-
-	memset(t, 0, sizeof(*t));
-	t->name = name;
-	t->kind = "http";
-	if (strcmp(name, "http") == 0)
-		return;
-	errand_arg_text(&a, name);
-	row = errand_call("_type", &a, &isnull);
-	if (isnull)
-		no_such_type(name);
-	t->row = DatumGetJsonbP(row);
-	t->kind = json_text_field(t->row, "kind");
-	template = getKeyJsonValueFromContainer(&t->row->root, "template", 8, NULL);
-	if (template != NULL)
-		t->template = JsonbValueToJsonb(template);
-}
-
-static Jsonb *
-merge_template(const SubmitType *t, Jsonb *payload)
-{
-	ErrandArgs a = {0};
-	bool isnull;
-
-	if (t->template == NULL)
-		return payload;
-	errand_arg_pointer(&a, t->template);
-	errand_arg_pointer(&a, payload);
-	return DatumGetJsonbP(errand_call("_merge", &a, &isnull));
-}
-
-/*
- * The payload as the engine reads it.  What is not given as an argument may
- * stand in the payload under the same name; what neither says, the type says.
- */
-static Jsonb *
-payload_prepare(const SubmitType *t, ErrandOptions *o)
-{
-	Jsonb *payload = o->given[OPT_PAYLOAD] ? DatumGetJsonbP(o->value[OPT_PAYLOAD]) : NULL;
-
-	if (payload == NULL || !JB_ROOT_IS_OBJECT(payload))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("the payload must be a JSON object"),
-						errhint("Such as {\"url\": \"https://example.com/\"}.")));
-	payload = merge_template(t, payload);
-	errand_http_check(payload, true);
-	return payload;
-}
-
 /* What the counters say of the queue, for max_depth. */
 static int64
 queue_depth(const char *queue)
@@ -150,7 +68,7 @@ queue_check(const char *queue, int64 adding)
 
 /* The arguments that _submit and _submit_many begin with. */
 static void
-common_args(ErrandArgs *a, const SubmitType *t, const ErrandPolicy *p)
+common_args(ErrandArgs *a, const ErrandTaskType *t, const ErrandPolicy *p)
 {
 	errand_arg(a, ObjectIdGetDatum(GetUserId()));
 	errand_arg_text(a, GetUserNameFromId(GetUserId(), false));
@@ -199,7 +117,7 @@ tail_args(ErrandArgs *a, const ErrandPolicy *p)
 }
 
 static void
-announce(const SubmitType *t, const ErrandPolicy *p, int64 id, TimestampTz now)
+announce(const ErrandTaskType *t, const ErrandPolicy *p, int64 id, TimestampTz now)
 {
 	ErrandEvent e = {0};
 	bool later = p->has_run_at && p->run_at > now;
@@ -225,7 +143,7 @@ announce(const SubmitType *t, const ErrandPolicy *p, int64 id, TimestampTz now)
 }
 
 static int64
-submit_one(const SubmitType *t, const ErrandPolicy *p, Jsonb *payload, TimestampTz now)
+submit_one(const ErrandTaskType *t, const ErrandPolicy *p, Jsonb *payload, TimestampTz now)
 {
 	ErrandArgs a = {0};
 	bool isnull;
@@ -245,47 +163,23 @@ submit_one(const SubmitType *t, const ErrandPolicy *p, Jsonb *payload, Timestamp
 }
 
 static void
-resolve_policy(const SubmitType *t, ErrandOptions *o, TimestampTz now, ErrandPolicy *p)
+resolve_policy(const ErrandTaskType *t, ErrandOptions *o, TimestampTz now, ErrandPolicy *p)
 {
 	if (t->row != NULL)
 		errand_options_from_json(t->row, o, false);
 	errand_policy_from_options(o, now, p);
 }
 
-/*
- * A payload may use the names of errand.http()'s arguments: those that the
- * engine spells otherwise, and those that say how to run it, are taken out.
- */
-static void
-lift_payload_options(ErrandOptions *o)
-{
-	static const char *const engine_keys[] = {"json", "body_base64", "connect_timeout_ms"};
-	Jsonb *payload;
-
-	if (!o->given[OPT_PAYLOAD])
-		return;
-	payload = DatumGetJsonbP(o->value[OPT_PAYLOAD]);
-	if (!JB_ROOT_IS_OBJECT(payload))
-		return;
-	for (int i = 0; i < (int) lengthof(engine_keys); i++)
-	{
-		if (getKeyJsonValueFromContainer(&payload->root, engine_keys[i], strlen(engine_keys[i]), NULL))
-			return;
-	}
-	errand_http_lift(payload, o);
-}
-
 static int64
 submit_options(const char *type, ErrandOptions *o)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	SubmitType t;
+	ErrandTaskType t;
 	ErrandPolicy p;
 	Jsonb *payload;
 
-	type_find(type, &t);
-	lift_payload_options(o);
-	payload = payload_prepare(&t, o);
+	errand_type_find(type, &t);
+	payload = errand_payload_prepare(&t, o);
 	resolve_policy(&t, o, now, &p);
 	return submit_one(&t, &p, payload, now);
 }
@@ -313,7 +207,7 @@ errand_submit(PG_FUNCTION_ARGS)
 static Datum
 submit_http(FunctionCallInfo fcinfo, const char *method)
 {
-	static const SubmitType http = {.name = "http", .kind = "http"};
+	static const ErrandTaskType http = {.name = "http", .kind = "http"};
 	TimestampTz now = GetCurrentTimestamp();
 	ErrandOptions o;
 	ErrandPolicy p;
@@ -404,7 +298,7 @@ check_set_allowed(FunctionCallInfo fcinfo)
 
 /* Each payload merged and checked; the array that _submit_many gets. */
 static Datum
-payloads_prepare(const SubmitType *t, ErrandOptions *o, int *n)
+payloads_prepare(const ErrandTaskType *t, const ErrandOptions *o, int *n)
 {
 	Datum *items;
 	bool *nulls;
@@ -413,9 +307,13 @@ payloads_prepare(const SubmitType *t, ErrandOptions *o, int *n)
 					  &nulls, n);
 	for (int i = 0; i < *n; i++)
 	{
-		o->given[OPT_PAYLOAD] = !nulls[i];
-		o->value[OPT_PAYLOAD] = items[i];
-		items[i] = PointerGetDatum(payload_prepare(t, o));
+		ErrandOptions one;
+
+		memset(one.given, 0, sizeof(one.given));
+		one.given[OPT_PAYLOAD] = !nulls[i];
+		one.value[OPT_PAYLOAD] = items[i];
+		items[i] = PointerGetDatum(errand_payload_prepare(t, &one));
+		errand_payload_only(&one);
 	}
 	return PointerGetDatum(construct_array(items, *n, JSONBOID, -1, false, TYPALIGN_INT));
 }
@@ -426,7 +324,7 @@ errand_submit_many(PG_FUNCTION_ARGS)
 	TimestampTz now = GetCurrentTimestamp();
 	ErrandOptions o;
 	ErrandArgs a = {0};
-	SubmitType t;
+	ErrandTaskType t;
 	ErrandPolicy p;
 	ArrayType *result;
 	int64 *ids;
@@ -442,7 +340,7 @@ errand_submit_many(PG_FUNCTION_ARGS)
 		return_ids(fcinfo, NULL, 0);
 		return (Datum) 0;
 	}
-	type_find(required_task(&o), &t);
+	errand_type_find(required_task(&o), &t);
 	payloads = payloads_prepare(&t, &o, &n);
 	resolve_policy(&t, &o, now, &p);
 	queue_check(p.queue, n);

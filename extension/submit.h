@@ -7,6 +7,30 @@
 
 #include "postgres.h"
 
+#include "options.h"
+
+/* A task type as far as submitting needs it. */
+typedef struct ErrandTaskType
+{
+	const char *name;
+	const char *kind;
+	Jsonb *row;		 /* the type's options, or NULL for a built-in */
+	Jsonb *template; /* or NULL */
+} ErrandTaskType;
+
+/* Looks a type up; raises 42704 if there is none. */
+extern void errand_type_find(const char *name, ErrandTaskType *t);
+
+/*
+ * The payload as the engine reads it, over the type's template and checked:
+ * raises 22023.  Options of errand.http() that stand in it go to o, unless
+ * they are given there.
+ */
+extern Jsonb *errand_payload_prepare(const ErrandTaskType *t, ErrandOptions *o);
+
+/* Raises 22023 if a payload said how to run its task, where all run alike. */
+extern void errand_payload_only(const ErrandOptions *o);
+
 /*
  * Whether any queue of this database may have a limit or drain: kept in shared
  * memory, so that most submits need not look.

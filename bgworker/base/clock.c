@@ -26,3 +26,12 @@ errand_clock_monotonic(void)
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64) t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
+
+int64
+errand_clock_cpu(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (int64) t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}

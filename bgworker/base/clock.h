@@ -15,4 +15,7 @@ extern TimestampTz errand_clock_now(void);
 /* Microseconds that only go forward, for durations and timeouts. */
 extern int64 errand_clock_monotonic(void);
 
+/* Microseconds of CPU this process has used: a cost that load does not change. */
+extern int64 errand_clock_cpu(void);
+
 #endif

@@ -16,7 +16,6 @@
 #include "commands/extension.h"
 #include "compat.h"
 #include "contract.h"
-#include "executor/instrument.h"
 #include "executor/spi.h"
 #include "pgstat.h"
 #include "storage/lmgr.h"
@@ -88,7 +87,6 @@ static const DbCallDef calls[DB_CALLS] = {
 
 static SPIPlanPtr plans[DB_CALLS];
 static bool gone = false;
-static int64 last_cost = 0;
 
 /* No DROP or ALTER may be under way; ours is held until the commit. */
 static bool
@@ -133,8 +131,9 @@ errand_db_commit(bool durable)
 {
 	SPI_finish();
 	PopActiveSnapshot();
+	/* Not PGC_S_OVERRIDE: that sets the default, for all transactions to come. */
 	if (!durable)
-		(void) set_config_option("synchronous_commit", "off", PGC_SUSET, PGC_S_OVERRIDE, GUC_ACTION_LOCAL, true, 0,
+		(void) set_config_option("synchronous_commit", "off", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
 								 false);
 	CommitTransactionCommand();
 	errand_process_in_statement(false);
@@ -178,21 +177,13 @@ plan_get(ErrandDbCall call)
 int
 errand_db_call(ErrandDbCall call, const ErrandDbArgs *a)
 {
-	int64 before = pgBufferUsage.shared_blks_hit + pgBufferUsage.shared_blks_read;
 	SPIPlanPtr plan = plan_get(call);
 	int rc;
 
 	rc = SPI_execute_plan(plan, a ? (Datum *) a->value : NULL, a ? a->null : NULL, false, 0);
 	if (rc != SPI_OK_SELECT)
 		elog(ERROR, "\"%s\" failed: %s", calls[call].sql, SPI_result_code_string(rc));
-	last_cost = pgBufferUsage.shared_blks_hit + pgBufferUsage.shared_blks_read - before;
 	return (int) SPI_processed;
-}
-
-int64
-errand_db_cost(void)
-{
-	return last_cost;
 }
 
 int

@@ -104,7 +104,4 @@ extern void errand_db_notify(const char *channel, const char *payload);
 /* Arrays as arguments. */
 extern Datum errand_db_array(const Datum *items, const bool *nulls, int n, Oid type);
 
-/* Shared buffers that the last call touched: its cost, without a clock. */
-extern int64 errand_db_cost(void);
-
 #endif

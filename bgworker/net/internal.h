@@ -104,6 +104,7 @@ typedef struct ErrandSocket
 	ErrandNet  *net;
 	ErrandHandles *handles;
 	int			fd;
+	ino_t		inode;
 	int			wanted;			/* what curl waits for, UV_READABLE... */
 	int			polled;			/* what libuv waits for */
 	ErrandAddress address;		/* len 0: not one that we opened */
@@ -170,7 +171,7 @@ struct ErrandTransfer
 	CURL	   *easy;
 	ErrandStop	stop;
 	ErrandHeadState head_state;
-	int			head_lines;		/* all hops and interim responses together */
+	int			head_lines;		/* interim responses included */
 	size_t		head_bytes;
 	bool		discard;		/* a redirect's body */
 	size_t		discarded;
@@ -262,6 +263,7 @@ extern void errand_net_wake(ErrandNet *n);
 extern bool errand_netsockets_create(ErrandNet *n);
 extern void errand_netsockets_recheck(ErrandNet *n);
 extern bool errand_netsockets_kick(ErrandNet *n);
+extern void errand_netsockets_close(ErrandNet *n);
 extern curl_socket_t errand_netsocket_open(void *arg, curlsocktype purpose,
 										struct curl_sockaddr *address);
 extern int	errand_netsocket_close(void *arg, curl_socket_t fd);

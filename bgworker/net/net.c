@@ -298,6 +298,7 @@ errand_net_destroy(ErrandNet *n)
 	for (int i = 0; i < n->n_easy; i++)
 		curl_easy_cleanup(n->easy[i]);
 	curl_multi_cleanup(n->multi);
+	errand_netsockets_close(n);
 	errand_names_close(n->names);
 	errand_neturls_free(n);
 	errand_nethosts_free(n);

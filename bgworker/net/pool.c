@@ -86,8 +86,6 @@ clear_transfer(ErrandTransfer *t, const ErrandRequest *r)
 	t->method = r->method;
 	t->send_body = r->has_body;
 	t->changed_method = t->left_origin = false;
-	t->head_lines = 0;
-	t->head_bytes = 0;
 	t->counted = 0;
 	errand_receive_reset(t);
 	clear_response(&t->resp);

@@ -14,12 +14,14 @@
 #include "core/ascii.h"
 #include "net/internal.h"
 
-/* Forget what the last hop answered, but not how much it was. */
+/* Forget what the last hop answered. */
 void
 errand_receive_reset(ErrandTransfer *t)
 {
 	t->stop = ERRAND_STOP_NONE;
 	t->head_state = ERRAND_HEAD_NONE;
+	t->head_lines = 0;
+	t->head_bytes = 0;
 	t->discard = false;
 	t->discarded = 0;
 	t->body_began = false;

@@ -12,12 +12,18 @@
  * next one on the connection wants just that: it saves two or three epoll_ctl
  * calls a request.
  *
+ * libcurl 7.88 closes a socket that did not get connected without calling the
+ * closesocket callback.  It does say that it no longer waits for it, so there
+ * we look whether the descriptor is still the socket it was: nothing here may
+ * ever touch a descriptor that became something else of the process's.
+ *
  *-------------------------------------------------------------------------
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "net/internal.h"
@@ -50,6 +56,15 @@ reserve_sockets(ErrandNet *n, int fd)
 	return true;
 }
 
+/* Which socket is it?  Descriptors are used again, inodes are not that soon. */
+static ino_t
+socket_inode(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) ? st.st_ino : 0;
+}
+
 static ErrandSocket *
 add_socket(ErrandNet *n, int fd)
 {
@@ -66,6 +81,7 @@ add_socket(ErrandNet *n, int fd)
 	s->net = n;
 	s->handles = &n->handles;
 	s->fd = fd;
+	s->inode = socket_inode(fd);
 	n->sockets[fd] = s;
 	errand_handle_opened(&n->handles);
 	return s;
@@ -131,6 +147,19 @@ on_poll(uv_poll_t *poll, int status, int events)
 		watch(s, s->wanted);
 }
 
+/* Curl waits for nothing on it any more: it is idle, or closed already. */
+static void
+unwanted(ErrandSocket *s)
+{
+	s->wanted = 0;
+	if (s->polled == UV_READABLE && s->address.len > 0)
+		return;					/* the next transfer will want just that */
+	if (s->address.len == 0 || socket_inode(s->fd) != s->inode)
+		drop_socket(s);
+	else
+		watch(s, 0);
+}
+
 /* From curl: what it waits for on a socket. */
 static int
 on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg,
@@ -143,13 +172,8 @@ on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg,
 	(void) unused;
 	if (what == CURL_POLL_REMOVE)
 	{
-		if (s == NULL)
-			return 0;
-		s->wanted = 0;
-		if (s->address.len == 0)
-			drop_socket(s);		/* nobody tells when it is closed */
-		else if (s->polled != UV_READABLE)
-			watch(s, 0);
+		if (s != NULL)
+			unwanted(s);
 		return 0;
 	}
 	if (s == NULL)
@@ -179,45 +203,75 @@ open_socket(const struct curl_sockaddr *address)
 	return fd;
 }
 
+/* What the address is, for us and for a message should it come to that. */
+static ErrandEgress
+judge(ErrandTransfer *t, const struct curl_sockaddr *address)
+{
+	memset(&t->opened, 0, sizeof(t->opened));
+	if (address->addrlen > sizeof(t->opened.u))
+		return ERRAND_EGRESS_BAD_FAMILY;
+	memcpy(&t->opened.u, &address->addr, address->addrlen);
+	t->opened.len = address->addrlen;
+	return errand_policy_classify(&t->opened.u.sa, t->opened.len,
+								  t->net->allow, t->net->n_allow);
+}
+
+/*
+ * Open and know it.  If the descriptor is known, curl closed it a moment ago
+ * without a word and may believe that it is watched as it was.
+ */
+static bool
+open_and_add(ErrandTransfer *t, const struct curl_sockaddr *address, int *fd)
+{
+	ErrandNet  *n = t->net;
+	ErrandSocket *stale;
+	ErrandSocket *s;
+	int			wanted = 0;
+
+	*fd = open_socket(address);
+	if (*fd < 0)
+		return false;
+	stale = find_socket(n, *fd);
+	if (stale != NULL)
+	{
+		wanted = stale->wanted;
+		drop_socket(stale);
+	}
+	s = add_socket(n, *fd);
+	if (s == NULL)
+	{
+		close(*fd);
+		errno = ENOMEM;
+		return false;
+	}
+	s->address = t->opened;
+	s->wanted = wanted;
+	watch(s, wanted);
+	return true;
+}
+
 /* CURLOPT_OPENSOCKETFUNCTION, for a transfer. */
 curl_socket_t
 errand_netsocket_open(void *arg, curlsocktype purpose,
-				   struct curl_sockaddr *address)
+					  struct curl_sockaddr *address)
 {
 	ErrandTransfer *t = arg;
-	ErrandNet  *n = t->net;
-	ErrandEgress egress;
-	ErrandSocket *s = NULL;
+	ErrandEgress egress = judge(t, address);
 	int			fd;
 
 	(void) purpose;
-	egress = errand_policy_classify(&address->addr, address->addrlen,
-									n->allow, n->n_allow);
-	memset(&t->opened, 0, sizeof(t->opened));
-	if (address->addrlen <= sizeof(t->opened.u))
-	{
-		memcpy(&t->opened.u, &address->addr, address->addrlen);
-		t->opened.len = address->addrlen;
-	}
-	if (!errand_egress_allowed(egress) || t->opened.len == 0)
+	if (!errand_egress_allowed(egress))
 	{
 		t->refused = t->opened;
 		t->refused_as = egress;
 		t->refusals++;
 		return CURL_SOCKET_BAD;
 	}
-	fd = open_socket(address);
-	if (fd >= 0 && (s = add_socket(n, fd)) == NULL)
-	{
-		close(fd);
-		errno = ENOMEM;
-	}
-	if (s == NULL)
+	if (!open_and_add(t, address, &fd))
 	{
 		t->socket_errno = errno;
 		return CURL_SOCKET_BAD;
 	}
-	s->address = t->opened;
 	return fd;
 }
 
@@ -248,9 +302,19 @@ errand_netsockets_recheck(ErrandNet *n)
 			!errand_egress_allowed(errand_policy_classify(&s->address.u.sa,
 														  s->address.len,
 														  n->allow,
-														  n->n_allow)))
+														  n->n_allow)) &&
+			socket_inode(fd) == s->inode)
 			shutdown(fd, SHUT_RDWR);
 	}
+}
+
+/* Once curl is gone: let go of what it closed without a word. */
+void
+errand_netsockets_close(ErrandNet *n)
+{
+	for (int fd = 0; fd < n->n_sockets; fd++)
+		if (n->sockets[fd] != NULL)
+			drop_socket(n->sockets[fd]);
 }
 
 static void

@@ -31,7 +31,6 @@
 #define MAX_VISITED 256
 #define AHEAD_MIN 16
 #define AHEAD_MAX 512
-#define DEAR_COST 80 /* shared buffers a task: dead entries lie before the head */
 
 static int ahead = 64;	   /* runs that may wait for a place beside those that run */
 static bool dear = false;  /* head scans cost too much: positions are used */
@@ -277,17 +276,21 @@ pair_args(ErrandDbArgs *a, ErrandPair **pairs, int n, bool positions)
  * Head scans are right about everything and cheap while vacuum keeps up.  An
  * old snapshot makes each walk over all dead entries: then positions are used,
  * and the head is looked at again as often as fits into a tenth of the time.
+ * Dear is what costs much more CPU a task than the cheapest scans of late.
  */
 static void
-note_cost(bool head, int n, int64 elapsed_us)
+note_cost(bool head, int n, int64 cpu_us)
 {
-	int64 cost = errand_db_cost();
+	static double best = 0; /* microseconds a task, of cheap head scans */
+	double each = (double) cpu_us / (n + 8);
 
 	if (!head)
 		return;
-	dear = cost > 400 + (int64) DEAR_COST * n;
+	dear = best > 0 && cpu_us > 200 + 1.7 * best * (n + 8);
+	if (n >= 8 && !dear) /* follows a change of load, but not a growing scan */
+		best = best == 0 || each < best ? each : best * 1.0005;
 	if (dear)
-		rewind_at = errand_clock_monotonic() + Max(INT64CONST(20000), Min(elapsed_us * 10, INT64CONST(1000000)));
+		rewind_at = errand_clock_monotonic() + Max(INT64CONST(20000), Min(cpu_us * 10, INT64CONST(1000000)));
 }
 
 void
@@ -295,8 +298,8 @@ errand_claim(int capacity)
 {
 	ErrandPair *pairs[MAX_VISITED];
 	ErrandDbArgs a = {0};
-	int64 started = errand_clock_monotonic();
-	bool head = !dear || started >= rewind_at;
+	int64 started = errand_clock_cpu();
+	bool head = !dear || errand_clock_monotonic() >= rewind_at;
 	int n_pairs = errand_pairs_choose(pairs, MAX_VISITED, capacity);
 	int n;
 
@@ -308,7 +311,7 @@ errand_claim(int capacity)
 	errand_db_arg(&a, Int32GetDatum(capacity));
 	errand_db_arg(&a, TimestampTzGetDatum(errand_clock_now()));
 	n = errand_db_call(DB_CLAIM, &a);
-	note_cost(head, n, errand_clock_monotonic() - started);
+	note_cost(head, n, errand_clock_cpu() - started);
 	if (n > 0)
 	{
 		errand_event_locks_ready();

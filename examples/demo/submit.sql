@@ -23,11 +23,11 @@ FROM generate_series(5, 100) AS n;
 
 -- out of service at the first attempt, fine at the second
 SELECT count(errand.http_get(:'flaky' || '/flaky/1', backoff_base => '300 ms', queue => 'flaky'))
-FROM generate_series(1, 140);
+FROM generate_series(1, 160);
 
 -- fifty a second, then 429 with Retry-After
 SELECT count(errand.http_get(:'limit' || '/', max_attempts => 30, backoff_base => '200 ms', queue => 'rate limited'))
-FROM generate_series(1, 100);
+FROM generate_series(1, 80);
 
 -- 404: failed at once. 503 for ever: failed after the last attempt
 SELECT count(errand.http_get(:'fail' || '/404', queue => 'failing'))

@@ -3,12 +3,12 @@
  * dns_server.c
  *	  A DNS server on loopback whose answers lie in the question.
  *
- *	silent...            no answer at all
+ *	silent...            no answer at all, 127.0.0.1 once it was told to speak
  *	nx...                there is no such name
  *	fail...              the server failed
  *	empty...             the name exists, without an address
  *	a-1-2-3-4-5-6-7-8... the addresses 1.2.3.4 and 5.6.7.8
- *	flip...              203.0.113.5 and 127.0.0.1 in turn, to live 1 s
+ *	flip...              8.8.8.8 and 127.0.0.1 in turn, to live 1 s
  *	dual...              127.0.0.1 and ::1
  *	half...              127.0.0.1, and silence about AAAA
  *
@@ -26,6 +26,7 @@ struct DnsServer
 	char		address[32];
 	int			questions;
 	int			flips;
+	bool		speaks;			/* for "silent..." too */
 	bool		closed;
 };
 
@@ -73,7 +74,7 @@ add_listed(Reply *r, const char *name)
 static void
 answer(DnsServer *d, Reply *r, const char *name, int type)
 {
-	static const unsigned char trap[4] = {203, 0, 113, 5};
+	static const unsigned char public[4] = {8, 8, 8, 8};
 	static const unsigned char loop[4] = {127, 0, 0, 1};
 	static const unsigned char loop6[16] = {[15] = 1};
 
@@ -84,9 +85,10 @@ answer(DnsServer *d, Reply *r, const char *name, int type)
 	else if (type == 1 && strncmp(name, "a-", 2) == 0)
 		add_listed(r, name + 1);
 	else if (type == 1 && strncmp(name, "flip", 4) == 0)
-		add_record(r, 1, d->flips++ % 2 == 0 ? trap : loop, 4, 1);
+		add_record(r, 1, d->flips++ % 2 == 0 ? public : loop, 4, 1);
 	else if (type == 1 && (strncmp(name, "dual", 4) == 0 ||
-						   strncmp(name, "half", 4) == 0))
+						   strncmp(name, "half", 4) == 0 ||
+						   strncmp(name, "silent", 6) == 0))
 		add_record(r, 1, loop, 4, 60);
 	else if (type == 28 && strncmp(name, "dual", 4) == 0)
 		add_record(r, 28, loop6, 16, 60);
@@ -124,7 +126,7 @@ on_question(uv_udp_t *udp, ssize_t n, const uv_buf_t *buf,
 	}
 	at += 5;					/* the root, type and class */
 	d->questions++;
-	if (strncmp(name, "silent", 6) == 0 ||
+	if ((strncmp(name, "silent", 6) == 0 && !d->speaks) ||
 		(strncmp(name, "half", 4) == 0 && q[at - 3] == 28))
 		return;
 	r = calloc(1, sizeof(Reply));
@@ -160,6 +162,12 @@ const char *
 dns_address(const DnsServer *d)
 {
 	return d->address;
+}
+
+void
+dns_speak(DnsServer *d)
+{
+	d->speaks = true;
 }
 
 int

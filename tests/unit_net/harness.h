@@ -54,6 +54,7 @@ extern void harness_open_with(const char *allow, int in_flight, int per_host,
 							  const char *dns_servers, int dns_ms);
 extern void harness_reconfigure(const char *allow);
 extern void harness_close(void);
+extern void harness_close_loop(void);	/* the net was destroyed before */
 
 /* A GET with 5 s, 3 s to connect, 1 MiB, no redirects. */
 extern ErrandRequest harness_request(const char *format,...) __attribute__((format(printf, 1, 2)));
@@ -87,7 +88,7 @@ extern long resident_kb(void);
 
 /*
  * A server on loopback in this very process and loop.  handler is called for
- * each complete request.
+ * each complete request; without one, connections end at their first byte.
  */
 typedef struct Server Server;
 typedef struct Conn Conn;
@@ -116,6 +117,7 @@ extern void conn_send(Conn *c, const void *data, size_t len);
 extern void conn_printf(Conn *c, const char *format,...) __attribute__((format(printf, 2, 3)));
 extern void conn_answer(Conn *c, int status, const char *headers,
 						const char *body);
+extern int	conn_number(const Conn *c); /* of the request on its connection */
 extern void conn_close(Conn *c);	/* after what was sent */
 extern void conn_reset(Conn *c);	/* RST, at once */
 extern void conn_repeat(Conn *c, const void *data, size_t len); /* for ever */
@@ -126,6 +128,7 @@ typedef struct DnsServer DnsServer;
 extern DnsServer *dns_open(void);
 extern const char *dns_address(const DnsServer *d);	/* "127.0.0.1:port" */
 extern int	dns_questions(const DnsServer *d);
+extern void dns_speak(DnsServer *d);
 extern void dns_close(DnsServer *d);
 
 /* A real nginx in a temporary directory; paths in nginx.c. */

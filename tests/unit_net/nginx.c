@@ -5,6 +5,7 @@
  *
  *	/1k        1024 bytes       /5m    5 MiB, with a length
  *	/empty     204              /gz    20000 bytes, compressed if wished
+ *	/down      302 to /1k by http
  *	/echo/x    what was asked: method and path, for any method
  *
  *-------------------------------------------------------------------------
@@ -34,6 +35,7 @@ static const char conf[] =
 "  server { listen 127.0.0.1:%2$d backlog=2048;\n"
 "    listen 127.0.0.1:%3$d ssl http2; ssl_certificate %1$s/cert.pem;\n"
 "    ssl_certificate_key %1$s/key.pem; root %1$s/root;\n"
+"    location /down { return 302 http://127.0.0.1:%2$d/1k; }\n"
 "    location /echo/ { return 200 \"$request_method $request_uri\"; }\n"
 "    location /gz { gzip on; gzip_types text/plain; }\n"
 "    location /empty { return 204; } } }\n";

@@ -40,6 +40,7 @@ struct Conn
 	size_t		repeat_len;
 	char		drip;
 	bool		closing;
+	int			requests;
 };
 
 typedef struct Write
@@ -75,6 +76,12 @@ drop(Conn *c)
 	c->closing = true;
 	uv_close((uv_handle_t *) &c->tcp, on_part_closed);
 	uv_close((uv_handle_t *) &c->timer, on_part_closed);
+}
+
+int
+conn_number(const Conn *c)
+{
+	return c->requests;
 }
 
 void
@@ -229,6 +236,7 @@ take_request(Conn *c)
 	sscanf(head, "%63s %8999s", method, path);
 	r = (ServerRequest) {method, path, head, c->in + head_len, body_len};
 	remember(c->server, &r);
+	c->requests++;
 	c->server->handler(c, &r);
 	memmove(c->in, c->in + head_len + body_len, c->in_len - head_len - body_len);
 	c->in_len -= head_len + body_len;
@@ -251,7 +259,7 @@ on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
 	Conn	   *c = stream->data;
 
-	if (n < 0)
+	if (n < 0 || (n > 0 && c->server->handler == NULL))
 	{
 		drop(c);
 		return;

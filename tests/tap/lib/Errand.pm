@@ -1,0 +1,275 @@
+# What the TAP tests share: clusters with the extension, the counting server
+# and its ledger, waiting for something to become true, and chance with a seed.
+package Errand;
+
+use strict;
+use warnings;
+use Exporter 'import';
+use IO::Socket::INET;
+use IPC::Run ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+our @EXPORT = qw(errand_node conf_of sql sql_error wait_for_sql poll_for reload_settings
+  pids_of worker_pid new_log wait_for_line seed chance pick counting finish_all);
+
+# errand_node(NAME, conf => TEXT, init => [...], extension => 0, databases => [...])
+# A running cluster with the extension in its database postgres.
+sub errand_node
+{
+	my ($name, %o) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	$node->init(extra => [ '-E', 'UTF8', '--no-locale' ], @{ $o{init} || [] });
+	$node->append_conf('postgresql.conf', conf_of($o{conf}));
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE EXTENSION pg_errand') if $o{extension} // 1;
+	return $node;
+}
+
+# The settings that all of them have, and more after them.
+sub conf_of
+{
+	my $more = shift // '';
+	return <<"END";
+shared_preload_libraries = 'pg_errand'
+restart_after_crash = on
+log_statement = none
+max_connections = 40
+max_worker_processes = 16
+max_prepared_transactions = 5
+errand.allow_networks = '127.0.0.1/32, ::1/128'
+$more
+END
+}
+
+# sql(NODE, QUERY [, DATABASE]): what it returns, unaligned; dies on an error.
+sub sql
+{
+	my ($node, $query, $database) = @_;
+	return $node->safe_psql($database // 'postgres', $query);
+}
+
+# sql_error(NODE, QUERY): "SQLSTATE: what it raised", or nothing.
+sub sql_error
+{
+	my ($node, $query, $database) = @_;
+	my ($status, $out, $err) =
+	  $node->psql($database // 'postgres', "\\set VERBOSITY verbose\n$query");
+	return '' if $status == 0;
+	$err =~ s/^psql:<stdin>:\d+: //mg;
+	$err =~ s/^\w+: +(\w{5}): /$1: /m;
+	return $err;
+}
+
+# poll_for(SECONDS, WHAT, SUB): look until SUB returns true, and return that;
+# nothing when the time is over.
+sub poll_for
+{
+	my ($seconds, $what, $sub) = @_;
+	my $end = time + $seconds;
+	while (1)
+	{
+		my $found = $sub->();
+		return $found if $found;
+		last if time > $end;
+		select(undef, undef, undef, 0.02);
+	}
+	diag "waited $seconds s in vain: $what";
+	return;
+}
+
+# wait_for_sql(NODE, QUERY [, EXPECTED, SECONDS, DATABASE]): poll until the query
+# returns that; also over times when nobody can connect.
+sub wait_for_sql
+{
+	my ($node, $query, $expected, $seconds, $database) = @_;
+	my $got = '';
+	$expected //= 't';
+	my $good = poll_for(
+		$seconds // 30,
+		"$query gives $expected",
+		sub {
+			my $status = $node->psql($database // 'postgres', $query,
+				stdout => \$got, stderr => \my $err, on_error_die => 0);
+			$got = "(" . ($err // '') . ")" if $status != 0;
+			return $status == 0 && $got eq $expected;
+		});
+	diag "it gives: $got" unless $good;
+	return $good;
+}
+
+# Waits until nothing is left to do, and tells whether that came true.
+sub finish_all
+{
+	my ($node, $seconds, $database) = @_;
+	return wait_for_sql($node, q{SELECT count(*) FROM errand.tasks
+		WHERE state NOT IN ('succeeded', 'failed', 'cancelled', 'unknown')}, '0', $seconds, $database);
+}
+
+# Where the log ends now; wait_for_line(NODE, PATTERN, OFFSET) looks behind it.
+sub new_log
+{
+	my $node = shift;
+	return -s $node->logfile;
+}
+
+sub wait_for_line
+{
+	my ($node, $pattern, $offset, $seconds) = @_;
+	return poll_for($seconds // 20, "$pattern in the log",
+		sub { return slurp_file($node->logfile, $offset // 0) =~ $pattern });
+}
+
+# Change settings for good. When the postmaster has logged the change it has
+# told everybody; a new connection comes after that.
+sub reload_settings
+{
+	my ($node, %settings) = @_;
+	my $offset = new_log($node);
+	my $query = join '', map {
+		defined $settings{$_} ? "ALTER SYSTEM SET $_ = '$settings{$_}';\n" : "ALTER SYSTEM RESET $_;\n"
+	} sort keys %settings;
+	sql($node, $_) for split /(?<=;)\n/, $query;
+	sql($node, 'SELECT pg_reload_conf()');
+	foreach my $name (keys %settings)
+	{
+		wait_for_line($node, qr/parameter "\Q$name\E" (changed to|removed)/, $offset)
+		  or die "$name did not change";
+	}
+	sql($node, 'SELECT 1');
+	return;
+}
+
+# The processes of a backend type, as pg_stat_activity names them.
+sub pids_of
+{
+	my ($node, $type, $database) = @_;
+	my $where = defined $database ? "AND datname = '$database'" : '';
+	my $pids = sql($node, "SELECT pid FROM pg_stat_activity WHERE backend_type = '$type' $where ORDER BY pid");
+	return split /\n/, $pids;
+}
+
+# The worker of a database, once it is there.
+sub worker_pid
+{
+	my ($node, $database) = @_;
+	my $pid;
+	$database //= 'postgres';
+	poll_for(30, "a worker in $database",
+		sub { ($pid) = eval { pids_of($node, 'errand worker', $database) }; return $pid })
+	  or die 'no worker came';
+	return $pid;
+}
+
+# ---- chance ----
+
+my $seed;
+
+# The seed of this run: ERRAND_SEED repeats one.
+sub seed
+{
+	if (!defined $seed)
+	{
+		$seed = $ENV{ERRAND_SEED} || int(rand(1_000_000_000));
+		note "ERRAND_SEED=$seed repeats this run";
+		srand $seed;
+	}
+	return $seed;
+}
+
+# A whole number from LOW to HIGH.
+sub chance
+{
+	my ($low, $high) = @_;
+	seed();
+	return $low + int(rand($high - $low + 1));
+}
+
+sub pick { return $_[ chance(0, $#_) ] }
+
+# ---- the counting server ----
+
+my @running;
+
+# counting(NAME): starts one with a ledger of its own; it ends with the test.
+sub counting
+{
+	my ($name, @options) = @_;
+	my $program = $ENV{ERRAND_COUNTING} or die "ERRAND_COUNTING names no program\n";
+	my $base = PostgreSQL::Test::Utils::tempdir("counting_" . ($name // 'server'));
+	my $self = bless { ledger => "$base/ledger", at => 0 }, 'Errand::Counting';
+	open my $touch, '>', $self->{ledger} or die "no ledger: $!";
+	close $touch;
+	defined(my $pid = fork) or die "cannot fork: $!";
+	if ($pid == 0)
+	{
+		open STDOUT, '>', "$base/log";
+		open STDERR, '>&', \*STDOUT;
+		exec $program, '--port-file', "$base/port", '--ledger', $self->{ledger}, '--die-with-parent', @options;
+		POSIX::_exit(1);
+	}
+	push @running, $pid;
+	$self->{pid} = $pid;
+	poll_for(10, 'the counting server', sub { -s "$base/port" }) or die "no counting server\n";
+	$self->{port} = slurp_file("$base/port") + 0;
+	return $self;
+}
+
+END
+{
+	my $status = $?;
+	foreach my $pid (@running)
+	{
+		kill 'TERM', $pid;
+		waitpid $pid, 0;
+	}
+	$? = $status;
+}
+
+package Errand::Counting;
+
+use strict;
+use warnings;
+use JSON::PP ();
+use PostgreSQL::Test::Utils ();
+
+sub url { my ($self, $path) = @_; return "http://127.0.0.1:$self->{port}$path" }
+sub port { return $_[0]->{port} }
+sub size { return -s $_[0]->{ledger} }
+
+# Every request that arrived, as a hash; only those whose path matches, if given.
+sub requests
+{
+	my ($self, $pattern) = @_;
+	my @requests;
+	foreach (split /\n/, PostgreSQL::Test::Utils::slurp_file($self->{ledger}))
+	{
+		my %r;
+		@r{qw(at method path key attempt task status)} = split / /;
+		push @requests, \%r if !defined $pattern || $r{path} =~ $pattern;
+	}
+	return @requests;
+}
+
+# The requests of one task, in the order of their arrival.
+sub of_task
+{
+	my ($self, $id) = @_;
+	return grep { $_->{task} eq $id } $self->requests;
+}
+
+# What GET /_count tells of connections and running requests.
+sub totals
+{
+	my $self = shift;
+	my $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$self->{port}", Timeout => 10)
+	  or die "no counting server: $!";
+	print $socket "GET /_count HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+	my $answer = do { local $/; <$socket> };
+	$answer =~ s/.*?\r\n\r\n//s;
+	return JSON::PP::decode_json($answer);
+}
+
+1;
