@@ -97,7 +97,7 @@ restart_cluster()
 
 stop_all()
 {
-	close_session
+	# without a server no session of ours waits for anything
 	if [ -s "$place/data/postmaster.pid" ]; then
 		as_server "$bin/pg_ctl" -D "$place/data" -m immediate -w -t 30 stop > /dev/null 2>&1 || true
 	fi
@@ -126,7 +126,7 @@ ask()
 		coproc SESSION { exec "$bin/psql" -qXAt -F ' ' -v ON_ERROR_STOP=1 2> "$place/log/session"; }
 		# shellcheck disable=SC2153 # named by coproc
 		session_pid=$SESSION_PID
-		exec {session_in}>&"${SESSION[1]}" {session_out}<&"${SESSION[0]}"
+		session_out=${SESSION[0]} session_in=${SESSION[1]}
 	fi
 	printf '%s;\n' "$1" >&"$session_in"
 	read -r -t 120 -u "$session_out" answer || die "no answer to: $1 ($(cat "$place/log/session"))"

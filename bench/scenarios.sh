@@ -252,16 +252,17 @@ nowhere=http://127.0.0.2:9/
 # old_snapshot_ratio NAME COUNT URL STATE
 old_snapshot_ratio()
 {
-	local without held
+	local without holder
 	fresh
 	run_rate "$2" "$3" "$4"
 	without=$rate
 	fresh
 	coproc HOLDER { exec "$bin/psql" -qXAt; }
 	printf 'BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT count(*) FROM pg_class;\n' >&"${HOLDER[1]}"
-	read -r -t 20 -u "${HOLDER[0]}" held || die "no old snapshot"
+	read -r -t 20 -u "${HOLDER[0]}" _ || die "no old snapshot"
+	holder=${HOLDER[1]}
 	run_rate "$2" "$3" "$4"
-	eval "exec ${HOLDER[1]}>&-"
+	exec {holder}>&-
 	wait "$HOLDER_PID" 2> /dev/null || true
 	row "$1, old snapshot held, $2" "$rate" tasks/s "$(calc "$rate / $without")" '>= 0.80'
 	row "  without" "$without" tasks/s

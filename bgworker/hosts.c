@@ -74,6 +74,27 @@ publish(const char *name, const ErrandHostStat *stat)
 	h->errors = stat->errors;
 }
 
+/* How long the runs of a settled batch took, by host. */
+void
+errand_worker_host_runs(ErrandRun **runs, int n)
+{
+	char name[300];
+
+	LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < n; i++)
+	{
+		ErrandRun *r = runs[i];
+		ErrandCounter *c;
+
+		if (r->started_at == 0 || r->kind == NULL || r->kind->host == NULL || !r->kind->host(r, name, sizeof(name)))
+			continue;
+		c = errand_counter(MyDatabaseId, ERRAND_COUNT_HOST, name);
+		if (c != NULL)
+			errand_histogram_add(&c->run, Max(0, r->finished_at - r->started_at));
+	}
+	LWLockRelease(errand_shared->event_lock);
+}
+
 void
 errand_worker_hosts(void)
 {

@@ -211,6 +211,9 @@ start_missing(void)
 
 	for (int i = 0; i < n; i++)
 	{
+		/* Somebody poked: the probe tells first whether the extension is still there. */
+		if (databases[i].probe_wanted || process_exists(ERRAND_PROCESS_PROBE, databases[i].oid, 0))
+			continue;
 		for (int k = 1; databases[i].installed && k <= errand_workers; k++)
 		{
 			if (process_exists(ERRAND_PROCESS_WORKER, databases[i].oid, k) || now < databases[i].not_before)

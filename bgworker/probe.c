@@ -21,14 +21,19 @@ errand_probe_main(Datum main_arg)
 	ErrandDatabase *d;
 
 	errand_process_start(main_arg, ERRAND_PROCESS_PROBE);
+	/* A poke that comes while we look is not answered by us: so the mark goes first. */
+	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
+	d = errand_database_find(MyDatabaseId, false);
+	if (d != NULL)
+		d->probe_wanted = false;
+	LWLockRelease(errand_shared->slot_lock);
 	installed = errand_db_installed();
 	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
 	d = errand_database_find(MyDatabaseId, installed);
 	if (d != NULL)
 	{
 		d->installed = installed;
-		d->probe_wanted = false;
-		if (!installed)
+		if (!installed && !d->probe_wanted)
 			d->oid = InvalidOid;
 	}
 	LWLockRelease(errand_shared->slot_lock);

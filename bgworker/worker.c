@@ -8,6 +8,10 @@
  */
 #include "postgres.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "base/clock.h"
 #include "base/db.h"
 #include "base/fault.h"
@@ -40,10 +44,10 @@ static bool lead = false;
 static void
 settle_and_claim(bool settle, bool claim, bool marks)
 {
-	int finished = 0;
-
 	if (!errand_db_begin())
 		return;
+	if (claim)
+		errand_claim_tune(errand_runs_count(ERRAND_RUN_DONE));
 	if (settle)
 		errand_settle(errand_settle_batch());
 	if (marks)
@@ -54,12 +58,10 @@ settle_and_claim(bool settle, bool claim, bool marks)
 	errand_db_commit(true);
 	ERRAND_FAULT("committed");
 	if (settle)
-		finished = errand_settle_committed(errand_clock_monotonic());
+		(void) errand_settle_committed(errand_clock_monotonic());
 	if (marks)
 		errand_marks_committed();
 	errand_claim_committed();
-	if (settle)
-		errand_claim_tune(finished);
 }
 
 static void
@@ -77,7 +79,7 @@ queue_turn(void)
 	/* Under load a claim rides with the settle; without one it goes alone. */
 	claim = errand_claim_wanted() && (settle || errand_settle_wait_us(now) < 0 || errand_runs_count(ERRAND_RUN_QUEUED) == 0);
 	if (settle || claim || marks)
-		settle_and_claim(settle, claim, marks);
+		settle_and_claim(settle || errand_runs_count(ERRAND_RUN_DONE) > 0, claim, marks);
 }
 
 static void
@@ -93,7 +95,7 @@ report(void)
 	if (now < report_at && busy == errand_my_slot->busy)
 		return;
 	report_at = now + STATS_US;
-	errand_process_report(busy, busy ? psprintf("errand: %d tasks in flight", errand_runs_total()) : "errand: idle");
+	errand_process_report(busy, busy ? psprintf("errand: in flight: %d", errand_runs_total()) : "errand: idle");
 	errand_worker_hosts();
 	pgstat_report_stat(!busy);
 }
@@ -136,7 +138,7 @@ turn_failed(void)
 
 	MemoryContextSwitchTo(old);
 	errand_db_recover();
-	errand_settle_aborted(error->message);
+	errand_settle_aborted(error->message, error->sqlerrcode);
 	errand_claim_aborted();
 	errand_chores_failed();
 	failures = Min(failures + 1, FAILURES_MAX);
@@ -173,6 +175,11 @@ worker_init(Datum main_arg)
 
 	errand_process_start(main_arg, ERRAND_PROCESS_WORKER);
 	turn_context = AllocSetContextCreate(TopMemoryContext, "errand turn", ALLOCSET_DEFAULT_SIZES);
+#ifdef M_MMAP_THRESHOLD
+	/* Batches come and go: their memory is kept, not given back and faulted in again. */
+	mallopt(M_MMAP_THRESHOLD, 16 * 1024 * 1024);
+	mallopt(M_TRIM_THRESHOLD, 64 * 1024 * 1024);
+#endif
 	errand_runs_init();
 	if (!errand_db_begin())
 		proc_exit(0);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "call.h"
+#include "catalog/pg_type.h"
 #include "compat.h"
 #include "contract.h"
 #include "events.h"
@@ -18,6 +19,7 @@
 #include "hooks.h"
 #include "settings.h"
 #include "shared.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
@@ -31,35 +33,6 @@ PG_FUNCTION_INFO_V1(errand_worker_restart);
 PG_FUNCTION_INFO_V1(errand_counters_srf);
 PG_FUNCTION_INFO_V1(errand_workers_srf);
 PG_FUNCTION_INFO_V1(errand_hosts_srf);
-
-const char *
-errand_state_name(ErrandState s)
-{
-	switch (s)
-	{
-		case ERRAND_NONE:
-			return "none";
-		case ERRAND_WAITING:
-			return "waiting";
-		case ERRAND_SCHEDULED:
-			return "scheduled";
-		case ERRAND_READY:
-			return "ready";
-		case ERRAND_RUNNING:
-			return "running";
-		case ERRAND_RETRYING:
-			return "retrying";
-		case ERRAND_SUCCEEDED:
-			return "succeeded";
-		case ERRAND_FAILED:
-			return "failed";
-		case ERRAND_CANCELLED:
-			return "cancelled";
-		case ERRAND_UNKNOWN:
-			return "unknown";
-	}
-	return "none";
-}
 
 Datum
 errand_version(PG_FUNCTION_ARGS)
@@ -85,14 +58,16 @@ errand_worker_restart(PG_FUNCTION_ARGS)
 
 	errand_enter();
 	errand_require("admin");
-	LWLockAcquire(errand_shared->slot_lock, LW_SHARED);
+	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
 	for (int i = 0; i < ERRAND_MAX_SLOTS; i++)
 	{
 		ErrandSlot *s = &errand_shared->slots[i];
 
-		if (s->kind == ERRAND_PROCESS_WORKER && s->database == MyDatabaseId && s->pid != 0 &&
-			kill(s->pid, SIGTERM) == 0)
-			n++;
+		if (s->kind != ERRAND_PROCESS_WORKER || s->database != MyDatabaseId || s->pid == 0)
+			continue;
+		s->leaving = true;
+		s->leader = false;
+		n += kill(s->pid, SIGTERM) == 0;
 	}
 	LWLockRelease(errand_shared->slot_lock);
 	PG_RETURN_BOOL(n > 0);
@@ -120,6 +95,7 @@ errand_health(PG_FUNCTION_ARGS)
 	ErrandDatabase *d;
 	const char *status = "pass";
 	bool paused;
+	uint64 lost;
 
 	errand_shared_require();
 	d = errand_database_mine();
@@ -138,6 +114,10 @@ errand_health(PG_FUNCTION_ARGS)
 	}
 	health_check(&checks, "paused", paused ? "warn" : "pass",
 				 paused ? "nothing is claimed until errand.resume_all()" : NULL);
+	/* No fault of anybody: the fence did what it is for. */
+	lost = d != NULL ? pg_atomic_read_u64(&d->lost_settles) : 0;
+	health_check(&checks, "fence", "pass",
+				 lost > 0 ? psprintf(UINT64_FORMAT " late results were dropped since the server started", lost) : NULL);
 	if (paused && strcmp(status, "pass") == 0)
 		status = "warn";
 	if (errand_shared->launcher_procno < 0)
@@ -234,17 +214,56 @@ copy_counters(int kind, int *n)
 	return copy;
 }
 
+/* The names that any role may know of: queues and types that were defined. */
+static Datum *
+defined_names(char kind, int *n)
+{
+	ErrandArgs a = {0};
+	bool isnull;
+	bool *nulls;
+	Datum *names;
+
+	errand_arg(&a, CharGetDatum(kind));
+	deconstruct_array(DatumGetArrayTypeP(errand_call("_defined_names", &a, &isnull)), TEXTOID, -1, false,
+					  TYPALIGN_INT, &names, &nulls, n);
+	return names;
+}
+
+static bool
+is_defined(const char *name, const Datum *names, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		if (strcmp(TextDatumGetCString(names[i]), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Behind the views, and called with the rights of who looks at them: whoever
+ * does not see the tasks of others gets no names that only others use.
+ */
 Datum
 errand_counters_srf(PG_FUNCTION_ARGS)
 {
 	int n;
+	int n_names = 0;
 	ErrandCounter *c;
+	Datum *names = NULL;
+	bool all;
 
 	errand_shared_require();
 	errand_init_materialized(fcinfo);
+	all = errand_may("monitor");
+	if (!all)
+		names = defined_names(PG_GETARG_CHAR(0), &n_names);
 	c = copy_counters(PG_GETARG_CHAR(0), &n);
 	for (int i = 0; i < n; i++)
-		counter_row((ReturnSetInfo *) fcinfo->resultinfo, &c[i]);
+	{
+		if (all || is_defined(c[i].key.name, names, n_names))
+			counter_row((ReturnSetInfo *) fcinfo->resultinfo, &c[i]);
+	}
 	return (Datum) 0;
 }
 
@@ -256,6 +275,8 @@ errand_hosts_srf(PG_FUNCTION_ARGS)
 
 	errand_shared_require();
 	errand_init_materialized(fcinfo);
+	if (!errand_may("monitor"))
+		return (Datum) 0;
 	c = copy_counters(ERRAND_COUNT_HOST, &n);
 	for (int i = 0; i < n; i++)
 		host_row((ReturnSetInfo *) fcinfo->resultinfo, &c[i]);
@@ -348,6 +369,8 @@ errand_workers_srf(PG_FUNCTION_ARGS)
 
 	errand_shared_require();
 	errand_init_materialized(fcinfo);
+	if (!errand_may("monitor"))
+		return (Datum) 0;
 	LWLockAcquire(errand_shared->slot_lock, LW_SHARED);
 	memcpy(copy, errand_shared->slots, sizeof(errand_shared->slots));
 	LWLockRelease(errand_shared->slot_lock);

@@ -15,6 +15,7 @@
 #include "contract.h"
 #include "executor/executor.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "shared.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
@@ -185,6 +186,24 @@ errand_enter(void)
 				 errmsg("cannot be called within a security-restricted operation"),
 				 errhint("Functions in indexes, materialized views and the like are evaluated "
 						 "with somebody else's rights: submit from a trigger instead.")));
+}
+
+void
+errand_check_name(const char *what, const char *name)
+{
+	int chars = pg_mbstrlen(name);
+
+	if (chars < 1 || chars > ERRAND_NAME_CHARS || strlen(name) >= ERRAND_NAME_BYTES)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the name of a %s must have 1 to %d characters", what, ERRAND_NAME_CHARS),
+						errhint("This one has %d.", chars)));
+	for (const unsigned char *p = (const unsigned char *) name; *p; p++)
+	{
+		if (*p < 0x20 || *p == 0x7f)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("the name of a %s must not hold control characters", what),
+							errhint("Line breaks and tabs count as such.")));
+	}
 }
 
 char *

@@ -70,6 +70,9 @@ extern void errand_require(const char *level);
  */
 extern void errand_enter(void);
 
+/* Raises 22023 unless the name is one of 1 to 200 characters without control characters. */
+extern void errand_check_name(const char *what, const char *name);
+
 /* Columns of a composite result, by name. */
 extern char *errand_column_text(Datum row, const char *name);
 extern int64 errand_column_int(Datum row, const char *name, int64 if_null);

@@ -11,6 +11,7 @@
 #include "access/xact.h"
 #include "compat.h"
 #include "events.h"
+#include "hooks.h"
 #include "ring.h"
 #include "shared.h"
 #include "storage/ipc.h"
@@ -185,7 +186,8 @@ publish(void)
 			wake_waiters(&w);
 		LWLockRelease(errand_shared->event_lock);
 	}
-	if (w.workers)
+	/* The leader passes every change on to who listens. */
+	if (w.workers || errand_anybody_listens())
 		errand_wake_workers(MyDatabaseId);
 }
 

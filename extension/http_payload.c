@@ -167,8 +167,17 @@ errand_http_payload(const ErrandOptions *o, const char *method)
 void
 errand_http_lift(Jsonb *payload, ErrandOptions *o)
 {
+	static const ErrandOption outside[] = {OPT_TASK, OPT_TASKS, OPT_PAYLOAD, OPT_PAYLOADS};
 	Jsonb *lifted;
 
+	for (int i = 0; i < (int) lengthof(outside); i++)
+	{
+		const char *name = errand_option_name(outside[i]);
+
+		if (getKeyJsonValueFromContainer(&payload->root, name, strlen(name), NULL) != NULL)
+			ereport(ERROR, (BAD_ARGUMENT, errmsg("an HTTP task has no \"%s\"", name),
+							errhint("A payload has the names of errand.http()'s arguments.")));
+	}
 	errand_options_from_json(payload, o, true);
 	lifted = errand_http_payload(o, NULL);
 	o->value[OPT_PAYLOAD] = JsonbPGetDatum(lifted);

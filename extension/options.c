@@ -7,14 +7,15 @@
  */
 #include "postgres.h"
 
+#include "call.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "contract.h"
 #include "core/header.h"
 #include "funcapi.h"
-#include "mb/pg_wchar.h"
 #include "options.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -180,6 +181,21 @@ json_text_array(JsonbValue *v, const char *name)
 	return PointerGetDatum(construct_array(items, n, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
+/* [lo, hi] as int4range, the second number excluded. */
+static Datum
+json_range(JsonbValue *v, const char *name)
+{
+	JsonbContainer *c = v->val.binary.data;
+	char *text;
+
+	if (!JsonContainerIsArray(c) || JsonContainerSize(c) != 2)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("option \"%s\" is not valid", name),
+						errhint("Write [200, 300], the second number excluded, or \"[200,300)\".")));
+	text = psprintf("[%s,%s)", json_scalar_text(getIthJsonbValueFromContainer(c, 0), name),
+					json_scalar_text(getIthJsonbValueFromContainer(c, 1), name));
+	return OidInputFunctionCall(F_RANGE_IN, text, INT4RANGEOID, -1);
+}
+
 static void
 option_from_json(ErrandOptions *o, int k, JsonbValue *v)
 {
@@ -188,7 +204,9 @@ option_from_json(ErrandOptions *o, int k, JsonbValue *v)
 
 	if (type == InvalidOid)
 		type = v->type == jbvString ? TEXTOID : JSONBOID;
-	if (type == TEXTARRAYOID)
+	if (type == INT4RANGEOID && v->type == jbvBinary)
+		o->value[k] = json_range(v, def->name);
+	else if (type == TEXTARRAYOID)
 		o->value[k] = json_text_array(v, def->name);
 	else if (type == JSONBOID)
 		o->value[k] = JsonbPGetDatum(JsonbValueToJsonb(v));
@@ -222,7 +240,7 @@ errand_options_from_json(Jsonb *object, ErrandOptions *o, bool strict)
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						 errmsg("unknown option \"%.*s\"", Min(v.val.string.len, 100),
 								v.val.string.val),
-						 errhint("The options are those of errand.submit().")));
+						 errhint("The options are those of errand.submit(); in the payload of an HTTP task, those of errand.http().")));
 		}
 		else if (token == WJB_VALUE && k >= 0 && !o->given[k] && v.type != jbvNull)
 			option_from_json(o, k, &v);
@@ -253,24 +271,6 @@ errand_option_ms(const ErrandOptions *o, ErrandOption option, int64 min, int64 m
 		bad_option(option, psprintf("It must lie between %lld ms and %lld s.", (long long) min,
 									(long long) (max / 1000)));
 	return (int64) ms;
-}
-
-void
-errand_check_name(const char *what, const char *name)
-{
-	int chars = pg_mbstrlen(name);
-
-	if (chars < 1 || chars > ERRAND_NAME_CHARS || strlen(name) >= ERRAND_NAME_BYTES)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("the name of a %s must have 1 to %d characters", what, ERRAND_NAME_CHARS),
-						errhint("This one has %d.", chars)));
-	for (const unsigned char *p = (const unsigned char *) name; *p; p++)
-	{
-		if (*p < 0x20 || *p == 0x7f)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("the name of a %s must not hold control characters", what),
-							errhint("Line breaks and tabs count as such.")));
-	}
 }
 
 static int

@@ -106,7 +106,4 @@ extern void errand_policy_from_options(const ErrandOptions *o, TimestampTz now, 
 /* Milliseconds of an interval option within bounds, else 22023. */
 extern int64 errand_option_ms(const ErrandOptions *o, ErrandOption option, int64 min, int64 max);
 
-/* Raises 22023 unless the name is one of 1 to 200 characters without control characters. */
-extern void errand_check_name(const char *what, const char *name);
-
 #endif

@@ -67,7 +67,6 @@ shared_clear(void)
 	errand_shared->max_waiters = errand_max_backends();
 	errand_shared->n_cells = (uint64) errand_ring_size * ERRAND_CELLS_AN_EVENT;
 	pg_atomic_init_u32(&errand_shared->generation, 1);
-	pg_atomic_init_u32(&errand_shared->resumed, 0);
 	pg_atomic_init_u32(&errand_shared->waiters, 0);
 	for (int i = 0; i < ERRAND_LISTENER_SLOTS; i++)
 		pg_atomic_init_u32(&errand_shared->listeners[i], 0);
@@ -103,6 +102,7 @@ shared_startup(void)
 		{
 			pg_atomic_init_u32(&errand_databases[i].reap_wanted, 0);
 			pg_atomic_init_u32(&errand_databases[i].quarantine, 0);
+			pg_atomic_init_u32(&errand_databases[i].resumed, 0);
 			pg_atomic_init_u32(&errand_databases[i].paused, 0);
 			pg_atomic_init_u64(&errand_databases[i].lost_settles, 0);
 			pg_atomic_init_u32(&errand_databases[i].queue_limits, 1);
@@ -161,6 +161,7 @@ errand_database_find(Oid oid, bool create)
 	vacant->failures = 0;
 	pg_atomic_write_u32(&vacant->reap_wanted, 0);
 	pg_atomic_write_u32(&vacant->quarantine, 0);
+	pg_atomic_write_u32(&vacant->resumed, 0);
 	pg_atomic_write_u32(&vacant->paused, 0);
 	pg_atomic_write_u32(&vacant->queue_limits, 1);
 	return vacant;
@@ -224,7 +225,39 @@ counter_evict(void)
 	if (oldest == NULL)
 		return false;
 	hash_search(errand_counters, &oldest->key, HASH_REMOVE, NULL);
+	errand_shared->evictions++;
 	return true;
+}
+
+/* The counters used last: a batch is mostly of one queue, one type, one host. */
+#define RECENT 4
+static ErrandCounter *recent[RECENT];
+static uint64 recent_evictions = 0;
+static int recent_next = 0;
+
+static ErrandCounter *
+counter_recent(Oid database, ErrandCounterKind kind, const char *name)
+{
+	if (recent_evictions != errand_shared->evictions)
+	{
+		memset(recent, 0, sizeof(recent));
+		recent_evictions = errand_shared->evictions;
+	}
+	for (int i = 0; i < RECENT; i++)
+	{
+		ErrandCounter *c = recent[i];
+
+		if (c != NULL && c->key.kind == (int) kind && c->key.database == database && strcmp(c->key.name, name) == 0)
+			return c;
+	}
+	return NULL;
+}
+
+static ErrandCounter *
+counter_keep(ErrandCounter *c)
+{
+	recent[recent_next++ % RECENT] = c;
+	return c;
 }
 
 ErrandCounter *
@@ -234,18 +267,21 @@ errand_counter(Oid database, ErrandCounterKind kind, const char *name)
 	ErrandCounter *c;
 	bool found;
 
+	c = counter_recent(database, kind, name);
+	if (c != NULL)
+		return c;
 	memset(&key, 0, sizeof(key));
 	key.database = database;
 	key.kind = kind;
 	strlcpy(key.name, name, sizeof(key.name));
 	c = hash_search(errand_counters, &key, HASH_FIND, NULL);
 	if (c != NULL)
-		return c;
+		return counter_keep(c);
 	if (hash_get_num_entries(errand_counters) >= errand_max_keys && !counter_evict())
 		return NULL;
 	c = hash_search(errand_counters, &key, HASH_ENTER_NULL, &found);
 	if (c != NULL && !found)
 		memset((char *) c + sizeof(ErrandCounterKey), 0,
 			   sizeof(ErrandCounter) - sizeof(ErrandCounterKey));
-	return c;
+	return c != NULL ? counter_keep(c) : NULL;
 }

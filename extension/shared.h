@@ -48,6 +48,7 @@ typedef struct ErrandDatabase
 	TimestampTz not_before;			 /* backoff after a worker that ended badly */
 	int failures;					 /* in a row, for that backoff */
 	pg_atomic_uint32 reap_wanted;	 /* a worker left: look for its leases; atomic */
+	pg_atomic_uint32 resumed;		 /* resume_all() since the start lifts errand.start_paused; atomic */
 	pg_atomic_uint32 quarantine;	 /* suspects run apart: claim nothing else; atomic */
 	pg_atomic_uint32 paused;		 /* pause_all() is in force, as last read; atomic */
 	pg_atomic_uint64 lost_settles;	 /* results dropped by the fence; atomic */
@@ -66,6 +67,7 @@ typedef struct ErrandSlot
 	int procno;				/* its place in the proc array, for its latch */
 	uint64 identity;		/* random, of this incarnation: what leases name */
 	bool leader;			/* of its database */
+	bool leaving;			/* was told to stop: leads no more */
 	TimestampTz started_at; /* when it attached */
 
 	/* Written by the process itself without a lock, read for display only. */
@@ -126,7 +128,6 @@ typedef struct ErrandShared
 	uint64 epoch;				 /* random, of this shared memory: leases and tokens name it */
 	int launcher_procno;		 /* slot_lock; -1 if it is away */
 	pg_atomic_uint32 generation; /* of slots */
-	pg_atomic_uint32 resumed;	 /* resume_all() since the start lifts errand.start_paused */
 	pg_atomic_uint32 waiters;	 /* how many are active: 0 saves the scan */
 	pg_atomic_uint32 listeners[ERRAND_LISTENER_SLOTS]; /* backends that said LISTEN, by database; atomic */
 	int max_databases;
@@ -136,6 +137,7 @@ typedef struct ErrandShared
 	uint64 head_cell; /* where the next record goes, counted for ever */
 	uint64 head_seq;  /* number of the last record */
 	uint64 n_cells;
+	uint64 evictions; /* of counters: pointers kept from before are void. event_lock */
 
 	ErrandSlot slots[ERRAND_MAX_SLOTS];
 	/* databases[], waiters[] and the ring follow; see shared.c */

@@ -11,7 +11,6 @@
 #include "call.h"
 #include "compat.h"
 #include "contract.h"
-#include "core/backoff.h"
 #include "core/rate.h"
 #include "events.h"
 #include "http_check.h"
@@ -74,6 +73,8 @@ announce_row(int64 id, Datum row, char from, char to)
 		e.priority = errand_column_int(row, "priority", 0);
 		e.place = errand_column_int(row, "place", id);
 	}
+	else if (to == ERRAND_CANCELLED)
+		e.channel = errand_column_text(row, "notify");
 	errand_event_add(&e);
 }
 
@@ -231,7 +232,7 @@ check_positive(FunctionCallInfo fcinfo, int arg, const char *name)
 {
 	if (!PG_ARGISNULL(arg) && PG_GETARG_INT32(arg) < 1)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must be at least 1", name),
-						errhint("To stop a queue use errand.pause_queue().")));
+						errhint("Leave it out, or give NULL, for no limit.")));
 }
 
 static char *
@@ -264,6 +265,9 @@ errand_define_queue(PG_FUNCTION_ARGS)
 	(void) name_arg(fcinfo, "queue");
 	check_positive(fcinfo, 1, "max_running");
 	check_rate(text_arg(fcinfo, 2));
+	if (!PG_ARGISNULL(3) && PG_GETARG_INT64(3) < 1)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("max_depth must be at least 1"),
+						errhint("To take no more tasks use errand.drain_queue().")));
 	pass_args(&a, fcinfo, 0, 4);
 	(void) errand_call("_queue_define", &a, &isnull);
 	announce_config();
@@ -334,7 +338,8 @@ Datum
 errand_resume_all(PG_FUNCTION_ARGS)
 {
 	pause_set(false);
-	pg_atomic_write_u32(&errand_shared->resumed, 1);
+	if (errand_database_mine() != NULL)
+		pg_atomic_write_u32(&errand_database_mine()->resumed, 1);
 	PG_RETURN_VOID();
 }
 
@@ -356,20 +361,37 @@ enum
 	TYPE_HANDLER,
 	TYPE_TEMPLATE,
 	TYPE_QUEUE,
-	TYPE_PRIORITY,
-	TYPE_MAX_ATTEMPTS,
-	TYPE_BACKOFF,
 	TYPE_RATE_LIMIT = 12,
 	TYPE_MAX_RUNNING = 13,
 	TYPE_LAST = 18
 };
 
+/* The template as the engine reads it: refused now, not at the first submit. */
+static Jsonb *
+template_prepare(Jsonb *template)
+{
+	ErrandOptions o;
+
+	if (!JB_ROOT_IS_OBJECT(template))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the template must be a JSON object"),
+						errhint("Such as {\"url\": \"https://example.com/\"}.")));
+	memset(o.given, 0, sizeof(o.given));
+	o.given[OPT_PAYLOAD] = true;
+	o.value[OPT_PAYLOAD] = JsonbPGetDatum(template);
+	errand_payload_lift(template, &o);
+	errand_payload_only(&o);
+	template = DatumGetJsonbP(o.value[OPT_PAYLOAD]);
+	errand_http_check(template, false);
+	return template;
+}
+
+/* What a submit would refuse is refused here already. */
 static void
 check_type_args(FunctionCallInfo fcinfo, const char *name)
 {
 	char *kind = text_arg(fcinfo, TYPE_KIND);
-	char *backoff = text_arg(fcinfo, TYPE_BACKOFF);
-	ErrandBackoff parsed;
+	ErrandOptions o;
+	ErrandPolicy p;
 
 	if (strcmp(name, "http") == 0 || strcmp(name, "sql") == 0 || strcmp(name, "email") == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -382,12 +404,8 @@ check_type_args(FunctionCallInfo fcinfo, const char *name)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("a task type of kind http has no handler"),
 						errhint("Its template says what to request.")));
-	if (backoff != NULL && !errand_backoff_parse(backoff, &parsed))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"%s\" is not a backoff", backoff),
-						errhint("It is 'exponential', 'linear' or 'constant'.")));
-	if (!PG_ARGISNULL(TYPE_TEMPLATE))
-		errand_http_check(PG_GETARG_JSONB_P(TYPE_TEMPLATE), false);
-	check_positive(fcinfo, TYPE_MAX_ATTEMPTS, "max_attempts");
+	errand_options_from_call(fcinfo, &o);
+	errand_policy_from_options(&o, GetCurrentTimestamp(), &p);
 	check_positive(fcinfo, TYPE_MAX_RUNNING, "max_running");
 	check_rate(text_arg(fcinfo, TYPE_RATE_LIMIT));
 }
@@ -397,19 +415,14 @@ errand_define_task(PG_FUNCTION_ARGS)
 {
 	ErrandArgs a = {0};
 	bool isnull;
-	char *name;
-	char *queue;
 
 	errand_enter();
 	errand_require("admin");
-	name = name_arg(fcinfo, "task type");
-	check_type_args(fcinfo, name);
-	queue = text_arg(fcinfo, TYPE_QUEUE);
-	if (queue != NULL)
-		errand_check_name("queue", queue);
+	check_type_args(fcinfo, name_arg(fcinfo, "task type"));
 	pass_args(&a, fcinfo, TYPE_NAME, TYPE_KIND);
 	errand_arg_null(&a);
-	pass_args(&a, fcinfo, TYPE_TEMPLATE, TYPE_LAST);
+	errand_arg_pointer(&a, PG_ARGISNULL(TYPE_TEMPLATE) ? NULL : template_prepare(PG_GETARG_JSONB_P(TYPE_TEMPLATE)));
+	pass_args(&a, fcinfo, TYPE_QUEUE, TYPE_LAST);
 	(void) errand_call("_type_define", &a, &isnull);
 	announce_config();
 	PG_RETURN_VOID();

@@ -382,6 +382,7 @@ errand_submit_list(PG_FUNCTION_ARGS)
 							errmsg("task %d of the list is not an object", i + 1),
 							errhint("Such as {\"task\": \"http\", \"payload\": {\"url\": ...}}.")));
 		errand_options_from_json(JsonbValueToJsonb(item), &o, true);
+		errand_item_check(&o, i + 1);
 		if (!o.given[OPT_PAYLOAD])
 		{
 			o.given[OPT_PAYLOAD] = true;

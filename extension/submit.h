@@ -28,13 +28,22 @@ extern void errand_type_find(const char *name, ErrandTaskType *t);
  */
 extern Jsonb *errand_payload_prepare(const ErrandTaskType *t, ErrandOptions *o);
 
-/* Raises 22023 if a payload said how to run its task, where all run alike. */
+/* Raises 22023 if a payload said how to run its task, where that is said elsewhere. */
 extern void errand_payload_only(const ErrandOptions *o);
+
+/*
+ * Raises 22023 if what to request stands beside the payload of a task of
+ * submit_many(tasks), not in it.
+ */
+extern void errand_item_check(const ErrandOptions *o, int number);
 
 /*
  * Whether any queue of this database may have a limit or drain: kept in shared
  * memory, so that most submits need not look.
  */
 extern bool errand_queue_limits_exist(void);
+
+/* Takes the options that stand in a payload out of it; what remains is o's OPT_PAYLOAD. */
+extern void errand_payload_lift(Jsonb *payload, ErrandOptions *o);
 
 #endif

@@ -71,10 +71,11 @@ merge_template(const ErrandTaskType *t, Jsonb *payload)
  * A payload may use the names of errand.http()'s arguments: those that the
  * engine spells otherwise, and those that say how to run it, are taken out.
  */
-static void
-lift_options(Jsonb *payload, ErrandOptions *o)
+void
+errand_payload_lift(Jsonb *payload, ErrandOptions *o)
 {
 	static const char *const engine_keys[] = {"json", "body_base64", "connect_timeout_ms"};
+
 	for (int i = 0; i < (int) lengthof(engine_keys); i++)
 	{
 		if (getKeyJsonValueFromContainer(&payload->root, engine_keys[i], strlen(engine_keys[i]), NULL))
@@ -92,7 +93,7 @@ errand_payload_prepare(const ErrandTaskType *t, ErrandOptions *o)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the payload must be a JSON object"),
 						errhint("Such as {\"url\": \"https://example.com/\"}.")));
-	lift_options(payload, o);
+	errand_payload_lift(payload, o);
 	payload = merge_template(t, DatumGetJsonbP(o->value[OPT_PAYLOAD]));
 	errand_http_check(payload, true);
 	return payload;
@@ -101,11 +102,24 @@ errand_payload_prepare(const ErrandTaskType *t, ErrandOptions *o)
 void
 errand_payload_only(const ErrandOptions *o)
 {
-	for (int k = OPT_QUEUE; k <= OPT_TRACEPARENT; k++)
+	for (int k = OPT_QUEUE; k < OPT_COUNT; k++)
+	{
+		if (!o->given[k] || (k >= OPT_URL && k != OPT_TIMEOUT_MILLISECONDS))
+			continue;
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"%s\" cannot stand in this payload", errand_option_name(k)),
+						errhint("Give it as an argument of the function.")));
+	}
+}
+
+void
+errand_item_check(const ErrandOptions *o, int number)
+{
+	for (int k = OPT_URL; k < OPT_TIMEOUT_MILLISECONDS; k++)
 	{
 		if (o->given[k])
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("option \"%s\" cannot differ between these payloads", errand_option_name(k)),
-							errhint("Give it as an argument for all of them, or use errand.submit_many(tasks jsonb).")));
+							errmsg("\"%s\" of task %d of the list belongs in its payload",
+								   errand_option_name(k), number)));
 	}
 }

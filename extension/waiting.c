@@ -15,7 +15,6 @@
 #include "compat.h"
 #include "contract.h"
 #include "events.h"
-#include "executor/spi.h"
 #include "funcapi.h"
 #include "mailbox.h"
 #include "options.h"
@@ -118,7 +117,7 @@ timed_out(int64 id)
 					errmsg("task %lld was not final in time", (long long) id),
 					asked ? errdetail("It was asked to stop.")
 						  : errdetail("It still runs: too many cancellations are under way."),
-					errhint("errand.wait_for(id, timeout) waits longer; errand.wait() does not cancel.")));
+					errhint("errand.wait_for(id, timeout) waits longer; errand.gather() does not cancel.")));
 }
 
 Datum
@@ -284,7 +283,9 @@ Datum
 errand_drain_queue(PG_FUNCTION_ARGS)
 {
 	TimestampTz until = give_up_at(fcinfo, 1);
+	ErrandArgs a = {0};
 	char *queue;
+	bool isnull;
 
 	errand_enter();
 	errand_require("admin");
@@ -292,6 +293,10 @@ errand_drain_queue(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the name of a queue must not be NULL")));
 	queue = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	errand_check_name("queue", queue);
+	errand_arg_text(&a, queue);
+	if (!DatumGetBool(errand_call("_queue_exists", &a, &isnull)))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there is no queue \"%s\"", queue),
+						errhint("SELECT * FROM errand.queues lists them; errand.define_queue() makes one.")));
 	while (!queue_is_draining(queue))
 	{
 		(void) errand_mailbox_put(ERRAND_MAIL_DRAIN, 0, GetUserId(), true, queue);

@@ -228,17 +228,18 @@ CREATE TABLE errand.access (
     PRIMARY KEY (role)
 );
 
--- One row: what this installation is.
+-- What this installation is.  A restored dump or a database made from another
+-- brings the other's row along: then the engine rests until resume_all().
 CREATE TABLE errand.instance (
-    one               boolean NOT NULL DEFAULT true CHECK (one),
-    secret            uuid    NOT NULL,
-    system_identifier bigint  NOT NULL,
-    database_oid      oid     NOT NULL,
-    paused            boolean NOT NULL DEFAULT false,
-    PRIMARY KEY (one)
+    system_identifier bigint      NOT NULL,
+    database_oid      oid         NOT NULL,
+    secret            uuid        NOT NULL,
+    created_at        timestamptz NOT NULL,
+    paused            boolean     NOT NULL DEFAULT false,
+    PRIMARY KEY (system_identifier, database_oid)
 );
-INSERT INTO errand.instance (secret, system_identifier, database_oid)
-SELECT pg_catalog.gen_random_uuid(), s.system_identifier, d.oid
+INSERT INTO errand.instance (system_identifier, database_oid, secret, created_at)
+SELECT s.system_identifier, d.oid, pg_catalog.gen_random_uuid(), pg_catalog.now()
 FROM pg_catalog.pg_control_system() AS s, pg_catalog.pg_database AS d
 WHERE d.datname = pg_catalog.current_database();
 

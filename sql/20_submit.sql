@@ -12,14 +12,19 @@ BEGIN
 END $$;
 
 -- Function:   _merge(template, payload)
--- Returns:    the payload over the template; headers and params key by key
+-- Returns:    the payload over the template; headers and params key by key;
+--             a body in the payload replaces the template's, whatever its form
 CREATE FUNCTION errand._merge(p_template jsonb, p_payload jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    c_bodies CONSTANT text[] := ARRAY['body', 'json', 'body_base64', 'form'];
     v_merged jsonb := p_template || p_payload;
     v_key text;
 BEGIN
+    IF p_payload ?| c_bodies AND NOT (p_payload ? 'form' AND p_template ? 'form') THEN
+        v_merged := (p_template - c_bodies) || p_payload;
+    END IF;
     FOREACH v_key IN ARRAY ARRAY['headers', 'params', 'form', 'cookies'] LOOP
         IF jsonb_typeof(p_template -> v_key) = 'object' AND jsonb_typeof(p_payload -> v_key) = 'object' THEN
             v_merged := jsonb_set(v_merged, ARRAY[v_key], (p_template -> v_key) || (p_payload -> v_key));

@@ -112,11 +112,15 @@ BEGIN
 END $$;
 
 -- Function:   _cancel_requests()
+-- Forgets requests that came too late: their task is final.
 -- Returns:    who is to be stopped, and why; the latest word of each
--- Tables:     reads cancel_request
+-- Tables:     deletes from and reads cancel_request, reads outcome
 CREATE FUNCTION errand._cancel_requests()
 RETURNS TABLE (id bigint, reason text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    DELETE FROM errand.cancel_request AS c WHERE c.ctid = ANY (ARRAY(
+        SELECT x.ctid FROM errand.cancel_request AS x
+        WHERE EXISTS (SELECT FROM errand.outcome AS o WHERE o.id = x.id) FOR UPDATE SKIP LOCKED));
     RETURN QUERY SELECT DISTINCT ON (c.id) c.id, c.reason FROM errand.cancel_request AS c ORDER BY c.id, c.at DESC;
 END $$;

@@ -1,17 +1,22 @@
 -- The leader's chores.
 
--- Function:   _instance(system_identifier)
--- Returns:    the secret of request keys, and whether the engine rests: paused
---             by hand, or because this is a copy of another cluster
+-- Function:   _instance()
+-- Returns:    the secret of request keys (the oldest row's, so that a copy goes
+--             on with the keys it began with), and whether the engine rests:
+--             paused by hand, or because this is a copy of another database
 -- Tables:     reads instance
 CREATE FUNCTION errand._instance()
 RETURNS TABLE (secret uuid, paused boolean, copied boolean)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY
-    SELECT i.secret, i.paused,
-        i.system_identifier <> (SELECT c.system_identifier FROM pg_control_system() AS c)
-    FROM errand.instance AS i;
+    SELECT (array_agg(i.secret ORDER BY i.created_at))[1],
+        coalesce(bool_or(i.paused) FILTER (WHERE h.here), false),
+        count(*) FILTER (WHERE h.here) = 0 OR count(*) FILTER (WHERE NOT h.here) > 0
+    FROM errand.instance AS i
+    CROSS JOIN LATERAL (
+        SELECT i.system_identifier = c.system_identifier AND i.database_oid = d.oid AS here
+        FROM pg_control_system() AS c, pg_database AS d WHERE d.datname = current_database()) AS h;
 END $$;
 
 -- Function:   _queues()

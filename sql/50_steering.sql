@@ -37,14 +37,16 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    DELETE FROM errand.ready AS r WHERE r.id = p_id RETURNING 'q', r.run, r.attempt INTO "from", run, attempt;
-    IF NOT FOUND THEN
+    -- Twice: a task that somebody moves while we look lies where we have looked already.
+    FOR v_look IN 1..2 LOOP
+        DELETE FROM errand.ready AS r WHERE r.id = p_id RETURNING 'q', r.run, r.attempt INTO "from", run, attempt;
+        EXIT WHEN FOUND;
         DELETE FROM errand.later AS l WHERE l.id = p_id RETURNING l.state, l.run, l.attempt INTO "from", run, attempt;
-    END IF;
-    IF NOT FOUND THEN
+        EXIT WHEN FOUND;
         DELETE FROM errand.suspect AS s WHERE s.id = p_id RETURNING 'q', s.run, s.attempt INTO "from", run, attempt;
-    END IF;
-    IF FOUND THEN
+        EXIT WHEN FOUND;
+    END LOOP;
+    IF "from" IS NOT NULL THEN
         INSERT INTO errand.outcome (id, finished_at, attempt, run, state, timed_out, sqlstate, error)
         VALUES (p_id, p_now, attempt, run, 'C', false, '57014', coalesce(p_reason, 'cancelled by user'));
         DELETE FROM errand.task_key AS k WHERE k.id = p_id;
@@ -60,7 +62,7 @@ END $$;
 -- Function:   _retry(id, caller, all, now)
 -- Begins the next run of a final task, or runs one now that waits to retry.
 -- Returns:    where it was and where it lies now; from is NULL: nothing to retry
--- Tables:     outcome to attempt, or deletes from later; writes ready, task_key
+-- Tables:     outcome to attempt, or deletes from later; deletes from cancel_request; writes ready, task_key
 CREATE FUNCTION errand._retry(p_id bigint, p_caller oid, p_all boolean, p_now timestamptz,
     OUT "from" "char", OUT run smallint, OUT attempt integer, OUT priority smallint, OUT place bigint, OUT queue text,
     OUT type text)
@@ -94,6 +96,8 @@ BEGIN
         INSERT INTO errand.task_key (owner_oid, queue, key, id)
         VALUES (v_task.owner_oid, v_task.queue, v_task.key, p_id) ON CONFLICT DO NOTHING;
     END IF;
+    -- A request that came too late to stop the last run is not meant for this one.
+    DELETE FROM errand.cancel_request AS c WHERE c.id = p_id;
     priority := v_task.priority;
     place := nextval('errand.task_id');
     queue := v_task.queue;
@@ -121,14 +125,17 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    DELETE FROM errand.ready AS r WHERE r.id = p_id
-    RETURNING 'q', r.run, r.attempt, r.priority, r.failures INTO "from", run, attempt, priority, v_failures;
-    IF NOT FOUND THEN
+    -- Twice, as in _cancel().
+    FOR v_look IN 1..2 LOOP
+        DELETE FROM errand.ready AS r WHERE r.id = p_id
+        RETURNING 'q', r.run, r.attempt, r.priority, r.failures INTO "from", run, attempt, priority, v_failures;
+        EXIT WHEN FOUND;
         DELETE FROM errand.later AS l WHERE l.id = p_id
         RETURNING l.state, l.run, l.attempt, l.priority, l.failures, l.due_at
         INTO "from", run, attempt, priority, v_failures, v_due;
-    END IF;
-    IF NOT FOUND THEN
+        EXIT WHEN FOUND;
+    END LOOP;
+    IF "from" IS NULL THEN
         RETURN;
     END IF;
     priority := coalesce(p_priority, priority);
@@ -162,6 +169,17 @@ BEGIN
         description = coalesce(excluded.description, errand.queue.description);
 END $$;
 
+-- Function:   _queue_exists(name)
+-- Returns:    whether there is such a queue: defined, or with tasks in it
+-- Tables:     reads queue
+CREATE FUNCTION errand._queue_exists(p_name text)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN p_name = 'default' OR EXISTS (SELECT FROM errand.queue AS q WHERE q.name = p_name)
+        OR EXISTS (SELECT FROM errand._counters('q') AS c WHERE c.name = p_name);
+END $$;
+
 -- Function:   _queue_set(name, paused, draining)
 -- Returns:    whether there is such a queue: defined, or with tasks in it
 -- Tables:     writes queue; what is NULL keeps its value
@@ -174,7 +192,7 @@ BEGIN
     IF FOUND THEN
         RETURN true;
     END IF;
-    IF p_name <> 'default' AND NOT EXISTS (SELECT FROM errand._counters('q') AS c WHERE c.name = p_name) THEN
+    IF NOT errand._queue_exists(p_name) THEN
         RETURN false;
     END IF;
     INSERT INTO errand.queue (name, paused, draining)
@@ -194,26 +212,33 @@ BEGIN
 END $$;
 
 -- Function:   _pause(paused)
--- Resuming also takes a restored copy for its own: the cluster's identifier is
--- noted anew, and owners are found again by their names.
+-- Resuming also takes a copy for its own: the other's row goes, its secret
+-- stays, and owners are found again by their names.
 -- Returns:    how many tasks belong to roles that do not exist here
 -- Tables:     writes instance, task
 CREATE FUNCTION errand._pause(p_paused boolean)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    v_here bigint;
+    v_cluster bigint;
+    v_database oid;
+    v_secret uuid;
     v_lost bigint := 0;
 BEGIN
-    SELECT c.system_identifier INTO v_here FROM pg_control_system() AS c;
-    IF NOT p_paused AND EXISTS (SELECT FROM errand.instance AS i WHERE i.system_identifier <> v_here) THEN
+    SELECT c.system_identifier INTO v_cluster FROM pg_control_system() AS c;
+    SELECT d.oid INTO v_database FROM pg_database AS d WHERE d.datname = current_database();
+    IF NOT p_paused AND (SELECT x.copied FROM errand._instance() AS x) THEN
         UPDATE errand.task AS t SET owner_oid = r.oid FROM pg_roles AS r
         WHERE r.rolname = t.owner AND r.oid <> t.owner_oid;
         SELECT count(*) INTO v_lost FROM errand.task AS t
         WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = t.owner);
-        UPDATE errand.instance AS i SET system_identifier = v_here;
+        SELECT x.secret INTO v_secret FROM errand._instance() AS x;
+        DELETE FROM errand.instance;
+        INSERT INTO errand.instance (system_identifier, database_oid, secret, created_at)
+        VALUES (v_cluster, v_database, v_secret, now());
     END IF;
-    UPDATE errand.instance AS i SET paused = p_paused;
+    UPDATE errand.instance AS i SET paused = p_paused
+    WHERE i.system_identifier = v_cluster AND i.database_oid = v_database;
     RETURN v_lost;
 END $$;
 

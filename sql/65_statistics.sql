@@ -1,7 +1,19 @@
 -- Numbers: from counters in shared memory, never from a scan of history.
 
+-- Function:   _defined_names(kind)   q queues, t task types
+-- Returns:    the names that every role may know of
+-- Tables:     reads queue, task_type
+CREATE FUNCTION errand._defined_names(p_kind "char")
+RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN CASE WHEN p_kind = 'q' THEN ARRAY(SELECT 'default' UNION SELECT q.name FROM errand.queue AS q)
+        WHEN p_kind = 't' THEN ARRAY(SELECT 'http' UNION SELECT t.name FROM errand.task_type AS t) ELSE '{}' END;
+END $$;
+
 -- Function:   _counters(kind)   q queues, t task types
--- Returns:    one row a name, of this database
+-- Returns:    one row a name, of this database; to who does not see all tasks
+--             only those of defined names
 CREATE FUNCTION errand._counters(p_kind "char")
 RETURNS TABLE (name text, ready bigint, scheduled bigint, waiting bigint, running bigint, succeeded bigint, failed bigint,
     cancelled bigint, retried bigint, attempts bigint, wait_p50_ms double precision, wait_p95_ms double precision,
@@ -9,7 +21,7 @@ RETURNS TABLE (name text, ready bigint, scheduled bigint, waiting bigint, runnin
 LANGUAGE c STRICT VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_counters_srf';
 
 -- Function:   _workers()
--- Returns:    one row a process of this database
+-- Returns:    one row a process of this database, to who sees all tasks
 CREATE FUNCTION errand._workers()
 RETURNS TABLE (pid integer, kind text, state text, leader boolean, running integer, queued integer, claimed bigint,
     settled bigint, succeeded bigint, failed bigint, cpu_seconds double precision, rss_bytes bigint,
@@ -17,7 +29,8 @@ RETURNS TABLE (pid integer, kind text, state text, leader boolean, running integ
 LANGUAGE c STRICT VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_workers_srf';
 
 -- Function:   _hosts()
--- Returns:    one row a host that workers of this database talked to
+-- Returns:    one row a host that workers of this database talked to, to who
+--             sees all tasks
 CREATE FUNCTION errand._hosts()
 RETURNS TABLE (host text, running bigint, requests bigint, errors bigint, p50_ms double precision, p95_ms double precision)
 LANGUAGE c STRICT VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_hosts_srf';

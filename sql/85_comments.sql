@@ -1,1 +1,583 @@
--- Comments: see below.
+-- What \d+ and \df+ show.  Internal functions say "internal:" and one line.
+
+COMMENT ON SCHEMA errand IS
+'pg_errand: durable HTTP tasks that run inside this database. Begin with errand.http_get(), errand.tasks and errand.health(). A superuser lets others in with errand.grant_access().';
+
+-- Tables.  Granted to nobody: the views show what is in them.
+
+COMMENT ON SEQUENCE errand.task_id IS
+'Ids of tasks, and places in the queue: a new task''s place is its id.';
+
+COMMENT ON TABLE errand.task IS 'What was asked: one row a task, inserted by its submit.';
+COMMENT ON COLUMN errand.task.id IS 'The task''s id.';
+COMMENT ON COLUMN errand.task.submitted_at IS 'When it was submitted.';
+COMMENT ON COLUMN errand.task.run_at IS 'Not before this time; NULL: at once.';
+COMMENT ON COLUMN errand.task.deadline IS 'Past this time the task has failed; NULL: none.';
+COMMENT ON COLUMN errand.task.owner_oid IS 'The role that submitted it, by oid.';
+COMMENT ON COLUMN errand.task.timeout_ms IS 'Most milliseconds for one attempt.';
+COMMENT ON COLUMN errand.task.backoff_base_ms IS 'First wait before a retry, in milliseconds; NULL: default.';
+COMMENT ON COLUMN errand.task.backoff_max_ms IS 'Longest wait before a retry, in milliseconds; NULL: default.';
+COMMENT ON COLUMN errand.task.backoff_factor IS 'Growth of the wait from retry to retry; NULL: default.';
+COMMENT ON COLUMN errand.task.priority IS 'Higher runs first.';
+COMMENT ON COLUMN errand.task.max_attempts IS 'Most attempts of a run.';
+COMMENT ON COLUMN errand.task.backoff IS 'Kind of backoff, a number of the engine''s; NULL: default.';
+COMMENT ON COLUMN errand.task.at_most_once IS 'Never sent again once a byte may have left.';
+COMMENT ON COLUMN errand.task.owner IS 'The role that submitted it, by name.';
+COMMENT ON COLUMN errand.task.kind IS 'What runs it: http.';
+COMMENT ON COLUMN errand.task.type IS 'The task type''s name.';
+COMMENT ON COLUMN errand.task.queue IS 'The queue''s name.';
+COMMENT ON COLUMN errand.task.key IS 'The idempotency key that was given, or NULL.';
+COMMENT ON COLUMN errand.task.notify IS 'A NOTIFY channel that hears the final state, or NULL.';
+COMMENT ON COLUMN errand.task.traceparent IS 'W3C trace context that is sent on, or NULL.';
+COMMENT ON COLUMN errand.task.task_group IS 'Reserved: the group it belongs to.';
+COMMENT ON COLUMN errand.task.tags IS 'Words of the user''s, or NULL.';
+COMMENT ON COLUMN errand.task.payload IS 'The request.';
+
+COMMENT ON TABLE errand.ready IS 'Tasks that can run now: one narrow row each, deleted by the claim, never updated.';
+COMMENT ON COLUMN errand.ready.id IS 'The task.';
+COMMENT ON COLUMN errand.ready.place IS 'Its place within queue and priority; lower runs first.';
+COMMENT ON COLUMN errand.ready.attempt IS 'Attempts made up to now.';
+COMMENT ON COLUMN errand.ready.priority IS 'Higher runs first.';
+COMMENT ON COLUMN errand.ready.failures IS 'Attempts of this run that failed.';
+COMMENT ON COLUMN errand.ready.run IS 'Which run of the task: 1, and one more with each errand.retry().';
+COMMENT ON COLUMN errand.ready.queue IS 'The queue''s name.';
+
+COMMENT ON TABLE errand.later IS 'Tasks that wait for a time: scheduled, or between two attempts.';
+COMMENT ON COLUMN errand.later.id IS 'The task.';
+COMMENT ON COLUMN errand.later.due_at IS 'When it becomes ready.';
+COMMENT ON COLUMN errand.later.attempt IS 'Attempts made up to now.';
+COMMENT ON COLUMN errand.later.priority IS 'Higher runs first.';
+COMMENT ON COLUMN errand.later.failures IS 'Attempts of this run that failed.';
+COMMENT ON COLUMN errand.later.run IS 'Which run of the task.';
+COMMENT ON COLUMN errand.later.state IS 's scheduled, r retrying.';
+COMMENT ON COLUMN errand.later.queue IS 'The queue''s name.';
+
+COMMENT ON TABLE errand.lease IS 'What workers have in hand: one row a claimed batch, deleted when the last of it is settled.';
+COMMENT ON COLUMN errand.lease.token IS 'Random name of the lease: who settles must find it.';
+COMMENT ON COLUMN errand.lease.worker IS 'The worker''s random identity.';
+COMMENT ON COLUMN errand.lease.epoch IS 'The shared memory the worker belongs to: changes with each crash and restart.';
+COMMENT ON COLUMN errand.lease.server_start IS 'Start of the server at the time of the claim.';
+COMMENT ON COLUMN errand.lease.claimed_at IS 'When the batch was claimed.';
+COMMENT ON COLUMN errand.lease.pid IS 'The worker''s process id.';
+COMMENT ON COLUMN errand.lease.suspects IS 'Of a group of suspects: how often one alone has fallen; NULL: no suspects.';
+COMMENT ON COLUMN errand.lease.ids IS 'The tasks.';
+COMMENT ON COLUMN errand.lease.attempts IS 'The attempt of each.';
+COMMENT ON COLUMN errand.lease.failures IS 'Failed attempts of each.';
+COMMENT ON COLUMN errand.lease.runs IS 'The run of each.';
+
+COMMENT ON TABLE errand.outcome IS 'Final states: one row a finished task, inserted once.';
+COMMENT ON COLUMN errand.outcome.id IS 'The task.';
+COMMENT ON COLUMN errand.outcome.started_at IS 'When the last attempt started; NULL: it never ran.';
+COMMENT ON COLUMN errand.outcome.finished_at IS 'When the task became final.';
+COMMENT ON COLUMN errand.outcome.attempt IS 'The last attempt''s number.';
+COMMENT ON COLUMN errand.outcome.worker IS 'Process id of the worker that ran it.';
+COMMENT ON COLUMN errand.outcome.dns_us IS 'Time to resolve the name, in microseconds.';
+COMMENT ON COLUMN errand.outcome.connect_us IS 'Time to connect, in microseconds.';
+COMMENT ON COLUMN errand.outcome.tls_us IS 'Time of the TLS handshake, in microseconds.';
+COMMENT ON COLUMN errand.outcome.wait_us IS 'Time until the first byte of the answer, in microseconds.';
+COMMENT ON COLUMN errand.outcome.transfer_us IS 'Time to receive the answer, in microseconds.';
+COMMENT ON COLUMN errand.outcome.status_code IS 'HTTP status; NULL: no answer came.';
+COMMENT ON COLUMN errand.outcome.run IS 'Which run of the task.';
+COMMENT ON COLUMN errand.outcome.state IS 'S succeeded, F failed, C cancelled, U unknown.';
+COMMENT ON COLUMN errand.outcome.timed_out IS 'Whether a timeout or deadline ended it.';
+COMMENT ON COLUMN errand.outcome.sqlstate IS 'SQLSTATE of the error; NULL: succeeded.';
+COMMENT ON COLUMN errand.outcome.error IS 'What went wrong; NULL: succeeded.';
+COMMENT ON COLUMN errand.outcome.content_type IS 'Content-Type of the answer.';
+COMMENT ON COLUMN errand.outcome.head IS 'Header lines of the answer, as received.';
+COMMENT ON COLUMN errand.outcome.body IS 'Body of the answer, as received and decompressed.';
+COMMENT ON COLUMN errand.outcome.result IS 'Result of a task that is no HTTP request.';
+
+COMMENT ON TABLE errand.attempt IS 'Attempts that were not the last: one row each, inserted once.';
+COMMENT ON COLUMN errand.attempt.task_id IS 'The task.';
+COMMENT ON COLUMN errand.attempt.attempt IS 'Number of the attempt, from 1.';
+COMMENT ON COLUMN errand.attempt.started_at IS 'When it started.';
+COMMENT ON COLUMN errand.attempt.finished_at IS 'When it ended.';
+COMMENT ON COLUMN errand.attempt.worker IS 'Process id of the worker.';
+COMMENT ON COLUMN errand.attempt.dns_us IS 'Time to resolve the name, in microseconds.';
+COMMENT ON COLUMN errand.attempt.connect_us IS 'Time to connect, in microseconds.';
+COMMENT ON COLUMN errand.attempt.tls_us IS 'Time of the TLS handshake, in microseconds.';
+COMMENT ON COLUMN errand.attempt.wait_us IS 'Time until the first byte of the answer, in microseconds.';
+COMMENT ON COLUMN errand.attempt.transfer_us IS 'Time to receive the answer, in microseconds.';
+COMMENT ON COLUMN errand.attempt.status_code IS 'HTTP status; NULL: no answer came.';
+COMMENT ON COLUMN errand.attempt.run IS 'Which run of the task.';
+COMMENT ON COLUMN errand.attempt.state IS 'r failed and retried, L lost with its server, I interrupted by a stopping worker; else the final state of an earlier run.';
+COMMENT ON COLUMN errand.attempt.timed_out IS 'Whether a timeout ended it.';
+COMMENT ON COLUMN errand.attempt.sqlstate IS 'SQLSTATE of the error.';
+COMMENT ON COLUMN errand.attempt.error IS 'What went wrong.';
+
+COMMENT ON TABLE errand.task_key IS 'Idempotency keys of tasks that are not final: a second submit of one returns its task.';
+COMMENT ON COLUMN errand.task_key.owner_oid IS 'The role: keys of different roles never meet.';
+COMMENT ON COLUMN errand.task_key.queue IS 'The queue''s name.';
+COMMENT ON COLUMN errand.task_key.key IS 'The key.';
+COMMENT ON COLUMN errand.task_key.id IS 'The task that holds it.';
+
+COMMENT ON TABLE errand.deadline IS 'Deadlines that have not passed.';
+COMMENT ON COLUMN errand.deadline.at IS 'The deadline.';
+COMMENT ON COLUMN errand.deadline.id IS 'The task.';
+
+COMMENT ON TABLE errand.cancel_request IS 'Requests to stop a running task: inserted by clients, read by its worker.';
+COMMENT ON COLUMN errand.cancel_request.id IS 'The task.';
+COMMENT ON COLUMN errand.cancel_request.at IS 'When it was asked for.';
+COMMENT ON COLUMN errand.cancel_request.reason IS 'Why: becomes the task''s error.';
+
+COMMENT ON TABLE errand.mark IS 'at_most_once tasks that may have sent a byte: committed before they start.';
+COMMENT ON COLUMN errand.mark.id IS 'The task.';
+COMMENT ON COLUMN errand.mark.attempt IS 'The attempt.';
+
+COMMENT ON TABLE errand.suspect IS 'Tasks that were in flight at several crashes: they run apart, in halving groups, until the one that crashes the server is found.';
+COMMENT ON COLUMN errand.suspect.id IS 'The task.';
+COMMENT ON COLUMN errand.suspect.group_no IS 'Those with the same number run together.';
+COMMENT ON COLUMN errand.suspect.attempt IS 'Attempts made up to now.';
+COMMENT ON COLUMN errand.suspect.priority IS 'Higher runs first.';
+COMMENT ON COLUMN errand.suspect.failures IS 'Attempts of this run that failed.';
+COMMENT ON COLUMN errand.suspect.run IS 'Which run of the task.';
+COMMENT ON COLUMN errand.suspect.alone_falls IS 'Crashes while it ran alone.';
+COMMENT ON COLUMN errand.suspect.queue IS 'The queue''s name.';
+
+COMMENT ON TABLE errand.queue IS 'Queues that were defined, paused or drained; any other name works without a row.';
+COMMENT ON COLUMN errand.queue.name IS 'The queue''s name.';
+COMMENT ON COLUMN errand.queue.paused IS 'Its tasks are not claimed.';
+COMMENT ON COLUMN errand.queue.draining IS 'It takes no more tasks.';
+COMMENT ON COLUMN errand.queue.max_running IS 'Most tasks at once; NULL: no limit.';
+COMMENT ON COLUMN errand.queue.rate_limit IS 'Most starts, such as 50/s; NULL: no limit.';
+COMMENT ON COLUMN errand.queue.max_depth IS 'Most tasks that wait; NULL: no limit.';
+COMMENT ON COLUMN errand.queue.description IS 'What it is for.';
+
+COMMENT ON TABLE errand.task_type IS 'Task types, as errand.define_task() was told.';
+COMMENT ON COLUMN errand.task_type.name IS 'The type''s name.';
+COMMENT ON COLUMN errand.task_type.kind IS 'What runs it: http.';
+COMMENT ON COLUMN errand.task_type.handler IS 'Reserved: the function of a SQL task.';
+COMMENT ON COLUMN errand.task_type.template IS 'What a payload is merged over.';
+COMMENT ON COLUMN errand.task_type.queue IS 'Default queue.';
+COMMENT ON COLUMN errand.task_type.priority IS 'Default priority.';
+COMMENT ON COLUMN errand.task_type.max_attempts IS 'Default number of attempts.';
+COMMENT ON COLUMN errand.task_type.backoff IS 'Default backoff: exponential, linear or constant.';
+COMMENT ON COLUMN errand.task_type.backoff_base IS 'Default first wait before a retry.';
+COMMENT ON COLUMN errand.task_type.backoff_factor IS 'Default growth of the wait.';
+COMMENT ON COLUMN errand.task_type.backoff_max IS 'Default longest wait.';
+COMMENT ON COLUMN errand.task_type.timeout IS 'Default time for one attempt.';
+COMMENT ON COLUMN errand.task_type.rate_limit IS 'Most starts, such as 50/s.';
+COMMENT ON COLUMN errand.task_type.max_running IS 'Most tasks at once.';
+COMMENT ON COLUMN errand.task_type.cache_ttl IS 'Reserved: how long a result may be used again.';
+COMMENT ON COLUMN errand.task_type.unique_key IS 'Reserved: where in the payload its key stands.';
+COMMENT ON COLUMN errand.task_type.log_execution IS 'Reserved: log each attempt.';
+COMMENT ON COLUMN errand.task_type.measure_performance IS 'Reserved: keep times of its tasks.';
+COMMENT ON COLUMN errand.task_type.description IS 'What it is for.';
+
+COMMENT ON TABLE errand.access IS 'Levels that errand.grant_access() gave.';
+COMMENT ON COLUMN errand.access.role IS 'The role''s name.';
+COMMENT ON COLUMN errand.access.level IS 'submit, monitor or admin.';
+
+COMMENT ON TABLE errand.instance IS 'What this installation is; a row of another database shows that this is a copy.';
+COMMENT ON COLUMN errand.instance.created_at IS 'When the extension was installed; the oldest row''s secret counts.';
+COMMENT ON COLUMN errand.instance.secret IS 'What keys of requests are made from, so that nobody can guess them.';
+COMMENT ON COLUMN errand.instance.system_identifier IS 'The cluster it belongs to: a copy rests until errand.resume_all().';
+COMMENT ON COLUMN errand.instance.database_oid IS 'The database it was installed in.';
+COMMENT ON COLUMN errand.instance.paused IS 'errand.pause_all() is in force.';
+
+-- Views.
+
+COMMENT ON VIEW errand.tasks IS
+'One row a task, whatever its state: your own, or all if you may monitor. A filter on states that are not final never reads history. Payload and result: errand.task(id).';
+COMMENT ON COLUMN errand.tasks.id IS 'The task''s id.';
+COMMENT ON COLUMN errand.tasks.state IS 'waiting, scheduled, ready, running or retrying; succeeded, failed, cancelled or unknown, which are final.';
+COMMENT ON COLUMN errand.tasks.task IS 'The task type.';
+COMMENT ON COLUMN errand.tasks.kind IS 'What runs it: http.';
+COMMENT ON COLUMN errand.tasks.queue IS 'The queue.';
+COMMENT ON COLUMN errand.tasks.priority IS 'Higher runs first.';
+COMMENT ON COLUMN errand.tasks.attempt IS 'Number of the attempt that runs or was last; 0: none yet.';
+COMMENT ON COLUMN errand.tasks.max_attempts IS 'Most attempts of a run.';
+COMMENT ON COLUMN errand.tasks.submitted_at IS 'When it was submitted.';
+COMMENT ON COLUMN errand.tasks.run_at IS 'When it becomes ready, or was to; NULL: at once.';
+COMMENT ON COLUMN errand.tasks.started_at IS 'When the running or last attempt started.';
+COMMENT ON COLUMN errand.tasks.finished_at IS 'When it became final.';
+COMMENT ON COLUMN errand.tasks.owner IS 'The role that submitted it.';
+COMMENT ON COLUMN errand.tasks.key IS 'The idempotency key that was given.';
+COMMENT ON COLUMN errand.tasks.task_group IS 'Reserved: the group it belongs to.';
+COMMENT ON COLUMN errand.tasks.tags IS 'Words of the user''s.';
+COMMENT ON COLUMN errand.tasks.progress IS 'Reserved: 0 to 1.';
+COMMENT ON COLUMN errand.tasks.error IS 'What went wrong last.';
+
+COMMENT ON VIEW errand.attempts IS
+'One row an attempt, the running and the last one included.';
+COMMENT ON COLUMN errand.attempts.task_id IS 'The task.';
+COMMENT ON COLUMN errand.attempts.attempt IS 'Number of the attempt, from 1.';
+COMMENT ON COLUMN errand.attempts.state IS 'running, succeeded, failed, cancelled, unknown, lost (the server fell) or interrupted (its worker was stopped).';
+COMMENT ON COLUMN errand.attempts.started_at IS 'When it started.';
+COMMENT ON COLUMN errand.attempts.finished_at IS 'When it ended.';
+COMMENT ON COLUMN errand.attempts.worker IS 'Process id of the worker.';
+COMMENT ON COLUMN errand.attempts.status_code IS 'HTTP status; NULL: no answer came.';
+COMMENT ON COLUMN errand.attempts.sqlstate IS 'SQLSTATE of the error.';
+COMMENT ON COLUMN errand.attempts.error IS 'What went wrong.';
+COMMENT ON COLUMN errand.attempts.timings IS 'Where the time went: dns_ms, connect_ms, tls_ms, wait_ms, transfer_ms.';
+
+COMMENT ON VIEW errand.outcomes IS
+'What errand.result(), errand.response() and errand.task() read: payloads, and answers as they came.';
+COMMENT ON COLUMN errand.outcomes.id IS 'The task.';
+COMMENT ON COLUMN errand.outcomes.kind IS 'What runs it: http.';
+COMMENT ON COLUMN errand.outcomes.payload IS 'The request.';
+COMMENT ON COLUMN errand.outcomes.state IS 'The final state; NULL: not final.';
+COMMENT ON COLUMN errand.outcomes.finished_at IS 'When it became final.';
+COMMENT ON COLUMN errand.outcomes.status_code IS 'HTTP status; NULL: no answer came.';
+COMMENT ON COLUMN errand.outcomes.timed_out IS 'Whether a timeout or deadline ended it.';
+COMMENT ON COLUMN errand.outcomes.sqlstate IS 'SQLSTATE of the error.';
+COMMENT ON COLUMN errand.outcomes.error IS 'What went wrong.';
+COMMENT ON COLUMN errand.outcomes.content_type IS 'Content-Type of the answer.';
+COMMENT ON COLUMN errand.outcomes.head IS 'Header lines of the answer, as received.';
+COMMENT ON COLUMN errand.outcomes.body IS 'Body of the answer.';
+COMMENT ON COLUMN errand.outcomes.result IS 'Result of a task that is no HTTP request.';
+
+COMMENT ON VIEW errand.runs IS 'internal: what leases hold that is not settled. Granted to nobody.';
+COMMENT ON COLUMN errand.runs.id IS 'The task.';
+COMMENT ON COLUMN errand.runs.attempt IS 'The attempt.';
+COMMENT ON COLUMN errand.runs.run IS 'Which run of the task.';
+COMMENT ON COLUMN errand.runs.claimed_at IS 'When it was claimed.';
+COMMENT ON COLUMN errand.runs.pid IS 'Process id of the worker.';
+
+COMMENT ON VIEW errand.task_types IS 'Task types: the built-in ones and those of errand.define_task().';
+COMMENT ON COLUMN errand.task_types.name IS 'The type''s name.';
+COMMENT ON COLUMN errand.task_types.kind IS 'What runs it: http.';
+COMMENT ON COLUMN errand.task_types.handler IS 'Reserved: the function of a SQL task.';
+COMMENT ON COLUMN errand.task_types.template IS 'What a payload is merged over.';
+COMMENT ON COLUMN errand.task_types.queue IS 'Default queue.';
+COMMENT ON COLUMN errand.task_types.priority IS 'Default priority.';
+COMMENT ON COLUMN errand.task_types.max_attempts IS 'Default number of attempts.';
+COMMENT ON COLUMN errand.task_types.backoff IS 'Default backoff: exponential, linear or constant.';
+COMMENT ON COLUMN errand.task_types.backoff_base IS 'Default first wait before a retry.';
+COMMENT ON COLUMN errand.task_types.backoff_max IS 'Default longest wait.';
+COMMENT ON COLUMN errand.task_types.timeout IS 'Default time for one attempt.';
+COMMENT ON COLUMN errand.task_types.rate_limit IS 'Most starts, such as 50/s.';
+COMMENT ON COLUMN errand.task_types.max_running IS 'Most tasks at once.';
+COMMENT ON COLUMN errand.task_types.cache_ttl IS 'Reserved: how long a result may be used again.';
+COMMENT ON COLUMN errand.task_types.unique_key IS 'Reserved: where in the payload its key stands.';
+COMMENT ON COLUMN errand.task_types.log_execution IS 'Reserved: log each attempt.';
+COMMENT ON COLUMN errand.task_types.measure_performance IS 'Reserved: keep times of its tasks.';
+COMMENT ON COLUMN errand.task_types.description IS 'What it is for.';
+
+COMMENT ON VIEW errand.queues IS
+'Queues: default and those that were defined; who may monitor also sees those that only have tasks.';
+COMMENT ON COLUMN errand.queues.queue IS 'The queue''s name.';
+COMMENT ON COLUMN errand.queues.paused IS 'Its tasks are not claimed: errand.pause_queue().';
+COMMENT ON COLUMN errand.queues.draining IS 'It takes no more tasks: errand.drain_queue().';
+COMMENT ON COLUMN errand.queues.max_running IS 'Most tasks at once; NULL: no limit.';
+COMMENT ON COLUMN errand.queues.rate_limit IS 'Most starts, such as 50/s; NULL: no limit.';
+COMMENT ON COLUMN errand.queues.max_depth IS 'Most tasks that wait; NULL: no limit.';
+COMMENT ON COLUMN errand.queues.description IS 'What it is for.';
+
+COMMENT ON VIEW errand.stat_queues IS
+'Counts and times of each queue, from shared memory: exact at rest, cheap at any size. Totals count since the server started.';
+COMMENT ON COLUMN errand.stat_queues.queue IS 'The queue''s name.';
+COMMENT ON COLUMN errand.stat_queues.paused IS 'Its tasks are not claimed.';
+COMMENT ON COLUMN errand.stat_queues.depth IS 'Tasks that are neither final nor running: ready, scheduled and waiting.';
+COMMENT ON COLUMN errand.stat_queues.ready IS 'Tasks that could run now.';
+COMMENT ON COLUMN errand.stat_queues.scheduled IS 'Tasks that wait for a time, retries included.';
+COMMENT ON COLUMN errand.stat_queues.waiting IS 'Tasks that wait for other tasks.';
+COMMENT ON COLUMN errand.stat_queues.running IS 'Tasks that were claimed and are not settled.';
+COMMENT ON COLUMN errand.stat_queues.oldest_ready_age IS 'How long the oldest ready task has been waiting; NULL: none is ready.';
+COMMENT ON COLUMN errand.stat_queues.succeeded IS 'Tasks that succeeded.';
+COMMENT ON COLUMN errand.stat_queues.failed IS 'Tasks that failed or ended unknown.';
+COMMENT ON COLUMN errand.stat_queues.retried IS 'Attempts that failed and were to be tried again.';
+COMMENT ON COLUMN errand.stat_queues.wait_p50_ms IS 'Median wait from ready to started, in milliseconds.';
+COMMENT ON COLUMN errand.stat_queues.wait_p95_ms IS '95 of 100 waited less, in milliseconds.';
+COMMENT ON COLUMN errand.stat_queues.run_p50_ms IS 'Median time of an attempt, in milliseconds.';
+COMMENT ON COLUMN errand.stat_queues.run_p95_ms IS '95 of 100 attempts took less, in milliseconds.';
+
+COMMENT ON VIEW errand.stat_tasks IS
+'Counts and times of each task type, since the server started.';
+COMMENT ON COLUMN errand.stat_tasks.task IS 'The task type.';
+COMMENT ON COLUMN errand.stat_tasks.succeeded IS 'Tasks that succeeded.';
+COMMENT ON COLUMN errand.stat_tasks.failed IS 'Tasks that failed or ended unknown.';
+COMMENT ON COLUMN errand.stat_tasks.cancelled IS 'Tasks that were cancelled.';
+COMMENT ON COLUMN errand.stat_tasks.attempts IS 'Attempts that ended.';
+COMMENT ON COLUMN errand.stat_tasks.success_rate IS 'Succeeded of those that succeeded or failed, 0 to 1; NULL: none yet.';
+COMMENT ON COLUMN errand.stat_tasks.wait_p50_ms IS 'Median wait from ready to started, in milliseconds.';
+COMMENT ON COLUMN errand.stat_tasks.wait_p95_ms IS '95 of 100 waited less, in milliseconds.';
+COMMENT ON COLUMN errand.stat_tasks.wait_p99_ms IS '99 of 100 waited less, in milliseconds.';
+COMMENT ON COLUMN errand.stat_tasks.run_p50_ms IS 'Median time of an attempt, in milliseconds.';
+COMMENT ON COLUMN errand.stat_tasks.run_p95_ms IS '95 of 100 attempts took less, in milliseconds.';
+COMMENT ON COLUMN errand.stat_tasks.run_p99_ms IS '99 of 100 attempts took less, in milliseconds.';
+
+COMMENT ON VIEW errand.stat_workers IS
+'The processes that run this database''s tasks. Empty for who may not monitor.';
+COMMENT ON COLUMN errand.stat_workers.pid IS 'Process id, as in pg_stat_activity.';
+COMMENT ON COLUMN errand.stat_workers.kind IS 'worker, or what else it is.';
+COMMENT ON COLUMN errand.stat_workers.state IS 'busy or idle.';
+COMMENT ON COLUMN errand.stat_workers.database IS 'The database: this one.';
+COMMENT ON COLUMN errand.stat_workers.role IS 'Reserved: the role whose tasks it runs.';
+COMMENT ON COLUMN errand.stat_workers.running IS 'Tasks that it runs now.';
+COMMENT ON COLUMN errand.stat_workers.claimed IS 'Tasks claimed since it started.';
+COMMENT ON COLUMN errand.stat_workers.settled IS 'Attempts settled since it started.';
+COMMENT ON COLUMN errand.stat_workers.succeeded IS 'Tasks that succeeded since it started.';
+COMMENT ON COLUMN errand.stat_workers.failed IS 'Tasks that failed since it started.';
+COMMENT ON COLUMN errand.stat_workers.cpu_seconds IS 'Processor time used, in seconds; NULL: not known on this system.';
+COMMENT ON COLUMN errand.stat_workers.rss_bytes IS 'Memory in use, in bytes, shared memory included; NULL: not known on this system.';
+COMMENT ON COLUMN errand.stat_workers.started_at IS 'When it started.';
+COMMENT ON COLUMN errand.stat_workers.last_seen IS 'When it last said that it lives.';
+COMMENT ON COLUMN errand.stat_workers.leader IS 'Whether it does the chores: due tasks, deadlines, retention.';
+COMMENT ON COLUMN errand.stat_workers.queued IS 'Tasks that it has claimed and not started yet.';
+
+COMMENT ON VIEW errand.stat_hosts IS
+'The hosts that tasks talked to, as name:port. Empty for who may not monitor.';
+COMMENT ON COLUMN errand.stat_hosts.host IS 'The host, as name:port.';
+COMMENT ON COLUMN errand.stat_hosts.running IS 'Requests under way.';
+COMMENT ON COLUMN errand.stat_hosts.max_running IS 'Most requests at once.';
+COMMENT ON COLUMN errand.stat_hosts.rate_limit IS 'Reserved: most requests, such as 50/s.';
+COMMENT ON COLUMN errand.stat_hosts.circuit IS 'closed: requests go out; open: they wait.';
+COMMENT ON COLUMN errand.stat_hosts.held_until IS 'Until when the host asked us to stay away.';
+COMMENT ON COLUMN errand.stat_hosts.requests IS 'Requests that ended.';
+COMMENT ON COLUMN errand.stat_hosts.errors IS 'Those of them that failed.';
+COMMENT ON COLUMN errand.stat_hosts.p50_ms IS 'Median time of a request, in milliseconds.';
+COMMENT ON COLUMN errand.stat_hosts.p95_ms IS '95 of 100 requests took less, in milliseconds.';
+
+-- Types.
+
+COMMENT ON TYPE errand.http_response IS 'What errand.response() returns; the names are pg_net''s.';
+COMMENT ON COLUMN errand.http_response.id IS 'The task.';
+COMMENT ON COLUMN errand.http_response.status_code IS 'HTTP status; NULL: no answer came.';
+COMMENT ON COLUMN errand.http_response.content_type IS 'Content-Type of the answer.';
+COMMENT ON COLUMN errand.http_response.headers IS 'Headers by lower-case name; what came more than once is an array.';
+COMMENT ON COLUMN errand.http_response.content IS 'The body as text; NULL if it is none.';
+COMMENT ON COLUMN errand.http_response.body IS 'The body as bytes.';
+COMMENT ON COLUMN errand.http_response.timed_out IS 'Whether a timeout or deadline ended it; never NULL.';
+COMMENT ON COLUMN errand.http_response.error_msg IS 'What went wrong; NULL: nothing.';
+COMMENT ON COLUMN errand.http_response.created IS 'When the task became final.';
+
+COMMENT ON TYPE errand.task_detail IS 'What errand.task() returns: a row of errand.tasks and what lists leave out.';
+COMMENT ON COLUMN errand.task_detail.id IS 'The task''s id.';
+COMMENT ON COLUMN errand.task_detail.state IS 'As in errand.tasks.';
+COMMENT ON COLUMN errand.task_detail.task IS 'The task type.';
+COMMENT ON COLUMN errand.task_detail.kind IS 'What runs it: http.';
+COMMENT ON COLUMN errand.task_detail.queue IS 'The queue.';
+COMMENT ON COLUMN errand.task_detail.priority IS 'Higher runs first.';
+COMMENT ON COLUMN errand.task_detail.attempt IS 'Number of the attempt that runs or was last; 0: none yet.';
+COMMENT ON COLUMN errand.task_detail.max_attempts IS 'Most attempts of a run.';
+COMMENT ON COLUMN errand.task_detail.submitted_at IS 'When it was submitted.';
+COMMENT ON COLUMN errand.task_detail.run_at IS 'When it becomes ready, or was to; NULL: at once.';
+COMMENT ON COLUMN errand.task_detail.started_at IS 'When the running or last attempt started.';
+COMMENT ON COLUMN errand.task_detail.finished_at IS 'When it became final.';
+COMMENT ON COLUMN errand.task_detail.owner IS 'The role that submitted it.';
+COMMENT ON COLUMN errand.task_detail.key IS 'The idempotency key that was given.';
+COMMENT ON COLUMN errand.task_detail.task_group IS 'Reserved: the group it belongs to.';
+COMMENT ON COLUMN errand.task_detail.tags IS 'Words of the user''s.';
+COMMENT ON COLUMN errand.task_detail.progress IS 'Reserved: 0 to 1.';
+COMMENT ON COLUMN errand.task_detail.error IS 'What went wrong last.';
+COMMENT ON COLUMN errand.task_detail.sqlstate IS 'SQLSTATE of the error.';
+COMMENT ON COLUMN errand.task_detail.payload IS 'The request.';
+COMMENT ON COLUMN errand.task_detail.result IS 'The answer, as errand.result() shows it, of failed tasks too.';
+COMMENT ON COLUMN errand.task_detail.attempts IS 'All attempts, the first first, as rows of errand.attempts.';
+
+COMMENT ON TYPE errand._looked IS 'internal: what _look() finds of one task.';
+COMMENT ON COLUMN errand._looked.ord IS 'Position in the list, from 1.';
+COMMENT ON COLUMN errand._looked.id IS 'The task.';
+COMMENT ON COLUMN errand._looked.state IS 'The final state; none: there is no such task.';
+COMMENT ON COLUMN errand._looked.error IS 'What went wrong.';
+
+-- Submitting.
+
+COMMENT ON FUNCTION errand.submit IS
+'Submits a task of any type and returns its id. It runs after COMMIT; ROLLBACK takes it back.
+task: a type of errand.task_types. payload: the request, under the names of errand.http()''s arguments; it is merged over the type''s template.
+Options, all with defaults of the type or else these: queue ''default''; priority 0 (-32768 to 32767, higher first); run_at NULL (not before); max_attempts 3 (1 to 10000); backoff ''exponential'', ''linear'' or ''constant''; backoff_base 1 s; backoff_factor 2 (1 to 100); backoff_max 1 h; timeout 30 s for one attempt (at most 7 days); deadline NULL, for the whole task, counted from now; key NULL (1 to 255 bytes: while a task with the same queue and key is not final, its id is returned and nothing is submitted); tags; delivery ''at_least_once'' or ''at_most_once''; notify NULL (a NOTIFY channel that hears the final state); traceparent NULL (W3C, sent on).
+Errors: 22023 bad argument, 42704 no such type, 53400 the queue is full, 55000 the queue drains or pg_errand is not preloaded, 42501 within a security-restricted operation.
+Example: SELECT errand.submit(''http'', ''{"url": "https://example.com/"}'', priority => 5);';
+
+COMMENT ON FUNCTION errand.submit_many(text, jsonb[], text, integer, timestamptz, integer, text, interval, numeric, interval,
+    interval, interval, text[], text, text, text) IS
+'Submits one task of a type for each payload, in one statement, and returns the ids in the same order. Options: as errand.submit(), the same for all; no key.
+Errors: as errand.submit(); one bad payload refuses all.
+Example: SELECT errand.submit_many(''http'', ARRAY[''{"url": "https://example.com/a"}'', ''{"url": "https://example.com/b"}'']::jsonb[]);';
+
+COMMENT ON FUNCTION errand.submit_many(jsonb) IS
+'Submits tasks of different types, and returns their ids in the same order. tasks: an array of {"task": type, "payload": {...}} with options of errand.submit() beside them.
+Errors: as errand.submit(); one bad task refuses all.
+Example: SELECT errand.submit_many(''[{"task": "http", "payload": {"url": "https://example.com/"}, "priority": 5}]'');';
+
+COMMENT ON FUNCTION errand.http IS
+'Submits an HTTP request as a task and returns its id.
+url: http or https, no user name in it. method: a word. headers: {"name": "value"}; an array sends the name more than once. body: text. params: {"name": value}, added to the query. Instead of body: body_bytes, or form: {"name": value}. auth: {"basic": [user, password]} or {"bearer": token}. cookies: {"name": "value"}. follow_redirects: how many, 0 to 20, default 0. max_body_bytes: largest answer, at most errand.max_response_bytes. connect_timeout: default 10 s. success_codes: default [200,300). store: ''inline'', or ''discard'' to keep no body. timeout_milliseconds: timeout as pg_net has it. The others: as errand.submit().
+Errors: 22023 also for a URL, method, header or cookie that cannot be sent; else as errand.submit().
+Example: SELECT errand.http(''https://example.com/items'', ''PUT'', headers => ''{"Accept": "text/plain"}'', body => ''hello'');';
+
+COMMENT ON FUNCTION errand.http_get IS
+'Submits a GET request and returns the task''s id. Arguments and errors: as errand.http().
+Example: SELECT errand.http_get(''https://example.com/search'', params => ''{"q": "cats"}'');';
+COMMENT ON FUNCTION errand.http_head IS
+'Submits a HEAD request and returns the task''s id. Arguments and errors: as errand.http().
+Example: SELECT errand.http_head(''https://example.com/'');';
+COMMENT ON FUNCTION errand.http_post IS
+'Submits a POST request and returns the task''s id. body: sent as JSON. Other arguments and errors: as errand.http().
+Example: SELECT errand.http_post(''https://example.com/items'', ''{"name": "cat"}'');';
+COMMENT ON FUNCTION errand.http_put IS
+'Submits a PUT request and returns the task''s id. body: sent as JSON. Other arguments and errors: as errand.http().
+Example: SELECT errand.http_put(''https://example.com/items/1'', ''{"name": "cat"}'');';
+COMMENT ON FUNCTION errand.http_patch IS
+'Submits a PATCH request and returns the task''s id. body: sent as JSON. Other arguments and errors: as errand.http().
+Example: SELECT errand.http_patch(''https://example.com/items/1'', ''{"name": "dog"}'');';
+COMMENT ON FUNCTION errand.http_delete IS
+'Submits a DELETE request and returns the task''s id. body: sent as JSON. Other arguments and errors: as errand.http().
+Example: SELECT errand.http_delete(''https://example.com/items/1'');';
+
+COMMENT ON FUNCTION errand.define_task IS
+'Defines a task type, or redefines it: what is not given is reset. Needs level admin.
+name: 1 to 200 characters. kind: ''http''. template: what payloads are merged over; headers, params, form and cookies key by key. queue, priority, max_attempts, backoff, backoff_base, backoff_factor, backoff_max, timeout: defaults of its tasks. rate_limit (such as ''50/s'') and max_running are kept for later versions, as are handler, cache_ttl, unique_key, log_execution and measure_performance.
+Errors: 22023 bad argument, 42501 not allowed.
+Example: SELECT errand.define_task(''ping'', ''http'', template => ''{"url": "https://example.com/"}'', timeout => ''5 s'');';
+COMMENT ON FUNCTION errand.drop_task IS
+'Drops a task type; its tasks go on. Needs level admin.
+Errors: 42704 no such type, 42501 not allowed.
+Example: SELECT errand.drop_task(''ping'');';
+
+-- Steering.
+
+COMMENT ON FUNCTION errand.cancel IS
+'Cancels a task: one that waits at once, a running one as soon as its worker has cut it off. reason: becomes its error.
+Returns true if it was cancelled or asked to stop; false if it is final, not yours or not there. Takes effect at COMMIT.
+Errors: 42501 within a security-restricted operation.
+Example: SELECT errand.cancel(42, ''no longer needed'');';
+COMMENT ON FUNCTION errand.retry IS
+'Runs a final task once more, or one that waits for its next attempt at once. Attempt numbers go on; a run has all its attempts again, and a new Idempotency-Key.
+Returns true, or false if it is waiting, running, not yours or not there.
+Errors: 42501 within a security-restricted operation.
+Example: SELECT errand.retry(id) FROM errand.tasks WHERE state = ''failed'';';
+COMMENT ON FUNCTION errand.reschedule IS
+'Gives a task that waits another time. run_at: when; in the past means now.
+Returns true, or false if it is running, final, not yours or not there.
+Errors: 22023 if run_at is infinite.
+Example: SELECT errand.reschedule(42, now() + interval ''1 hour'');';
+COMMENT ON FUNCTION errand.reprioritize IS
+'Gives a task that waits another priority. priority: -32768 to 32767, higher first.
+Returns true, or false if it is running, final, not yours or not there.
+Errors: 22023 out of range.
+Example: SELECT errand.reprioritize(42, 100);';
+COMMENT ON FUNCTION errand.define_queue IS
+'Defines a queue, or changes it: NULL leaves a thing as it is. Needs level admin.
+name: 1 to 200 characters. max_running: most tasks at once. rate_limit: such as ''50/s'' or ''1000/h''. max_depth: most tasks that wait; more are refused.
+Errors: 22023 bad argument, 42501 not allowed.
+Example: SELECT errand.define_queue(''mail'', max_depth => 100000);';
+COMMENT ON FUNCTION errand.pause_queue IS
+'Stops the claiming of a queue''s tasks; those that run go on. Lasts until errand.resume_queue(). Needs level admin.
+Errors: 42704 no such queue, 42501 not allowed.
+Example: SELECT errand.pause_queue(''mail'');';
+COMMENT ON FUNCTION errand.resume_queue IS
+'Ends a queue''s pause and drain. Needs level admin.
+Errors: 42704 no such queue, 42501 not allowed.
+Example: SELECT errand.resume_queue(''mail'');';
+COMMENT ON FUNCTION errand.drain_queue IS
+'Lets a queue take no more tasks (submits raise 55000) and waits until it is empty. Lasts until errand.resume_queue(). timeout: NULL waits for ever. Needs level admin.
+Returns true if it is empty, false if the time ran out; it drains on.
+Errors: 42704 no such queue, 42501 not allowed.
+Example: SELECT errand.drain_queue(''mail'', ''10 s'');';
+COMMENT ON FUNCTION errand.pause_all IS
+'Stops all claiming in this database; tasks that run go on. Lasts, restarts included, until errand.resume_all(). Needs level admin.
+Errors: 42501 not allowed.
+Example: SELECT errand.pause_all();';
+COMMENT ON FUNCTION errand.resume_all IS
+'Ends errand.pause_all(), and the rest of a restored copy: owners are found again by name, and a warning counts those that are missing. Needs level admin.
+Errors: 42501 not allowed.
+Example: SELECT errand.resume_all();';
+COMMENT ON FUNCTION errand.wake IS
+'Has the workers look for work at COMMIT. Needed only if tables were changed by hand.
+Example: SELECT errand.wake();';
+COMMENT ON FUNCTION errand.worker_restart IS
+'Stops this database''s workers and lets the launcher start new ones; running tasks are given back. Needs level admin.
+Returns whether there was one.
+Errors: 42501 not allowed.
+Example: SELECT errand.worker_restart();';
+COMMENT ON FUNCTION errand.wait_until_running IS
+'Waits until a worker runs in this database. timeout: NULL waits for ever.
+Errors: 57014 none in time.
+Example: SELECT errand.wait_until_running(''10 s'');';
+
+-- Waiting and looking.
+
+COMMENT ON FUNCTION errand.wait_for IS
+'Waits until a task is final, and returns its result as errand.result() does. timeout: NULL waits for ever; when it expires the task is asked to stop.
+Errors: the task''s own; 57014 timed out; 55000 this transaction submitted it and has not committed; 42704 no such task.
+Example: SELECT errand.wait_for(42, ''5 s'');';
+COMMENT ON FUNCTION errand.gather IS
+'Waits until all tasks are final, and returns a row each, in the order given: ord from 1, id, state, result, error. return_exceptions: failures are rows, too; else the first failure is raised, while the others go on. timeout: NULL waits for ever; when it expires nothing is cancelled.
+Errors: the first failed task''s own; 57014 timed out; 55000 this transaction submitted one and has not committed; 42704 no such task; 22004 an id is NULL.
+Example: SELECT * FROM errand.gather(ARRAY[42, 43], return_exceptions => true);';
+COMMENT ON FUNCTION errand.version IS
+'The version of the library that runs.
+Example: SELECT errand.version();';
+COMMENT ON FUNCTION errand.health IS
+'Whether tasks can run: {"status": "pass", "warn" or "fail", "version": ..., "checks": {...}}.
+Example: SELECT errand.health() ->> ''status'';';
+COMMENT ON FUNCTION errand.status IS
+'A task''s state, as in errand.tasks; NULL if it is not there or not yours.
+Example: SELECT errand.status(42);';
+COMMENT ON FUNCTION errand.result IS
+'What a task returned: {"status": 200, "headers": {...}, "body": ...}, the body as JSON if it is JSON, else as text, else in base64 with "encoding": "base64".
+Errors: the task''s own if it did not succeed (38000 an HTTP status, 08006 no connection, 57014 cancelled or timed out); 55000 not final; 42704 no such task.
+Example: SELECT errand.result(42) -> ''body'' ->> ''name'';';
+COMMENT ON FUNCTION errand.response IS
+'The answer to an HTTP task, as pg_net shows it: a row if the task is final, of failed ones too; none otherwise.
+Example: SELECT status_code, content FROM errand.response(42);';
+COMMENT ON FUNCTION errand.task IS
+'Everything about a task, in one row: what errand.tasks shows, SQLSTATE, payload, result and all attempts. No row if it is not there or not yours.
+Example: SELECT state, attempts FROM errand.task(42);';
+
+-- Rights.
+
+COMMENT ON FUNCTION errand.grant_access IS
+'Lets a role use pg_errand. level: ''submit'' (submit, and see and steer its own tasks), ''monitor'' (see all tasks), ''admin'' (both, steer all tasks, queues and types). A second call replaces the level. For superusers.
+Errors: 22023 no such level, 42704 no such role.
+Example: SELECT errand.grant_access(''app'', ''submit'');';
+COMMENT ON FUNCTION errand.revoke_access IS
+'Takes back what errand.grant_access() gave; the role''s tasks go on. For superusers.
+Errors: 42704 no such role.
+Example: SELECT errand.revoke_access(''app'');';
+
+-- Internal functions.
+
+COMMENT ON FUNCTION errand._cancel IS 'internal: ends a task that waits, or asks its worker to stop it.';
+COMMENT ON FUNCTION errand._cancel_requests IS 'internal: who is to be stopped, and why.';
+COMMENT ON FUNCTION errand._claim IS 'internal: takes tasks from the queues into a lease.';
+COMMENT ON FUNCTION errand._claim_suspects IS 'internal: takes the next group of suspects into a lease.';
+COMMENT ON FUNCTION errand._counters IS 'internal: counts and times of queues (q) or task types (t), from shared memory.';
+COMMENT ON FUNCTION errand._defined_names IS 'internal: names of queues (q) or task types (t) that every role may know of.';
+COMMENT ON FUNCTION errand._due IS 'internal: moves tasks whose time has come to the end of their queue.';
+COMMENT ON FUNCTION errand._expire IS 'internal: ends tasks that are past their deadline.';
+COMMENT ON FUNCTION errand._granted_functions IS 'internal: names of the functions that a level may call.';
+COMMENT ON FUNCTION errand._headers IS 'internal: header lines as an object of lower-case names.';
+COMMENT ON FUNCTION errand._hosts IS 'internal: hosts that workers talked to, from shared memory.';
+COMMENT ON FUNCTION errand._http_result IS 'internal: what errand.result() shows of an HTTP answer.';
+COMMENT ON FUNCTION errand._instance IS 'internal: the secret of request keys, and whether the engine rests.';
+COMMENT ON FUNCTION errand._json IS 'internal: text as JSON, NULL if it is none.';
+COMMENT ON FUNCTION errand._key_take IS 'internal: takes an idempotency key, or tells which task holds it.';
+COMMENT ON FUNCTION errand._lease_drop IS 'internal: deletes leases whose every run is settled.';
+COMMENT ON FUNCTION errand._lease_lock IS 'internal: locks the leases that still exist, before a settle.';
+COMMENT ON FUNCTION errand._look IS 'internal: final states of a list of tasks, for the waiting functions.';
+COMMENT ON FUNCTION errand._mark_sent IS 'internal: notes that at_most_once tasks may send their first byte.';
+COMMENT ON FUNCTION errand._may IS 'internal: whether a role has a level.';
+COMMENT ON FUNCTION errand._merge IS 'internal: a payload over a template.';
+COMMENT ON FUNCTION errand._move IS 'internal: gives a task that waits another priority or time.';
+COMMENT ON FUNCTION errand._next_due IS 'internal: when the next task or deadline is due.';
+COMMENT ON FUNCTION errand._oldest_ready IS 'internal: since when the oldest ready task of a queue has been waiting.';
+COMMENT ON FUNCTION errand._pairs IS 'internal: each queue and priority that has ready tasks.';
+COMMENT ON FUNCTION errand._pause IS 'internal: notes a pause, or its end.';
+COMMENT ON FUNCTION errand._poke IS 'internal: tells the launcher of this database.';
+COMMENT ON FUNCTION errand._queue_check IS 'internal: refuses a submit to a queue that drains or is full.';
+COMMENT ON FUNCTION errand._queue_define IS 'internal: writes a queue''s row.';
+COMMENT ON FUNCTION errand._queue_draining IS 'internal: whether a queue drains.';
+COMMENT ON FUNCTION errand._queue_exists IS 'internal: whether there is such a queue.';
+COMMENT ON FUNCTION errand._queue_set IS 'internal: pauses, resumes or drains a queue.';
+COMMENT ON FUNCTION errand._queues IS 'internal: the defined queues.';
+COMMENT ON FUNCTION errand._reap_lost IS 'internal: of a reaped lease those runs that nobody settled.';
+COMMENT ON FUNCTION errand._reap_return IS 'internal: puts lost runs where the decision says.';
+COMMENT ON FUNCTION errand._reap_take IS 'internal: takes the leases of workers that are gone.';
+COMMENT ON FUNCTION errand._recount IS 'internal: what each queue holds, counted in the tables.';
+COMMENT ON FUNCTION errand._release_side IS 'internal: deletes keys, marks and cancel requests of settled tasks.';
+COMMENT ON FUNCTION errand._requeue IS 'internal: settles runs that are not over: retried, parked, released.';
+COMMENT ON FUNCTION errand._retain IS 'internal: deletes a page of finished tasks that are old enough.';
+COMMENT ON FUNCTION errand._retry IS 'internal: begins the next run of a task.';
+COMMENT ON FUNCTION errand._sees_all IS 'internal: whether a role sees the tasks of others.';
+COMMENT ON FUNCTION errand._settle IS 'internal: records final states of a batch whose leases are locked.';
+COMMENT ON FUNCTION errand._submit IS 'internal: inserts a task.';
+COMMENT ON FUNCTION errand._submit_many IS 'internal: inserts tasks, one a payload.';
+COMMENT ON FUNCTION errand._text IS 'internal: bytes as text, NULL if they are none.';
+COMMENT ON FUNCTION errand._type IS 'internal: a task type''s options.';
+COMMENT ON FUNCTION errand._type_define IS 'internal: writes a task type''s row.';
+COMMENT ON FUNCTION errand._type_drop IS 'internal: deletes a task type''s row.';
+COMMENT ON FUNCTION errand._workers IS 'internal: processes of this database, from shared memory.';

@@ -50,7 +50,7 @@ part_valgrind()
 	# shellcheck disable=SC2046,SC2086 # several words each
 	timeout -k 10 1800 "$pgxs_test/regress/pg_regress" --bindir="$bin" --host="$PGHOST" --port="$PGPORT" \
 		$(variable REGRESS_OPTS) $VALGRIND_TESTS > "$log/valgrind.log" 2>&1 || show_end "$log/valgrind.log" 30
-	pg_ctl -D "$cluster/data" -m fast -w -t 120 stop > /dev/null
+	pg_ctl -D "$cluster/data" -m fast -w -t 120 stop > /dev/null || show_end "$log/postgresql.log"
 	rm -f "$cluster/ready"
 	reports=$(our_reports)
 	if [ -z "$reports" ]; then

@@ -217,6 +217,14 @@ errand_db_notify(const char *channel, const char *payload)
 	Async_Notify(channel, payload);
 }
 
+bool
+errand_db_role_is(Oid role, const char *name)
+{
+	char *now = GetUserNameFromId(role, true);
+
+	return now != NULL && strcmp(now, name) == 0;
+}
+
 Datum
 errand_db_array(const Datum *items, const bool *nulls, int n, Oid type)
 {

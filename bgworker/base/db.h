@@ -101,6 +101,9 @@ extern char *errand_db_text(int row, int column); /* palloc'd, NULL for NULL */
 /* Sends notifications of the current transaction. */
 extern void errand_db_notify(const char *channel, const char *payload);
 
+/* Whether the role of this oid exists and still has this name. */
+extern bool errand_db_role_is(Oid role, const char *name);
+
 /* Arrays as arguments. */
 extern Datum errand_db_array(const Datum *items, const bool *nulls, int n, Oid type);
 

@@ -18,30 +18,46 @@
 #include "settings.h"
 #include "storage/latch.h"
 
+/* Passes over a word; false if the text goes on otherwise. */
 static bool
-armed(const char *name, const char **action)
+skip(const char **p, const char *word)
 {
-	size_t len = strlen(name);
+	size_t len = strlen(word);
 
-	if (errand_fault == NULL || strncmp(errand_fault, name, len) != 0 || errand_fault[len] != '=')
+	if (strncmp(*p, word, len) != 0)
 		return false;
-	*action = errand_fault + len + 1;
+	*p += len;
 	return true;
 }
 
+static bool
+armed(const char *name, const char *what, const char **action)
+{
+	const char *p = errand_fault;
+
+	if (p == NULL || !skip(&p, name))
+		return false;
+	if (what != NULL && !(skip(&p, ":") && skip(&p, what)))
+		return false;
+	*action = p + 1;
+	return *p == '=';
+}
+
 void
-errand_fault_point(const char *name)
+errand_fault_point(const char *name, const char *what)
 {
 	const char *action;
 
-	if (!armed(name, &action))
+	if (!armed(name, what, &action))
 		return;
 	if (strcmp(action, "kill") == 0)
 		kill(MyProcPid, SIGKILL);
 	if (strcmp(action, "error") == 0)
 		ereport(ERROR, (errmsg("fault point %s", name)));
+	if (strcmp(action, "full") == 0)
+		ereport(ERROR, (errcode(ERRCODE_DISK_FULL), errmsg("fault point %s", name)));
 	ereport(LOG, (errmsg("fault point %s: paused", name)));
-	while (armed(name, &action) && strcmp(action, "pause") == 0)
+	while (armed(name, what, &action) && strcmp(action, "pause") == 0)
 	{
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 50, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);

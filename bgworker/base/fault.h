@@ -7,13 +7,17 @@
 
 #ifdef ERRAND_FAULTS
 /*
- * If errand.fault names this point: error raises, pause waits until the
- * setting changes (reload), kill ends the process as SIGKILL would.
+ * If errand.fault names this point: error raises, full too (as a full disk
+ * would), pause waits until the setting changes (reload), kill ends the
+ * process as SIGKILL would.
  */
-extern void errand_fault_point(const char *name);
-#define ERRAND_FAULT(name) errand_fault_point(name)
+extern void errand_fault_point(const char *name, const char *what);
+#define ERRAND_FAULT(name) errand_fault_point(name, NULL)
+/* A point that is meant for one thing only, named as in run:queue=kill. */
+#define ERRAND_FAULT_OF(name, what) errand_fault_point(name, what)
 #else
 #define ERRAND_FAULT(name) ((void) 0)
+#define ERRAND_FAULT_OF(name, what) ((void) 0)
 #endif
 
 #endif

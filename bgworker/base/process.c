@@ -80,6 +80,12 @@ slot_detach(int code, Datum arg)
 
 		if (d != NULL)
 			pg_atomic_write_u32(&d->reap_wanted, 1);
+		/* Who was told to leave has nothing to answer for: the next one may start at once. */
+		if (d != NULL && ShutdownRequestPending)
+		{
+			d->failures = 0;
+			d->not_before = 0;
+		}
 		s->kind = ERRAND_PROCESS_NONE;
 		s->pid = 0;
 		s->leader = false;
@@ -110,7 +116,7 @@ slot_attach(Datum main_arg, ErrandKindOfProcess kind)
 		if (!pg_strong_random(&s->identity, sizeof(s->identity)))
 			s->identity = (uint64) errand_clock_now() ^ ((uint64) MyProcPid << 32);
 		s->identity &= PG_INT64_MAX;
-		s->leader = false;
+		s->leader = s->leaving = false;
 		s->started_at = s->last_seen = errand_clock_now();
 		s->running = s->queued = 0;
 		s->claimed = s->settled = s->succeeded = s->failed = 0;
@@ -184,7 +190,7 @@ errand_process_lead(void)
 
 		taken = s->kind == ERRAND_PROCESS_WORKER && s->database == me->database && s->leader;
 	}
-	if (!taken)
+	if (!taken && !me->leaving)
 		me->leader = true;
 	LWLockRelease(errand_shared->slot_lock);
 	return me->leader;

@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <sys/resource.h>
+
 #include "base/clock.h"
 #include "common/sha2.h"
 #include "common/cryptohash.h"
@@ -17,10 +19,12 @@
 #include "kinds/http_request.h"
 #include "lib/stringinfo.h"
 #include "settings.h"
+#include "storage/fd.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
 static ErrandNet *net = NULL;
+static int in_flight_limit = 1;
 static char secret[64];
 
 typedef struct HttpWork
@@ -236,6 +240,37 @@ transfer_done(void *owner, ErrandTransfer *t, const ErrandResponse *r)
 	errand_run_over(run);
 }
 
+/* What the descriptor limit allows of errand.max_in_flight; PostgreSQL keeps its share. */
+static int
+limit_in_flight(void)
+{
+	static int64 told = 0;
+	struct rlimit limit;
+	rlim_t wanted;
+	int64 most;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+		return errand_max_in_flight;
+	wanted = (rlim_t) errand_max_in_flight + max_files_per_process + 64;
+	if (limit.rlim_cur < wanted)
+	{
+		/* The usual soft limit of 1024 is for programs that call select(). */
+		limit.rlim_cur = Min(wanted, limit.rlim_max);
+		(void) setrlimit(RLIMIT_NOFILE, &limit);
+		(void) getrlimit(RLIMIT_NOFILE, &limit);
+	}
+	most = Max(16, (int64) limit.rlim_cur - Min(max_files_per_process, (int64) limit.rlim_cur / 2) - 64);
+	if (errand_max_in_flight <= most)
+		return errand_max_in_flight;
+	if (told != most)
+		ereport(WARNING, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+						  errmsg("errand.max_in_flight is lowered to %d", (int) most),
+						  errdetail("The process may open %d files.", (int) limit.rlim_cur),
+						  errhint("Raise the limit of open files (ulimit -n, LimitNOFILE).")));
+	told = most;
+	return most;
+}
+
 static void
 config_fill(ErrandNetConfig *c, ErrandCidr *allow)
 {
@@ -246,7 +281,7 @@ config_fill(ErrandNetConfig *c, ErrandCidr *allow)
 	memset(c, 0, sizeof(*c));
 	if (errand_allow_networks[0] != '\0')
 		n = errand_policy_parse(errand_allow_networks, allow, ERRAND_ALLOW_MAX, &bad, &bad_len);
-	c->max_in_flight = errand_max_in_flight;
+	c->max_in_flight = in_flight_limit = limit_in_flight();
 	c->host_max_running = errand_host_max_running;
 	c->max_buffered = (size_t) errand_memory_limit * 1024;
 	c->allow = allow;
@@ -280,6 +315,12 @@ errand_http_configure(void)
 	errand_net_configure(net, &c);
 	if (errand_net_warning(net) != NULL)
 		ereport(WARNING, (errmsg("%s", errand_net_warning(net))));
+}
+
+int
+errand_in_flight_limit(void)
+{
+	return in_flight_limit;
 }
 
 ErrandNet *

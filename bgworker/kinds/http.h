@@ -18,6 +18,9 @@ extern void errand_http_init(uv_loop_t *loop, const char *secret);
 /* Settings changed. */
 extern void errand_http_configure(void);
 
+/* errand.max_in_flight, or what the descriptor limit allows of it. */
+extern int errand_in_flight_limit(void);
+
 /* The worker's network, for its numbers. */
 extern ErrandNet *errand_http_net(void);
 

@@ -15,6 +15,13 @@
 
 #include "net/resolver.h"
 
+/* 1.24 gave the one what only the other could, and deprecated the other. */
+#if ARES_VERSION < 0x011800
+#define set_servers ares_set_servers_ports_csv
+#else
+#define set_servers ares_set_servers_csv
+#endif
+
 struct ErrandDns
 {
 	ErrandNames *names;
@@ -178,7 +185,7 @@ open_channel(ErrandDns *dns, const char *servers, int timeout_ms)
 	if (status != ARES_SUCCESS)
 		return status;
 	if (servers != NULL && servers[0] != '\0')
-		status = ares_set_servers_ports_csv(dns->channel, servers);
+		status = set_servers(dns->channel, servers);
 	if (status != ARES_SUCCESS)
 		ares_destroy(dns->channel);
 	return status;
@@ -227,7 +234,7 @@ explain(int status, ErrandAnswer *answer)
 		{ARES_ENODATA, ERRAND_FAIL_DNS_NOT_FOUND, "the name has no address"},
 		{ARES_EBADNAME, ERRAND_FAIL_DNS_NOT_FOUND, "not a host name"},
 		{ARES_ETIMEOUT, ERRAND_FAIL_DNS, "no answer from the DNS server"},
-		{ARES_ECONNREFUSED, ERRAND_FAIL_DNS, "the DNS server cannot be reached"},
+		{ARES_ECONNREFUSED, ERRAND_FAIL_DNS, "the DNS server failed or cannot be reached"},
 		{ARES_ESERVFAIL, ERRAND_FAIL_DNS, "the DNS server failed"},
 		{ARES_EREFUSED, ERRAND_FAIL_DNS, "the DNS server refused to answer"},
 		{ARES_ENOMEM, ERRAND_FAIL_DNS, "out of memory"},

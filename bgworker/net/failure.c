@@ -94,12 +94,10 @@ fail_timed_out(ErrandTransfer *t)
 
 	errand_net_format_ms(span, sizeof(span), all ? t->req.timeout_ms :
 					 t->req.connect_timeout_ms);
-	if (r->connect_us < 0)
-		errand_net_fail(t, ERRAND_FAIL_TIMEOUT, "could not connect to %s within %s",
-					t->url->key, span);
-	else if (r->tls_us < 0)
-		errand_net_fail(t, ERRAND_FAIL_TIMEOUT,
-					"no TLS handshake with %s within %s", t->url->key, span);
+	if (r->connect_us < 0)		/* with TLS, curl tells no more than this */
+		errand_net_fail(t, ERRAND_FAIL_TIMEOUT, t->url->https ?
+						"no TLS connection to %s within %s" :
+						"could not connect to %s within %s", t->url->key, span);
 	else if (!all)
 		errand_net_fail(t, ERRAND_FAIL_TIMEOUT,
 					"the response stalled: nothing came for %d s",
@@ -212,9 +210,14 @@ handshake_lost(const ErrandTransfer *t)
 	return false;
 }
 
+/* CURLE_TOO_LARGE, since 8.6: the headers at hand may be older than the library. */
+#define TOO_LARGE_CODE	100
+
 static ErrandFailure
 classify_code(const ErrandTransfer *t, CURLcode code)
 {
+	if ((int) code == TOO_LARGE_CODE)
+		return ERRAND_FAIL_TOO_LARGE;
 	switch (code)
 	{
 		case CURLE_OPERATION_TIMEDOUT:

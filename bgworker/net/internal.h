@@ -94,7 +94,7 @@ typedef struct ErrandHost
 	int			last_status;
 	ErrandPins *pins;			/* NULL, or valid until */
 	int64_t		pins_until_us;
-	unsigned	pins_policy;	/* and under this version of the allow list */
+	unsigned	pins_version;	/* and under this configuration */
 } ErrandHost;
 
 /* A socket of curl's, from its opensocket to its closesocket callback. */
@@ -201,7 +201,7 @@ struct ErrandNet
 	int			host_max_running;
 	ErrandCidr *allow;
 	int			n_allow;
-	unsigned	policy_version;
+	unsigned	config_version;
 	char	   *user_agent;
 	char	   *ca_file;		/* NULL: curl's own */
 	const char *warning;

@@ -156,7 +156,6 @@ take_allow_list(ErrandNet *n, const ErrandNetConfig *c)
 	n->n_allow = n->allow != NULL ? c->n_allow : 0;
 	if (n->allow != NULL)
 		memcpy(n->allow, c->allow, size);
-	n->policy_version++;
 }
 
 static void
@@ -247,6 +246,7 @@ void
 errand_net_configure(ErrandNet *n, const ErrandNetConfig *c)
 {
 	n->warning = NULL;
+	n->config_version++;
 	take_settings(n, c);
 	if (!errand_names_configure(n->names, c->dns_servers, dns_timeout(c),
 								&n->warning))

@@ -141,7 +141,7 @@ pin(ErrandTransfer *t, const ErrandName *name)
 	errand_pins_release(h->pins);
 	h->pins = make_pins(h, list);
 	h->pins_until_us = name->expires_us;
-	h->pins_policy = t->net->policy_version;
+	h->pins_version = t->net->config_version;
 	if (h->pins == NULL)
 	{
 		errand_net_fail(t, ERRAND_FAIL_INTERNAL, "out of memory");
@@ -180,7 +180,7 @@ errand_pins_find(ErrandTransfer *t)
 		return check_numeric(t);
 	now = errand_now_us();
 	if (t->waiter.name == NULL && h->pins != NULL && h->pins_until_us > now &&
-		h->pins_policy == t->net->policy_version)
+		h->pins_version == t->net->config_version)
 	{
 		h->pins->refs++;
 		t->pins = h->pins;

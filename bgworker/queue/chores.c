@@ -82,10 +82,10 @@ read_instance(char *secret, size_t size)
 	copied = DatumGetBool(errand_db_value(0, errand_db_column("copied"), &isnull));
 	paused = DatumGetBool(errand_db_value(0, errand_db_column("paused"), &isnull));
 	if (copied && !told)
-		ereport(LOG, (errmsg("tasks rest: this database is a copy of another cluster's"),
+		ereport(LOG, (errmsg("tasks rest: this database is a copy of another"),
 					  errhint("Run SELECT errand.resume_all() if its tasks shall run here.")));
 	told = copied;
-	paused |= copied || (errand_start_paused && pg_atomic_read_u32(&errand_shared->resumed) == 0);
+	paused |= copied || (errand_start_paused && (d == NULL || pg_atomic_read_u32(&d->resumed) == 0));
 	errand_claim_pause(paused);
 	if (d != NULL)
 		pg_atomic_write_u32(&d->paused, paused);

@@ -56,7 +56,7 @@ errand_claim_capacity(void)
 		return 0;
 	if (errand_net_buffered(errand_http_net()) > (size_t) errand_memory_limit * 1024)
 		return 0;
-	return Max(0, Min(errand_max_in_flight - in_hand, ahead - waiting));
+	return Max(0, Min(errand_in_flight_limit() - in_hand, ahead - waiting));
 }
 
 bool
@@ -82,7 +82,7 @@ typedef struct ClaimColumns
 {
 	int id, place, attempt, priority, failures, run, queue, type, kind, submitted_at, run_at, deadline, timeout_ms,
 		max_attempts, backoff, backoff_base_ms, backoff_factor, backoff_max_ms, at_most_once, key, notify, traceparent,
-		payload;
+		payload, owner_oid, owner;
 } ClaimColumns;
 
 static void
@@ -111,6 +111,8 @@ find_columns(ClaimColumns *c)
 	c->notify = errand_db_column("notify");
 	c->traceparent = errand_db_column("traceparent");
 	c->payload = errand_db_column("payload");
+	c->owner_oid = errand_db_column("owner_oid");
+	c->owner = errand_db_column("owner");
 }
 
 static int64
@@ -167,6 +169,8 @@ read_run(ErrandRun *r, const ClaimColumns *c, int row)
 	r->traceparent = errand_db_text(row, c->traceparent);
 	d = errand_db_value(row, c->payload, &isnull);
 	r->payload = isnull ? NULL : DatumGetJsonbPCopy(d);
+	r->owner_gone = !errand_db_role_is(DatumGetObjectId(errand_db_value(row, c->owner_oid, &isnull)),
+									   errand_db_text(row, c->owner));
 	kind = errand_db_text(row, c->kind);
 	r->kind = kind ? errand_kind_find(kind) : NULL;
 	r->claimed_at = errand_clock_now();
@@ -329,12 +333,37 @@ errand_claim_suspects(void)
 
 	fresh = lease_create();
 	claim_args(&a);
-	errand_db_arg(&a, Int32GetDatum(errand_max_in_flight));
+	errand_db_arg(&a, Int32GetDatum(errand_in_flight_limit()));
 	errand_db_arg(&a, TimestampTzGetDatum(errand_clock_now()));
 	n = errand_db_call(DB_CLAIM_SUSPECTS, &a);
 	if (n > 0)
 		take_rows(n, false);
 	return n > 0;
+}
+
+/* Starts the work.  What that raises is this run's failure: no transaction is open. */
+static const char *
+start_work(ErrandRun *r)
+{
+	MemoryContext old = CurrentMemoryContext;
+	const char *volatile why = NULL;
+
+	PG_TRY();
+	{
+		ERRAND_FAULT_OF("run", r->queue);
+		why = r->kind->start(r);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(r->memory);
+		EmitErrorReport();
+		why = CopyErrorData()->message;
+		FlushErrorState();
+		r->failure = ERRAND_FAIL_INTERNAL;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+	return why;
 }
 
 /* Hands a run to its kind; a run that can never succeed is over at once. */
@@ -346,11 +375,14 @@ run_start(ErrandRun *r)
 	if (errand_park_arrival(r))
 		return;
 	errand_run_move(r, ERRAND_RUN_QUEUED);
+	if (r->owner_gone)
+		why = "role changed: the role that submitted it was dropped or renamed";
 	if (why == NULL && r->payload != NULL)
-		why = r->kind->start(r);
+		why = start_work(r);
 	if (why == NULL)
 		return;
-	r->failure = ERRAND_FAIL_BAD_REQUEST;
+	if (r->failure == ERRAND_FAIL_NONE)
+		r->failure = ERRAND_FAIL_BAD_REQUEST;
 	r->error = MemoryContextStrdup(r->memory, why);
 	errand_run_over(r);
 }
@@ -395,6 +427,9 @@ errand_claim_aborted(void)
 	if (fresh != NULL)
 		pfree(fresh);
 	fresh = NULL;
+	/* Their marks did not commit. */
+	dlist_foreach_modify(it, errand_runs_in(ERRAND_RUN_MARKING))
+		dlist_container(ErrandRun, node, it.cur)->marked = false;
 }
 
 void
@@ -413,7 +448,7 @@ errand_claim_poll(void)
 static int
 marks_possible(void)
 {
-	int free_places = errand_max_in_flight - errand_net_running(errand_http_net());
+	int free_places = errand_in_flight_limit() - errand_net_running(errand_http_net());
 
 	return Min(errand_runs_count(ERRAND_RUN_MARKING), Max(0, free_places));
 }

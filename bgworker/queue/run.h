@@ -84,6 +84,7 @@ typedef struct ErrandRun
 	TimestampTz started_at; /* 0: not started */
 	bool cancel_asked;
 	char *cancel_reason;
+	bool owner_gone; /* the role that submitted it is no more, or another */
 	TimestampTz park_due; /* it steps aside until then; 0: it does not */
 
 	/* what became of it; filled by the kind, decided in errand_run_finish() */

@@ -24,6 +24,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
+#include "worker.h"
 
 #define BATCH_MAX 512
 #define FULL_BATCH 128	  /* so many are settled without waiting for more */
@@ -33,6 +34,7 @@
 static int64 last_settle = 0;
 static int singly = 0; /* settles left that take one run each */
 static int n_in_batch = 0;
+static bool in_settle = false; /* an error now comes from what is settled */
 static ErrandRun *batch[BATCH_MAX];
 
 int
@@ -161,6 +163,7 @@ errand_settle(int most)
 	}
 	if (n_in_batch == 0)
 		return;
+	in_settle = true;
 	ERRAND_FAULT("settle");
 	n_leases = batch_leases(leases);
 	fence(leases, n_leases);
@@ -173,6 +176,7 @@ errand_settle(int most)
 		if (!batch[i]->stale)
 			announce(batch[i]);
 	}
+	in_settle = false;
 }
 
 static void
@@ -213,6 +217,7 @@ errand_settle_committed(int64 now_us)
 {
 	int n = n_in_batch;
 
+	errand_worker_host_runs(batch, n);
 	for (int i = 0; i < n; i++)
 	{
 		count_run(batch[i]);
@@ -226,11 +231,21 @@ errand_settle_committed(int64 now_us)
 	return n;
 }
 
+/* Errors that come from what is to be stored; all others pass with time. */
+static bool
+is_about_result(int sqlerrcode)
+{
+	int category = ERRCODE_TO_CATEGORY(sqlerrcode);
+
+	return category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION ||
+		   category == ERRCODE_PROGRAM_LIMIT_EXCEEDED || category == ERRCODE_INTERNAL_ERROR;
+}
+
 /* One result that cannot be stored must not hold up the others. */
 void
-errand_settle_aborted(const char *why)
+errand_settle_aborted(const char *why, int sqlerrcode)
 {
-	if (n_in_batch == 1 && batch[0]->outcome == ERRAND_SUCCEEDED)
+	if (in_settle && n_in_batch == 1 && batch[0]->outcome == ERRAND_SUCCEEDED && is_about_result(sqlerrcode))
 	{
 		ErrandRun *r = batch[0];
 		MemoryContext old = MemoryContextSwitchTo(r->memory);
@@ -252,4 +267,5 @@ errand_settle_aborted(const char *why)
 	if (n_in_batch > 0)
 		singly = SINGLY_AFTER_FAIL;
 	n_in_batch = 0;
+	in_settle = false;
 }

@@ -18,7 +18,7 @@ extern void errand_settle(int most);
 
 /* The transaction committed, or failed. */
 extern int errand_settle_committed(int64 now_us);
-extern void errand_settle_aborted(const char *why);
+extern void errand_settle_aborted(const char *why, int sqlerrcode);
 
 /* How many to settle in the next transaction: one by one after a failure. */
 extern int errand_settle_batch(void);

@@ -7,6 +7,8 @@
  */
 #include "harness.h"
 
+#include "net/internal.h"
+
 static Server *S;
 static DnsServer *D;
 
@@ -176,7 +178,7 @@ test_no_server(void **state)
 	(void) state;
 	H.config.dns_servers = "127.0.0.1:1";
 	errand_net_configure(H.net, &H.config);
-	fails("a-127-0-0-1.test", ERRAND_FAIL_DNS, "the DNS server cannot be reached");
+	fails("a-127-0-0-1.test", ERRAND_FAIL_DNS, "the DNS server failed or cannot be reached");
 }
 
 /* What is being looked up when the servers change starts anew. */
@@ -215,6 +217,37 @@ test_bad_list(void **state)
 	assert_null(errand_net_warning(H.net));
 }
 
+/* The host's pins are for another name: curl would look this one up itself. */
+static void
+spoil_pins(Result *r)
+{
+	ErrandHost *h = r->transfer->host;
+	const char *other = "+other.test:1:127.0.0.1";
+	ErrandPins *pins = calloc(1, sizeof(ErrandPins) + strlen(other) + 1);
+
+	strcpy(pins->text, other);
+	pins->refs = 1;
+	pins->list.data = pins->text;
+	h->pins = pins;
+	h->pins_until_us = INT64_MAX;
+	h->pins_version = H.net->config_version;
+}
+
+static void
+test_tripwire(void **state)
+{
+	Result	   *r;
+
+	(void) state;
+	H.on_started = spoil_pins;
+	r = get("a-127-0-0-1.test");
+	WAIT_FOR(r->done);
+	expect_failure(r, ERRAND_FAIL_INTERNAL,
+				   "curl wanted to look up a-127-0-0-1.test by itself");
+	assert_int_equal(thread_count(), 1);
+	result_free(r);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -223,7 +256,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_joined_and_cached), TEST(test_failures), TEST(test_families),
 		TEST(test_silent_names), TEST(test_too_many_names), TEST(test_no_server),
-		TEST(test_other_server), TEST(test_bad_list),
+		TEST(test_other_server), TEST(test_bad_list), TEST(test_tripwire),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

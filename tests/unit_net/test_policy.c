@@ -212,6 +212,32 @@ test_shorter_list(void **state)
 	result_free(public);
 }
 
+/* Thousands of hosts come and go: the table of them stays bounded. */
+static void
+test_many_hosts(void **state)
+{
+	static Result *r[5000];
+	ErrandHostStat stat;
+	int			cursor = 0;
+	int			known = 0;
+
+	(void) state;
+	harness_reconfigure("127.0.0.0/8");
+	for (int i = 0; i < 5000; i++)
+		r[i] = harness_get("http://127.1.%d.%d:8080/", i / 250, i % 250);
+	for (int i = 0; i < 5000; i++)
+	{
+		WAIT_FOR(r[i]->done);
+		expect_ok(r[i], 200);
+		result_free(r[i]);
+	}
+	works("127.2.0.1");
+	while (errand_net_next_host(H.net, &cursor, &stat))
+		known++;
+	assert_true(known <= 4096);
+	assert_true(server_connections(trap) <= 64 + 16 + 16);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -219,7 +245,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_addresses), TEST(test_names), TEST(test_rebinding),
-		TEST(test_allow_list), TEST(test_shorter_list),
+		TEST(test_allow_list), TEST(test_shorter_list), TEST(test_many_hosts),
 	};
 
 	if (!own_network())

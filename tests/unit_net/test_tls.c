@@ -170,7 +170,7 @@ test_handshake_hangs(void **state)
 	(void) state;
 	q.connect_timeout_ms = 300;
 	r = harness_run(&q);
-	expect_failure(r, ERRAND_FAIL_TIMEOUT, "no TLS handshake with 127.0.0.1:");
+	expect_failure(r, ERRAND_FAIL_TIMEOUT, "no TLS connection to 127.0.0.1:");
 	assert_non_null(strstr(r->r.error, "within 300 ms"));
 	assert_false(r->r.bytes_sent);
 	result_free(r);

@@ -6,7 +6,7 @@ use strict;
 use warnings;
 use Exporter 'import';
 use IO::Socket::INET;
-use IPC::Run ();
+use POSIX ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -207,8 +207,9 @@ sub counting
 	{
 		open STDOUT, '>', "$base/log";
 		open STDERR, '>&', \*STDOUT;
-		exec $program, '--port-file', "$base/port", '--ledger', $self->{ledger}, '--die-with-parent', @options;
-		POSIX::_exit(1);
+		exec { $program } $program, '--port-file', "$base/port", '--ledger', $self->{ledger},
+		  '--die-with-parent', @options
+		  or POSIX::_exit(1);
 	}
 	push @running, $pid;
 	$self->{pid} = $pid;
