@@ -33,6 +33,14 @@ ifdef FAULTS
 PG_CPPFLAGS += -DERRAND_FAULTS
 endif
 
+# These goals need nothing of PGXS, which may not be installed yet and has a
+# `check` of its own.
+DEV_GOALS = help deps check check-unit check-rooms lint format format-check clang-tidy \
+	valgrind demo demo-stop bench servers
+
+ifneq ($(filter $(DEV_GOALS),$(MAKECMDGOALS)),)
+include tests/dev.mk
+else
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
@@ -41,5 +49,8 @@ $(DATA_built): $(SQL_FILES) Makefile
 
 # Headers are few: a change in any of them rebuilds everything.
 $(OBJS): $(wildcard extension/*.h extension/core/*.h bgworker/*.h bgworker/*/*.h)
+endif
 
--include tests/dev.mk
+# For scripts: the value of a variable of this file.
+print-%:
+	@echo '$($*)'

@@ -25,7 +25,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#define LOOK_MS 60000		  /* databases that nobody told us of */
+#define LOOK_MS 60000				   /* databases that nobody told us of */
 #define ATTACH_US INT64CONST(10000000) /* a process that has not attached by then never started */
 #define DROP_HOLD_US INT64CONST(15000000)
 #define FULL_WARN_US INT64CONST(60000000)
@@ -136,7 +136,8 @@ process_exists(ErrandKindOfProcess kind, Oid database, int number)
 	{
 		ErrandSlot *s = &errand_shared->slots[i];
 
-		found = s->kind == kind && (database == InvalidOid || s->database == database) && s->number == number;
+		found = s->kind == kind && (database == InvalidOid || s->database == database) &&
+				s->number == number;
 	}
 	LWLockRelease(errand_shared->slot_lock);
 	return found;
@@ -197,7 +198,8 @@ note_start(Oid oid)
 	{
 		/* Grows with each start and is forgotten by a worker that lasts: see below. */
 		d->failures = Min(d->failures + 1, 6);
-		d->not_before = errand_clock_now() + (d->failures > 2 ? (INT64CONST(500000) << d->failures) : 0);
+		d->not_before = errand_clock_now() +
+						(d->failures > 2 ? (INT64CONST(500000) << d->failures) : 0);
 	}
 	LWLockRelease(errand_shared->slot_lock);
 }
@@ -216,7 +218,8 @@ start_missing(void)
 			continue;
 		for (int k = 1; databases[i].installed && k <= errand_workers; k++)
 		{
-			if (process_exists(ERRAND_PROCESS_WORKER, databases[i].oid, k) || now < databases[i].not_before)
+			if (process_exists(ERRAND_PROCESS_WORKER, databases[i].oid, k) ||
+				now < databases[i].not_before)
 				continue;
 			if (start_process(ERRAND_PROCESS_WORKER, databases[i].oid, k))
 				note_start(databases[i].oid);

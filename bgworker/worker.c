@@ -23,6 +23,7 @@
 #include "pgstat.h"
 #include "queue/chores.h"
 #include "queue/claim.h"
+#include "queue/hosts.h"
 #include "queue/park.h"
 #include "queue/run.h"
 #include "queue/settle.h"
@@ -35,8 +36,8 @@
 #define FAILURES_MAX 6
 
 static MemoryContext turn_context = NULL;
-static int failures = 0;		/* turns in a row that ended in an error */
-static int64 not_before = 0;	/* backoff after them, monotonic */
+static int failures = 0;	 /* turns in a row that ended in an error */
+static int64 not_before = 0; /* backoff after them, monotonic */
 static int64 report_at = 0;
 static bool lead = false;
 
@@ -77,7 +78,8 @@ queue_turn(void)
 	settle = errand_settle_due(now);
 	marks = errand_marks_wanted();
 	/* Under load a claim rides with the settle; without one it goes alone. */
-	claim = errand_claim_wanted() && (settle || errand_settle_wait_us(now) < 0 || errand_runs_count(ERRAND_RUN_QUEUED) == 0);
+	claim = errand_claim_wanted() &&
+			(settle || errand_settle_wait_us(now) < 0 || errand_runs_count(ERRAND_RUN_QUEUED) == 0);
 	if (settle || claim || marks)
 		settle_and_claim(settle || errand_runs_count(ERRAND_RUN_DONE) > 0, claim, marks);
 }
@@ -95,8 +97,9 @@ report(void)
 	if (now < report_at && busy == errand_my_slot->busy)
 		return;
 	report_at = now + STATS_US;
-	errand_process_report(busy, busy ? psprintf("errand: in flight: %d", errand_runs_total()) : "errand: idle");
-	errand_worker_hosts();
+	errand_process_report(busy, busy ? psprintf("errand: in flight: %d", errand_runs_total()) :
+									   "errand: idle");
+	errand_hosts_publish();
 	pgstat_report_stat(!busy);
 }
 
@@ -150,15 +153,16 @@ turn_failed(void)
 static void
 leave(void)
 {
-	static const ErrandRunState unstarted[] = {ERRAND_RUN_CLAIMED, ERRAND_RUN_MARKING, ERRAND_RUN_QUEUED};
+	static const ErrandRunState unstarted[] = {ERRAND_RUN_CLAIMED, ERRAND_RUN_MARKING,
+											   ERRAND_RUN_QUEUED};
 	dlist_mutable_iter it;
 
 	for (int i = 0; i < (int) lengthof(unstarted); i++)
 	{
-		dlist_foreach_modify(it, errand_runs_in(unstarted[i]))
+		dlist_foreach_modify (it, errand_runs_in(unstarted[i]))
 			errand_run_release(dlist_container(ErrandRun, node, it.cur));
 	}
-	dlist_foreach_modify(it, errand_runs_in(ERRAND_RUN_STARTED))
+	dlist_foreach_modify (it, errand_runs_in(ERRAND_RUN_STARTED))
 		errand_run_interrupt(dlist_container(ErrandRun, node, it.cur));
 	while (errand_runs_count(ERRAND_RUN_DONE) > 0 && errand_db_begin())
 	{

@@ -109,15 +109,19 @@ errand_health(PG_FUNCTION_ARGS)
 	else
 	{
 		status = "fail";
-		health_check(&checks, "worker", "fail",
-					 "no worker runs here: raise max_worker_processes, or look into the server's log");
+		health_check(
+			&checks, "worker", "fail",
+			"no worker runs here: raise max_worker_processes, or look into the server's log");
 	}
 	health_check(&checks, "paused", paused ? "warn" : "pass",
 				 paused ? "nothing is claimed until errand.resume_all()" : NULL);
 	/* No fault of anybody: the fence did what it is for. */
 	lost = d != NULL ? pg_atomic_read_u64(&d->lost_settles) : 0;
 	health_check(&checks, "fence", "pass",
-				 lost > 0 ? psprintf(UINT64_FORMAT " late results were dropped since the server started", lost) : NULL);
+				 lost > 0 ?
+					 psprintf(UINT64_FORMAT " late results were dropped since the server started",
+							  lost) :
+					 NULL);
 	if (paused && strcmp(status, "pass") == 0)
 		status = "warn";
 	if (errand_shared->launcher_procno < 0)
@@ -197,8 +201,8 @@ copy_counters(int kind, int *n)
 		ErrandCounter *c;
 
 		room = need;
-		copy = copy ? repalloc_huge(copy, sizeof(ErrandCounter) * room)
-					: palloc_extended(sizeof(ErrandCounter) * room, MCXT_ALLOC_HUGE);
+		copy = copy ? repalloc_huge(copy, sizeof(ErrandCounter) * room) :
+					  palloc_extended(sizeof(ErrandCounter) * room, MCXT_ALLOC_HUGE);
 		*n = need = 0;
 		LWLockAcquire(errand_shared->event_lock, LW_SHARED);
 		hash_seq_init(&scan, errand_counters);
@@ -224,8 +228,8 @@ defined_names(char kind, int *n)
 	Datum *names;
 
 	errand_arg(&a, CharGetDatum(kind));
-	deconstruct_array(DatumGetArrayTypeP(errand_call("_defined_names", &a, &isnull)), TEXTOID, -1, false,
-					  TYPALIGN_INT, &names, &nulls, n);
+	deconstruct_array(DatumGetArrayTypeP(errand_call("_defined_names", &a, &isnull)), TEXTOID, -1,
+					  false, TYPALIGN_INT, &names, &nulls, n);
 	return names;
 }
 
@@ -304,9 +308,11 @@ process_usage(int pid, double *cpu, int64 *rss)
 	if (fgets(line, sizeof(line), f) != NULL)
 		p = strrchr(line, ')');
 	fclose(f);
-	if (p != NULL && sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d "
-								   "%*u %*u %ld",
-							&user, &sys, &pages) == 3)
+	if (p != NULL &&
+		sscanf(p + 1,
+			   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d "
+			   "%*u %*u %ld",
+			   &user, &sys, &pages) == 3)
 	{
 		*cpu = (double) (user + sys) / sysconf(_SC_CLK_TCK);
 		*rss = (int64) pages * sysconf(_SC_PAGESIZE);
@@ -376,7 +382,8 @@ errand_workers_srf(PG_FUNCTION_ARGS)
 	LWLockRelease(errand_shared->slot_lock);
 	for (int i = 0; i < ERRAND_MAX_SLOTS; i++)
 	{
-		if (copy[i].kind != ERRAND_PROCESS_NONE && copy[i].database == MyDatabaseId && copy[i].pid != 0)
+		if (copy[i].kind != ERRAND_PROCESS_NONE && copy[i].database == MyDatabaseId &&
+			copy[i].pid != 0)
 			worker_row((ReturnSetInfo *) fcinfo->resultinfo, &copy[i]);
 	}
 	return (Datum) 0;

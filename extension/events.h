@@ -40,7 +40,7 @@ typedef struct ErrandEvent
 	int64 run_us;	/* started until finished, -1 likewise */
 	TimestampTz at; /* when it happened */
 	const char *queue;
-	const char *task;	/* the task type */
+	const char *task;	 /* the task type */
 	const char *channel; /* the user's own NOTIFY channel, or NULL */
 } ErrandEvent;
 

@@ -131,7 +131,8 @@ database_wanted(Node *parsetree)
 
 	if (IsA(parsetree, DropdbStmt))
 		name = ((DropdbStmt *) parsetree)->dbname;
-	else if (IsA(parsetree, RenameStmt) && ((RenameStmt *) parsetree)->renameType == OBJECT_DATABASE)
+	else if (IsA(parsetree, RenameStmt) &&
+			 ((RenameStmt *) parsetree)->renameType == OBJECT_DATABASE)
 		name = ((RenameStmt *) parsetree)->subname;
 	if (name == NULL || errand_shared == NULL)
 		return InvalidOid;

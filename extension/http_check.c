@@ -150,8 +150,8 @@ check_cookies(const JsonbValue *v, const char *what)
 		if ((token != WJB_KEY && token != WJB_VALUE && token != WJB_ELEM) || item.type != jbvString)
 			continue;
 		len = item.val.string.len;
-		if (token == WJB_KEY ? errand_is_token(item.val.string.val, len)
-							 : errand_header_value_ok(item.val.string.val, len) &&
+		if (token == WJB_KEY ? errand_is_token(item.val.string.val, len) :
+							   errand_header_value_ok(item.val.string.val, len) &&
 								   memchr(item.val.string.val, ';', len) == NULL)
 			continue;
 		ereport(ERROR, (BAD_ARGUMENT, errmsg("a name or value in \"%s\" cannot be sent", what),
@@ -189,7 +189,8 @@ check_auth(const JsonbValue *v, const char *what)
 		errand_header_value_ok(bearer->val.string.val, bearer->val.string.len))
 		return;
 	if (JsonContainerSize(c) == 1 && basic != NULL && basic->type == jbvBinary &&
-		JsonContainerIsArray(basic->val.binary.data) && JsonContainerSize(basic->val.binary.data) == 2 &&
+		JsonContainerIsArray(basic->val.binary.data) &&
+		JsonContainerSize(basic->val.binary.data) == 2 &&
 		basic_part_ok(getIthJsonbValueFromContainer(basic->val.binary.data, 0), true) &&
 		basic_part_ok(getIthJsonbValueFromContainer(basic->val.binary.data, 1), false))
 		return;
@@ -209,7 +210,8 @@ check_base64(const JsonbValue *v, const char *what)
 
 	need_string(v, what);
 	buf = palloc(pg_b64_dec_len(v->val.string.len) + 1);
-	if (pg_b64_decode(v->val.string.val, v->val.string.len, buf, pg_b64_dec_len(v->val.string.len) + 1) < 0)
+	if (pg_b64_decode(v->val.string.val, v->val.string.len, buf,
+					  pg_b64_dec_len(v->val.string.len) + 1) < 0)
 		ereport(ERROR, (BAD_ARGUMENT, errmsg("\"%s\" is not base64", what)));
 	pfree(buf);
 }
@@ -331,7 +333,7 @@ errand_http_check(Jsonb *payload, bool need_url)
 	{
 		if (token == WJB_KEY)
 			key = payload_key(&v);
-		else if (token == WJB_VALUE && v.type != jbvNull)
+		else if (token == WJB_VALUE && v.type != jbvNull && key != NULL)
 		{
 			key->check(&v, key->name);
 			has_url |= key->check == check_url;
@@ -340,5 +342,6 @@ errand_http_check(Jsonb *payload, bool need_url)
 	if (need_url && !has_url)
 		ereport(ERROR, (BAD_ARGUMENT, errmsg("an HTTP task needs a \"url\""),
 						errhint("Such as {\"url\": \"https://example.com/\"}.")));
-	check_object(&(JsonbValue){.type = jbvBinary, .val.binary = {.data = &payload->root}}, "payload");
+	check_object(&(JsonbValue){.type = jbvBinary, .val.binary = {.data = &payload->root}},
+				 "payload");
 }

@@ -106,7 +106,7 @@ push_success_option(JsonbParseState **state, const ErrandOptions *o)
 
 	if (!o->given[OPT_SUCCESS_CODES])
 		return;
-	text = DatumGetCString(OidOutputFunctionCall(F_RANGE_OUT, o->value[OPT_SUCCESS_CODES]));
+	text = OidOutputFunctionCall(F_RANGE_OUT, o->value[OPT_SUCCESS_CODES]);
 	if (sscanf(text, "[%d,%d)", &lo, &hi) != 2)
 		ereport(ERROR, (BAD_ARGUMENT, errmsg("\"success_codes\" is not valid"),
 						errhint("Such as int4range(200, 300).")));

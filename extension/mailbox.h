@@ -34,7 +34,8 @@ extern Size errand_mailbox_bytes(void);
 extern void errand_mailbox_attach(void *memory);
 
 /* Leaves a request and wakes the leader; false if the box is full. */
-extern bool errand_mailbox_put(ErrandMailKind kind, int64 id, Oid role, bool all, const char *queue);
+extern bool
+errand_mailbox_put(ErrandMailKind kind, int64 id, Oid role, bool all, const char *queue);
 
 /* Whether there may be a request for this database. */
 extern bool errand_mailbox_any(void);

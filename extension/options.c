@@ -144,7 +144,8 @@ json_scalar_text(JsonbValue *v, const char *name)
 		case jbvString:
 			return pnstrdup(v->val.string.val, v->val.string.len);
 		case jbvNumeric:
-			return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(v->val.numeric)));
+			return DatumGetCString(
+				DirectFunctionCall1(numeric_out, NumericGetDatum(v->val.numeric)));
 		case jbvBool:
 			return pstrdup(v->val.boolean ? "true" : "false");
 		default:
@@ -176,7 +177,8 @@ json_text_array(JsonbValue *v, const char *name)
 		if (item.type != jbvString || n >= 100)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("option \"%s\" must be an array of at most 100 strings", name)));
-		items[n++] = PointerGetDatum(cstring_to_text_with_len(item.val.string.val, item.val.string.len));
+		items[n++] = PointerGetDatum(
+			cstring_to_text_with_len(item.val.string.val, item.val.string.len));
 	}
 	return PointerGetDatum(construct_array(items, n, TEXTOID, -1, false, TYPALIGN_INT));
 }
@@ -292,12 +294,15 @@ backoff_from_options(const ErrandOptions *o, ErrandPolicy *p)
 	p->has_backoff = o->given[OPT_BACKOFF];
 	if (p->has_backoff && !errand_backoff_parse(errand_option_text(o, OPT_BACKOFF), &p->backoff))
 		bad_option(OPT_BACKOFF, "It is 'exponential', 'linear' or 'constant'.");
-	p->base_ms = o->given[OPT_BACKOFF_BASE] ? errand_option_ms(o, OPT_BACKOFF_BASE, 1, MAX_AGE_MS) : -1;
-	p->max_ms = o->given[OPT_BACKOFF_MAX] ? errand_option_ms(o, OPT_BACKOFF_MAX, 1, MAX_AGE_MS) : -1;
+	p->base_ms = o->given[OPT_BACKOFF_BASE] ? errand_option_ms(o, OPT_BACKOFF_BASE, 1, MAX_AGE_MS) :
+											  -1;
+	p->max_ms = o->given[OPT_BACKOFF_MAX] ? errand_option_ms(o, OPT_BACKOFF_MAX, 1, MAX_AGE_MS) :
+											-1;
 	p->factor = 0;
 	if (o->given[OPT_BACKOFF_FACTOR])
 	{
-		double f = DatumGetFloat8(DirectFunctionCall1(numeric_float8, o->value[OPT_BACKOFF_FACTOR]));
+		double f = DatumGetFloat8(
+			DirectFunctionCall1(numeric_float8, o->value[OPT_BACKOFF_FACTOR]));
 
 		if (!(f >= 1 && f <= 100))
 			bad_option(OPT_BACKOFF_FACTOR, "It must lie between 1 and 100.");
@@ -333,7 +338,8 @@ key_from_options(const ErrandOptions *o)
 {
 	char *key = errand_option_text(o, OPT_KEY);
 
-	if (key != NULL && (strlen(key) < 1 || strlen(key) > 255 || !errand_header_value_ok(key, strlen(key))))
+	if (key != NULL &&
+		(strlen(key) < 1 || strlen(key) > 255 || !errand_header_value_ok(key, strlen(key))))
 		bad_option(OPT_KEY, "It has 1 to 255 bytes and no control characters.");
 	return key;
 }
@@ -356,7 +362,8 @@ texts_from_options(const ErrandOptions *o, ErrandPolicy *p)
 		bad_option(OPT_NOTIFY, "A channel's name has 1 to 63 bytes.");
 	p->traceparent = errand_option_text(o, OPT_TRACEPARENT);
 	if (p->traceparent != NULL && !errand_traceparent_ok(p->traceparent, strlen(p->traceparent)))
-		bad_option(OPT_TRACEPARENT, "It looks like 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01.");
+		bad_option(OPT_TRACEPARENT,
+				   "It looks like 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01.");
 	p->has_tags = o->given[OPT_TAGS];
 	if (p->has_tags)
 	{

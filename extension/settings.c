@@ -169,8 +169,8 @@ define_bool(const char *name, const char *desc, bool *var, bool boot, GucContext
 }
 
 static void
-define_string(const char *name, const char *desc, char **var, const char *boot,
-			  GucContext context, int flags)
+define_string(const char *name, const char *desc, char **var, const char *boot, GucContext context,
+			  int flags)
 {
 	DefineCustomStringVariable(name, desc, NULL, var, boot, context, flags, NULL, NULL, NULL);
 }
@@ -188,10 +188,10 @@ define_process_settings(void)
 			   1, 100000, PGC_SIGHUP, 0);
 	define_int("errand.lease", "A remote worker's silence before its tasks run elsewhere.",
 			   &errand_lease, 30000, 1000, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
-	define_int("errand.ring_size", "Events kept in shared memory for listeners.",
-			   &errand_ring_size, 8192, 256, 1024 * 1024, PGC_POSTMASTER, 0);
-	define_int("errand.max_databases", "Most databases with the extension.",
-			   &errand_max_databases, 16, 1, 1024, PGC_POSTMASTER, 0);
+	define_int("errand.ring_size", "Events kept in shared memory for listeners.", &errand_ring_size,
+			   8192, 256, 1024 * 1024, PGC_POSTMASTER, 0);
+	define_int("errand.max_databases", "Most databases with the extension.", &errand_max_databases,
+			   16, 1, 1024, PGC_POSTMASTER, 0);
 	define_int("errand.max_keys", "Most queues, task types and hosts with counters of their own.",
 			   &errand_max_keys, 4096, 64, 1024 * 1024, PGC_POSTMASTER, 0);
 }

@@ -247,7 +247,8 @@ counter_recent(Oid database, ErrandCounterKind kind, const char *name)
 	{
 		ErrandCounter *c = recent[i];
 
-		if (c != NULL && c->key.kind == (int) kind && c->key.database == database && strcmp(c->key.name, name) == 0)
+		if (c != NULL && c->key.kind == (int) kind && c->key.database == database &&
+			strcmp(c->key.name, name) == 0)
 			return c;
 	}
 	return NULL;

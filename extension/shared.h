@@ -40,19 +40,20 @@ typedef enum ErrandKindOfProcess
 /* A database in which the extension is, or may be, installed. */
 typedef struct ErrandDatabase
 {
-	Oid oid;						 /* InvalidOid: free entry */
-	bool installed;					 /* what the last probe found */
-	bool probe_wanted;				 /* CREATE EXTENSION or CREATE DATABASE poked */
-	bool dropping;					 /* DROP DATABASE is under way: start nothing */
-	TimestampTz dropping_since;		 /* forgotten after a while: the drop may have failed */
-	TimestampTz not_before;			 /* backoff after a worker that ended badly */
-	int failures;					 /* in a row, for that backoff */
-	pg_atomic_uint32 reap_wanted;	 /* a worker left: look for its leases; atomic */
-	pg_atomic_uint32 resumed;		 /* resume_all() since the start lifts errand.start_paused; atomic */
-	pg_atomic_uint32 quarantine;	 /* suspects run apart: claim nothing else; atomic */
-	pg_atomic_uint32 paused;		 /* pause_all() is in force, as last read; atomic */
-	pg_atomic_uint64 lost_settles;	 /* results dropped by the fence; atomic */
-	pg_atomic_uint32 queue_limits;	 /* queues may drain or have a limit: look before a submit; atomic */
+	Oid oid;					  /* InvalidOid: free entry */
+	bool installed;				  /* what the last probe found */
+	bool probe_wanted;			  /* CREATE EXTENSION or CREATE DATABASE poked */
+	bool dropping;				  /* DROP DATABASE is under way: start nothing */
+	TimestampTz dropping_since;	  /* forgotten after a while: the drop may have failed */
+	TimestampTz not_before;		  /* backoff after a worker that ended badly */
+	int failures;				  /* in a row, for that backoff */
+	pg_atomic_uint32 reap_wanted; /* a worker left: look for its leases; atomic */
+	pg_atomic_uint32 resumed; /* resume_all() since the start lifts errand.start_paused; atomic */
+	pg_atomic_uint32 quarantine;   /* suspects run apart: claim nothing else; atomic */
+	pg_atomic_uint32 paused;	   /* pause_all() is in force, as last read; atomic */
+	pg_atomic_uint64 lost_settles; /* results dropped by the fence; atomic */
+	pg_atomic_uint32
+		queue_limits; /* queues may drain or have a limit: look before a submit; atomic */
 } ErrandDatabase;
 
 /* One of our processes. */
@@ -129,7 +130,8 @@ typedef struct ErrandShared
 	int launcher_procno;		 /* slot_lock; -1 if it is away */
 	pg_atomic_uint32 generation; /* of slots */
 	pg_atomic_uint32 waiters;	 /* how many are active: 0 saves the scan */
-	pg_atomic_uint32 listeners[ERRAND_LISTENER_SLOTS]; /* backends that said LISTEN, by database; atomic */
+	pg_atomic_uint32
+		listeners[ERRAND_LISTENER_SLOTS]; /* backends that said LISTEN, by database; atomic */
 	int max_databases;
 	int max_waiters;
 
@@ -143,11 +145,11 @@ typedef struct ErrandShared
 	/* databases[], waiters[] and the ring follow; see shared.c */
 } ErrandShared;
 
-extern ErrandShared *errand_shared;		   /* NULL without shared_preload_libraries */
-extern ErrandDatabase *errand_databases;   /* [max_databases], slot_lock */
-extern ErrandWaiter *errand_waiters;	   /* [max_waiters], event_lock */
-extern char *errand_ring_cells;			   /* [n_cells * ERRAND_CELL], event_lock */
-extern HTAB *errand_counters;			   /* ErrandCounter by ErrandCounterKey, event_lock */
+extern ErrandShared *errand_shared;		 /* NULL without shared_preload_libraries */
+extern ErrandDatabase *errand_databases; /* [max_databases], slot_lock */
+extern ErrandWaiter *errand_waiters;	 /* [max_waiters], event_lock */
+extern char *errand_ring_cells;			 /* [n_cells * ERRAND_CELL], event_lock */
+extern HTAB *errand_counters;			 /* ErrandCounter by ErrandCounterKey, event_lock */
 
 /* Installs the hooks that ask for and initialise the shared memory; from _PG_init. */
 extern void errand_shared_init(void);

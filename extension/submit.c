@@ -303,8 +303,8 @@ payloads_prepare(const ErrandTaskType *t, const ErrandOptions *o, int *n)
 	Datum *items;
 	bool *nulls;
 
-	deconstruct_array(DatumGetArrayTypeP(o->value[OPT_PAYLOADS]), JSONBOID, -1, false, TYPALIGN_INT, &items,
-					  &nulls, n);
+	deconstruct_array(DatumGetArrayTypeP(o->value[OPT_PAYLOADS]), JSONBOID, -1, false, TYPALIGN_INT,
+					  &items, &nulls, n);
 	for (int i = 0; i < *n; i++)
 	{
 		ErrandOptions one;

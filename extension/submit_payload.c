@@ -78,7 +78,8 @@ errand_payload_lift(Jsonb *payload, ErrandOptions *o)
 
 	for (int i = 0; i < (int) lengthof(engine_keys); i++)
 	{
-		if (getKeyJsonValueFromContainer(&payload->root, engine_keys[i], strlen(engine_keys[i]), NULL))
+		if (getKeyJsonValueFromContainer(&payload->root, engine_keys[i], strlen(engine_keys[i]),
+										 NULL))
 			return;
 	}
 	errand_http_lift(payload, o);

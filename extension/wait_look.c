@@ -77,7 +77,8 @@ errand_look(const int64 *ids, int n, ErrandLook *look)
 		position[n_wanted] = i;
 		wanted[n_wanted++] = Int64GetDatum(ids[i]);
 	}
-	errand_arg_pointer(&a, construct_array(wanted, n_wanted, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	errand_arg_pointer(&a, construct_array(wanted, n_wanted, INT8OID, 8, FLOAT8PASSBYVAL,
+										   TYPALIGN_DOUBLE));
 	PushActiveSnapshot(GetLatestSnapshot());
 	result = errand_call_as_caller("_look", &a, &isnull);
 	PopActiveSnapshot();

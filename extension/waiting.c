@@ -165,7 +165,8 @@ ids_arg(FunctionCallInfo fcinfo, int arg, int *n)
 		*n = 0;
 		return NULL;
 	}
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &items, &nulls, n);
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+					  &items, &nulls, n);
 	ids = palloc(sizeof(int64) * Max(*n, 1));
 	for (int i = 0; i < *n; i++)
 	{
@@ -188,6 +189,12 @@ gather_row(ReturnSetInfo *rsinfo, int ord, int64 id, const ErrandLook *look, int
 	values[2] = CStringGetTextDatum(look->name[i]);
 	if (look->state[i] == ERRAND_LOOK_SUCCEEDED)
 		values[3] = task_result(id, &nulls[3]);
+	else if (look->state[i] == ERRAND_LOOK_NONE)
+	{
+		nulls[2] = true;
+		values[4] = CStringGetTextDatum("there is no such task");
+		nulls[4] = false;
+	}
 	else
 	{
 		values[4] = CStringGetTextDatum(look->error[i] ? look->error[i] : look->name[i]);

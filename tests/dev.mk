@@ -50,7 +50,3 @@ demo-stop:
 
 bench:
 	@PG_CONFIG='$(PG_CONFIG)' bench/run
-
-# for scripts: the value of a variable of the Makefile
-print-%:
-	@echo '$($*)'

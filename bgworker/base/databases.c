@@ -120,7 +120,8 @@ poked(void)
 	LWLockAcquire(errand_shared->slot_lock, LW_SHARED);
 	for (int i = 0; i < errand_shared->max_databases && oid == InvalidOid; i++)
 	{
-		if (errand_databases[i].oid != InvalidOid && errand_databases[i].probe_wanted && !errand_databases[i].dropping)
+		if (errand_databases[i].oid != InvalidOid && errand_databases[i].probe_wanted &&
+			!errand_databases[i].dropping)
 			oid = errand_databases[i].oid;
 	}
 	LWLockRelease(errand_shared->slot_lock);

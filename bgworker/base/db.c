@@ -47,31 +47,38 @@ static const DbCallDef calls[DB_CALLS] = {
 	[DB_PAIRS] = {"SELECT * FROM errand._pairs()", 0, {0}},
 	[DB_CLAIM] = {"SELECT * FROM errand._claim($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
 				  11,
-				  {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, INT4OID, A_TEXT, A_INT2, A_INT8, A_INT4, INT4OID,
-				   TIMESTAMPTZOID}},
+				  {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, INT4OID, A_TEXT, A_INT2, A_INT8,
+				   A_INT4, INT4OID, TIMESTAMPTZOID}},
 	[DB_CLAIM_SUSPECTS] = {"SELECT * FROM errand._claim_suspects($1,$2,$3,$4,$5,$6,$7)",
 						   7,
-						   {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, INT4OID, INT4OID, TIMESTAMPTZOID}},
+						   {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, INT4OID, INT4OID,
+							TIMESTAMPTZOID}},
 	[DB_LEASE_LOCK] = {"SELECT errand._lease_lock($1) AS tokens", 1, {A_INT8}},
 	[DB_MARK_SENT] = {"SELECT errand._mark_sent($1,$2)", 2, {A_INT8, A_INT4}},
-	[DB_SETTLE] = {"SELECT errand._settle($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20)",
-				   20,
-				   {A_INT8, A_INT4, A_INT2, A_CHAR, A_TIME, A_TIME, INT4OID, A_INT2, A_BOOL, A_TEXT, A_TEXT, A_TEXT,
-					A_BYTES, A_BYTES, A_JSON, A_INT4, A_INT4, A_INT4, A_INT4, A_INT4}},
-	[DB_REQUEUE] = {"SELECT errand._requeue($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20) "
-					"AS places",
-					20,
-					{A_INT8, A_INT4, A_INT2, A_INT2, A_INT2, A_TEXT, A_CHAR, A_TIME, A_TIME, A_TIME, INT4OID, A_INT2,
-					 A_BOOL, A_TEXT, A_TEXT, A_INT4, A_INT4, A_INT4, A_INT4, A_INT4}},
+	[DB_SETTLE] =
+		{"SELECT errand._settle($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20)",
+		 20,
+		 {A_INT8, A_INT4, A_INT2,  A_CHAR,	A_TIME, A_TIME, INT4OID, A_INT2, A_BOOL, A_TEXT,
+		  A_TEXT, A_TEXT, A_BYTES, A_BYTES, A_JSON, A_INT4, A_INT4,	 A_INT4, A_INT4, A_INT4}},
+	[DB_REQUEUE] =
+		{"SELECT errand._requeue($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20) "
+		 "AS places",
+		 20,
+		 {A_INT8,  A_INT4, A_INT2, A_INT2, A_INT2, A_TEXT, A_CHAR, A_TIME, A_TIME, A_TIME,
+		  INT4OID, A_INT2, A_BOOL, A_TEXT, A_TEXT, A_INT4, A_INT4, A_INT4, A_INT4, A_INT4}},
 	[DB_RELEASE_SIDE] = {"SELECT errand._release_side($1,$2,$3)", 3, {A_INT8, A_INT8, A_INT8}},
 	[DB_LEASE_DROP] = {"SELECT errand._lease_drop($1)", 1, {A_INT8}},
 	[DB_CANCEL_REQUESTS] = {"SELECT * FROM errand._cancel_requests()", 0, {0}},
-	[DB_REAP_TAKE] = {"SELECT * FROM errand._reap_take($1,$2,$3,$4)", 4, {A_INT8, INT8OID, TIMESTAMPTZOID, INT4OID}},
-	[DB_REAP_LOST] = {"SELECT * FROM errand._reap_lost($1,$2,$3,$4)", 4, {A_INT8, A_INT4, A_INT2, A_INT2}},
+	[DB_REAP_TAKE] = {"SELECT * FROM errand._reap_take($1,$2,$3,$4)",
+					  4,
+					  {A_INT8, INT8OID, TIMESTAMPTZOID, INT4OID}},
+	[DB_REAP_LOST] = {"SELECT * FROM errand._reap_lost($1,$2,$3,$4)",
+					  4,
+					  {A_INT8, A_INT4, A_INT2, A_INT2}},
 	[DB_REAP_RETURN] = {"SELECT errand._reap_return($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)",
 						12,
-						{A_INT8, A_INT4, A_INT2, A_INT2, A_CHAR, A_INT8, A_INT2, TEXTOID, TEXTOID, INT4OID,
-						 TIMESTAMPTZOID, TIMESTAMPTZOID}},
+						{A_INT8, A_INT4, A_INT2, A_INT2, A_CHAR, A_INT8, A_INT2, TEXTOID, TEXTOID,
+						 INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID}},
 	[DB_INSTANCE] = {"SELECT * FROM errand._instance()", 0, {0}},
 	[DB_QUEUES] = {"SELECT * FROM errand._queues()", 0, {0}},
 	[DB_DUE] = {"SELECT * FROM errand._due($1,$2)", 2, {TIMESTAMPTZOID, INT4OID}},
@@ -81,7 +88,9 @@ static const DbCallDef calls[DB_CALLS] = {
 	[DB_RETAIN] = {"SELECT * FROM errand._retain($1,$2,$3,$4)",
 				   4,
 				   {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID}},
-	[DB_CANCEL] = {"SELECT * FROM errand._cancel($1,$2,$3,$4,$5)", 5, {INT8OID, OIDOID, BOOLOID, TEXTOID, TIMESTAMPTZOID}},
+	[DB_CANCEL] = {"SELECT * FROM errand._cancel($1,$2,$3,$4,$5)",
+				   5,
+				   {INT8OID, OIDOID, BOOLOID, TEXTOID, TIMESTAMPTZOID}},
 	[DB_QUEUE_SET] = {"SELECT errand._queue_set($1,$2,$3)", 3, {TEXTOID, BOOLOID, BOOLOID}},
 };
 
@@ -133,8 +142,8 @@ errand_db_commit(bool durable)
 	PopActiveSnapshot();
 	/* Not PGC_S_OVERRIDE: that sets the default, for all transactions to come. */
 	if (!durable)
-		(void) set_config_option("synchronous_commit", "off", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
-								 false);
+		(void) set_config_option("synchronous_commit", "off", PGC_SUSET, PGC_S_SESSION,
+								 GUC_ACTION_LOCAL, true, 0, false);
 	CommitTransactionCommand();
 	errand_process_in_statement(false);
 }
@@ -167,7 +176,8 @@ plan_get(ErrandDbCall call)
 		SPIPlanPtr plan = SPI_prepare(def->sql, def->n, (Oid *) def->types);
 
 		if (plan == NULL)
-			elog(ERROR, "could not prepare \"%s\": %s", def->sql, SPI_result_code_string(SPI_result));
+			elog(ERROR, "could not prepare \"%s\": %s", def->sql,
+				 SPI_result_code_string(SPI_result));
 		SPI_keepplan(plan);
 		plans[call] = plan;
 	}
@@ -234,7 +244,8 @@ errand_db_array(const Datum *items, const bool *nulls, int n, Oid type)
 	int lower = 1;
 
 	get_typlenbyvalalign(type, &len, &byval, &align);
-	return PointerGetDatum(construct_md_array((Datum *) items, (bool *) nulls, 1, &n, &lower, type, len, byval, align));
+	return PointerGetDatum(construct_md_array((Datum *) items, (bool *) nulls, 1, &n, &lower, type,
+											  len, byval, align));
 }
 
 void

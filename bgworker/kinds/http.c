@@ -168,10 +168,11 @@ http_host(const ErrandRun *run, char *name, size_t size)
 	if (run->payload == NULL || !JB_ROOT_IS_OBJECT(run->payload))
 		return false;
 	v = getKeyJsonValueFromContainer(&run->payload->root, "url", 3, NULL);
-	if (v == NULL || v->type != jbvString || !errand_url_split(v->val.string.val, v->val.string.len, &parts))
+	if (v == NULL || v->type != jbvString ||
+		!errand_url_split(v->val.string.val, v->val.string.len, &parts))
 		return false;
-	snprintf(name, size, parts.ipv6_literal ? "[%.*s]:%d" : "%.*s:%d", (int) Min(parts.host_len, 260), parts.host,
-			 parts.port);
+	snprintf(name, size, parts.ipv6_literal ? "[%.*s]:%d" : "%.*s:%d",
+			 (int) Min(parts.host_len, 260), parts.host, parts.port);
 	for (char *p = name; *p; p++)
 		*p = pg_ascii_tolower((unsigned char) *p);
 	return true;
@@ -259,7 +260,8 @@ limit_in_flight(void)
 		(void) setrlimit(RLIMIT_NOFILE, &limit);
 		(void) getrlimit(RLIMIT_NOFILE, &limit);
 	}
-	most = Max(16, (int64) limit.rlim_cur - Min(max_files_per_process, (int64) limit.rlim_cur / 2) - 64);
+	most = Max(16, (int64) limit.rlim_cur - Min(max_files_per_process, (int64) limit.rlim_cur / 2) -
+					   64);
 	if (errand_max_in_flight <= most)
 		return errand_max_in_flight;
 	if (told != most)

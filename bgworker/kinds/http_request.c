@@ -45,7 +45,8 @@ string_of(const JsonbValue *v)
 		case jbvString:
 			return pnstrdup(v->val.string.val, v->val.string.len);
 		case jbvNumeric:
-			return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(v->val.numeric)));
+			return DatumGetCString(
+				DirectFunctionCall1(numeric_out, NumericGetDatum(v->val.numeric)));
 		case jbvBool:
 			return pstrdup(v->val.boolean ? "true" : "false");
 		default:
@@ -68,7 +69,8 @@ add_header(Builder *b, const char *name, const char *value)
 {
 	if (b->n_headers >= MAX_HEADERS)
 		b->why = "it has more than 100 headers";
-	else if (!errand_is_token(name, strlen(name)) || !errand_header_value_ok(value, strlen(value)) ||
+	else if (!errand_is_token(name, strlen(name)) ||
+			 !errand_header_value_ok(value, strlen(value)) ||
 			 errand_header_forbidden(name, strlen(name)))
 		b->why = "it has a header that cannot be sent";
 	else
@@ -209,7 +211,8 @@ build_body(Builder *b)
 	else if ((v = field(b, "body")) != NULL && v->type != jbvString)
 		set_json_body(b, v);
 	else if (v != NULL)
-		set_body(b, pnstrdup(v->val.string.val, v->val.string.len), v->val.string.len, "text/plain; charset=utf-8");
+		set_body(b, pnstrdup(v->val.string.val, v->val.string.len), v->val.string.len,
+				 "text/plain; charset=utf-8");
 	else if ((v = field(b, "body_base64")) != NULL && v->type == jbvString)
 	{
 		int room = pg_b64_dec_len(v->val.string.len) + 1;
@@ -283,7 +286,8 @@ build_limits(Builder *b, bool *discard)
 	JsonbValue *store = field(b, "store");
 
 	b->q->follow_redirects = integer_of(b, "follow_redirects", 0);
-	b->q->max_body = Min(integer_of(b, "max_body_bytes", errand_max_response_bytes), errand_max_response_bytes);
+	b->q->max_body = Min(integer_of(b, "max_body_bytes", errand_max_response_bytes),
+						 errand_max_response_bytes);
 	b->q->connect_timeout_ms = integer_of(b, "connect_timeout_ms", 10000);
 	b->q->timeout_ms = b->run->timeout_ms;
 	b->q->never_resend = b->run->at_most_once;
@@ -293,8 +297,10 @@ build_limits(Builder *b, bool *discard)
 		JsonbValue *lo = getIthJsonbValueFromContainer(v->val.binary.data, 0);
 		JsonbValue *hi = getIthJsonbValueFromContainer(v->val.binary.data, 1);
 
-		b->run->success_lo = DatumGetInt32(DirectFunctionCall1(numeric_int4, NumericGetDatum(lo->val.numeric)));
-		b->run->success_hi = DatumGetInt32(DirectFunctionCall1(numeric_int4, NumericGetDatum(hi->val.numeric)));
+		b->run->success_lo = DatumGetInt32(
+			DirectFunctionCall1(numeric_int4, NumericGetDatum(lo->val.numeric)));
+		b->run->success_hi = DatumGetInt32(
+			DirectFunctionCall1(numeric_int4, NumericGetDatum(hi->val.numeric)));
 	}
 }
 
@@ -312,7 +318,8 @@ errand_http_build(ErrandRun *run, const char *idempotency_key, ErrandRequest *q,
 	build_body(&b);
 	build_limits(&b, discard);
 	method = field(&b, "method");
-	q->method = method != NULL && method->type == jbvString ? string_of(method) : (q->has_body ? "POST" : "GET");
+	q->method = method != NULL && method->type == jbvString ? string_of(method) :
+															  (q->has_body ? "POST" : "GET");
 	if (!errand_is_token(q->method, strlen(q->method)))
 		b.why = "its method is not a word";
 	q->headers = b.headers;

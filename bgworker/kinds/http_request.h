@@ -13,6 +13,7 @@
  * idempotency_key is the value of the header, quotes included.  Returns NULL,
  * or why such a request can never be sent.  *discard: keep no body.
  */
-extern const char *errand_http_build(ErrandRun *run, const char *idempotency_key, ErrandRequest *q, bool *discard);
+extern const char *
+errand_http_build(ErrandRun *run, const char *idempotency_key, ErrandRequest *q, bool *discard);
 
 #endif

@@ -20,8 +20,8 @@
 bool
 errand_netbuf_reserve(ErrandBuffer *b, size_t size)
 {
-	char	   *data;
-	size_t		grown = b->size < 1024 ? 1024 : b->size;
+	char *data;
+	size_t grown = b->size < 1024 ? 1024 : b->size;
 
 	if (size < b->size)
 		return true;
@@ -67,7 +67,7 @@ errand_netbuf_free(ErrandBuffer *b)
 uint32_t
 errand_net_hash(const char *s)
 {
-	uint32_t	h = 2166136261u;	/* FNV-1a */
+	uint32_t h = 2166136261u; /* FNV-1a */
 
 	while (*s)
 		h = (h ^ (unsigned char) *s++) * 16777619u;
@@ -90,7 +90,7 @@ errand_net_find_header(const ErrandBuffer *head, const char *name, size_t *len)
 {
 	const char *line = head->data;
 	const char *end = head->data + head->len;
-	size_t		name_len = strlen(name);
+	size_t name_len = strlen(name);
 
 	while (head->len > 0 && line < end)
 	{
@@ -99,8 +99,7 @@ errand_net_find_header(const ErrandBuffer *head, const char *name, size_t *len)
 		if (eol == NULL)
 			eol = end;
 		if ((size_t) (eol - line) > name_len && line[name_len] == ':' &&
-			errand_ascii_lower(line[0]) == name[0] &&
-			errand_ascii_equals(line, name_len, name))
+			errand_ascii_lower(line[0]) == name[0] && errand_ascii_equals(line, name_len, name))
 		{
 			const char *value = line + name_len + 1;
 
@@ -122,6 +121,5 @@ errand_net_format_ms(char *buf, size_t size, int64_t ms)
 	else if (ms % 1000 == 0)
 		snprintf(buf, size, "%" PRId64 " s", ms / 1000);
 	else
-		snprintf(buf, size, "%" PRId64 ".%" PRId64 " s", ms / 1000,
-				 ms % 1000 / 100);
+		snprintf(buf, size, "%" PRId64 ".%" PRId64 " s", ms / 1000, ms % 1000 / 100);
 }

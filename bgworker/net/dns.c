@@ -25,18 +25,18 @@
 struct ErrandDns
 {
 	ErrandNames *names;
-	uv_loop_t  *loop;
+	uv_loop_t *loop;
 	ErrandHandles *handles;
 	ares_channel channel;
-	uv_timer_t	timer;			/* c-ares wants to be called by then */
-	ErrandLink	sockets;		/* a few: one or two a server */
+	uv_timer_t timer;	/* c-ares wants to be called by then */
+	ErrandLink sockets; /* a few: one or two a server */
 };
 
 typedef struct DnsSocket
 {
-	uv_poll_t	poll;
-	ErrandLink	link;
-	ErrandDns  *dns;
+	uv_poll_t poll;
+	ErrandLink link;
+	ErrandDns *dns;
 	ErrandHandles *handles;
 	ares_socket_t fd;
 } DnsSocket;
@@ -44,7 +44,7 @@ typedef struct DnsSocket
 static void
 on_socket_closed(uv_handle_t *handle)
 {
-	DnsSocket  *s = handle->data;
+	DnsSocket *s = handle->data;
 	ErrandHandles *handles = s->handles;
 
 	free(s);
@@ -54,7 +54,7 @@ on_socket_closed(uv_handle_t *handle)
 static void
 on_dns_closed(uv_handle_t *handle)
 {
-	ErrandDns  *dns = handle->data;
+	ErrandDns *dns = handle->data;
 	ErrandHandles *handles = dns->handles;
 
 	free(dns);
@@ -73,8 +73,7 @@ set_timer(ErrandDns *dns)
 		uv_timer_stop(&dns->timer);
 	else
 		uv_timer_start(&dns->timer, on_timer,
-					   (uint64_t) tv.tv_sec * 1000 + (uint64_t) tv.tv_usec / 1000 + 1,
-					   0);
+					   (uint64_t) tv.tv_sec * 1000 + (uint64_t) tv.tv_usec / 1000 + 1, 0);
 }
 
 /* Let c-ares work on one socket, then put to it what waited for room. */
@@ -95,12 +94,11 @@ on_timer(uv_timer_t *timer)
 static void
 on_poll(uv_poll_t *poll, int status, int events)
 {
-	DnsSocket  *s = poll->data;
-	bool		in = status < 0 || (events & UV_READABLE);
-	bool		out = status < 0 || (events & UV_WRITABLE);
+	DnsSocket *s = poll->data;
+	bool in = status < 0 || (events & UV_READABLE);
+	bool out = status < 0 || (events & UV_WRITABLE);
 
-	process(s->dns, in ? s->fd : ARES_SOCKET_BAD,
-			out ? s->fd : ARES_SOCKET_BAD);
+	process(s->dns, in ? s->fd : ARES_SOCKET_BAD, out ? s->fd : ARES_SOCKET_BAD);
 }
 
 static DnsSocket *
@@ -110,7 +108,7 @@ find_socket(ErrandDns *dns, ares_socket_t fd)
 
 	for (l = dns->sockets.next; l != &dns->sockets; l = l->next)
 	{
-		DnsSocket  *s = errand_container(l, DnsSocket, link);
+		DnsSocket *s = errand_container(l, DnsSocket, link);
 
 		if (s->fd == fd)
 			return s;
@@ -121,11 +119,11 @@ find_socket(ErrandDns *dns, ares_socket_t fd)
 static DnsSocket *
 add_socket(ErrandDns *dns, ares_socket_t fd)
 {
-	DnsSocket  *s = calloc(1, sizeof(DnsSocket));
+	DnsSocket *s = calloc(1, sizeof(DnsSocket));
 
 	if (s == NULL || uv_poll_init(dns->loop, &s->poll, fd) != 0)
 	{
-		free(s);				/* its questions will time out */
+		free(s); /* its questions will time out */
 		return NULL;
 	}
 	s->poll.data = s;
@@ -141,16 +139,16 @@ add_socket(ErrandDns *dns, ares_socket_t fd)
 static void
 on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
 {
-	ErrandDns  *dns = arg;
-	DnsSocket  *s = find_socket(dns, fd);
+	ErrandDns *dns = arg;
+	DnsSocket *s = find_socket(dns, fd);
 
 	if (readable || writable)
 	{
 		if (s == NULL)
 			s = add_socket(dns, fd);
 		if (s != NULL)
-			uv_poll_start(&s->poll, (readable ? UV_READABLE : 0) |
-						  (writable ? UV_WRITABLE : 0), on_poll);
+			uv_poll_start(&s->poll, (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0),
+						  on_poll);
 	}
 	else if (s != NULL)
 	{
@@ -169,19 +167,18 @@ static int
 open_channel(ErrandDns *dns, const char *servers, int timeout_ms)
 {
 	struct ares_options options;
-	int			status;
+	int status;
 
 	memset(&options, 0, sizeof(options));
 	options.flags = ARES_FLAG_NOALIASES;
 	options.timeout = timeout_ms / 4 > 1 ? timeout_ms / 4 : 1;
 	options.tries = 2;
-	options.lookups = (char *) "fb";	/* /etc/hosts, then DNS */
+	options.lookups = (char *) "fb"; /* /etc/hosts, then DNS */
 	options.sock_state_cb = on_socket_state;
 	options.sock_state_cb_data = dns;
 	status = ares_init_options(&dns->channel, &options,
-							   ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS |
-							   ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
-							   ARES_OPT_SOCK_STATE_CB);
+							   ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
+								   ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB);
 	if (status != ARES_SUCCESS)
 		return status;
 	if (servers != NULL && servers[0] != '\0')
@@ -192,11 +189,11 @@ open_channel(ErrandDns *dns, const char *servers, int timeout_ms)
 }
 
 ErrandDns *
-errand_dns_create(ErrandNames *names, uv_loop_t *loop, ErrandHandles *handles,
-				  const char *servers, int timeout_ms, const char **why)
+errand_dns_create(ErrandNames *names, uv_loop_t *loop, ErrandHandles *handles, const char *servers,
+				  int timeout_ms, const char **why)
 {
-	ErrandDns  *dns = calloc(1, sizeof(ErrandDns));
-	int			status;
+	ErrandDns *dns = calloc(1, sizeof(ErrandDns));
+	int status;
 
 	if (dns == NULL)
 	{
@@ -226,10 +223,10 @@ explain(int status, ErrandAnswer *answer)
 {
 	static const struct
 	{
-		int			status;
+		int status;
 		ErrandFailure failure;
 		const char *reason;
-	}			table[] = {
+	} table[] = {
 		{ARES_ENOTFOUND, ERRAND_FAIL_DNS_NOT_FOUND, "no such host"},
 		{ARES_ENODATA, ERRAND_FAIL_DNS_NOT_FOUND, "the name has no address"},
 		{ARES_EBADNAME, ERRAND_FAIL_DNS_NOT_FOUND, "not a host name"},
@@ -252,8 +249,7 @@ explain(int status, ErrandAnswer *answer)
 
 /* Append the addresses of one family. */
 static void
-take_addresses(ErrandAnswer *answer, const struct ares_addrinfo *info,
-			   int family)
+take_addresses(ErrandAnswer *answer, const struct ares_addrinfo *info, int family)
 {
 	const struct ares_addrinfo_node *node;
 
@@ -261,8 +257,7 @@ take_addresses(ErrandAnswer *answer, const struct ares_addrinfo *info,
 	{
 		ErrandAddress *a = &answer->addresses[answer->n_addresses];
 
-		if (node->ai_family != family ||
-			node->ai_addrlen > (ares_socklen_t) sizeof(a->u) ||
+		if (node->ai_family != family || node->ai_addrlen > (ares_socklen_t) sizeof(a->u) ||
 			answer->n_addresses >= ERRAND_NAME_MAX_ADDRESSES)
 			continue;
 		memcpy(&a->u, node->ai_addr, node->ai_addrlen);
@@ -307,7 +302,7 @@ errand_dns_ask(ErrandDns *dns, const char *host, ErrandQuery *q)
 
 	memset(&hints, 0, sizeof(hints));
 	hints.ai_family = AF_UNSPEC;
-	hints.ai_flags = ARES_AI_NOSORT;	/* sorting would open sockets */
+	hints.ai_flags = ARES_AI_NOSORT; /* sorting would open sockets */
 	ares_getaddrinfo(dns->channel, host, NULL, &hints, on_answer, q);
 	set_timer(dns);
 }

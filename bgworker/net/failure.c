@@ -19,9 +19,9 @@
 #include "net/internal.h"
 
 void
-errand_net_fail(ErrandTransfer *t, ErrandFailure failure, const char *format,...)
+errand_net_fail(ErrandTransfer *t, ErrandFailure failure, const char *format, ...)
 {
-	va_list		args;
+	va_list args;
 
 	t->resp.failure = failure;
 	va_start(args, format);
@@ -33,10 +33,9 @@ errand_net_fail(ErrandTransfer *t, ErrandFailure failure, const char *format,...
 static const char *
 curl_says(const ErrandTransfer *t, CURLcode code, char *buf, size_t size)
 {
-	size_t		len;
+	size_t len;
 
-	snprintf(buf, size, "%s", t->curl_error[0] ? t->curl_error :
-			 curl_easy_strerror(code));
+	snprintf(buf, size, "%s", t->curl_error[0] ? t->curl_error : curl_easy_strerror(code));
 	len = strlen(buf);
 	while (len > 0 && (buf[len - 1] == '.' || buf[len - 1] == '\n'))
 		buf[--len] = '\0';
@@ -61,25 +60,24 @@ fail_stopped(ErrandTransfer *t)
 	switch (t->stop)
 	{
 		case ERRAND_STOP_BODY:
-			errand_net_fail(t, ERRAND_FAIL_TOO_LARGE,
-						"the response is larger than %zu bytes", t->req.max_body);
+			errand_net_fail(t, ERRAND_FAIL_TOO_LARGE, "the response is larger than %zu bytes",
+							t->req.max_body);
 			break;
 		case ERRAND_STOP_HEAD_BYTES:
 			errand_net_fail(t, ERRAND_FAIL_TOO_LARGE,
-						"the response's headers are larger than %d bytes",
-						ERRAND_HEAD_MAX_BYTES);
+							"the response's headers are larger than %d bytes",
+							ERRAND_HEAD_MAX_BYTES);
 			break;
 		case ERRAND_STOP_HEAD_LINES:
-			errand_net_fail(t, ERRAND_FAIL_TOO_LARGE,
-						"the response has more than %d header lines",
-						ERRAND_HEAD_MAX_LINES);
+			errand_net_fail(t, ERRAND_FAIL_TOO_LARGE, "the response has more than %d header lines",
+							ERRAND_HEAD_MAX_LINES);
 			break;
 		case ERRAND_STOP_MEMORY:
 			errand_net_fail(t, ERRAND_FAIL_INTERNAL, "out of memory");
 			break;
 		default:
-			errand_net_fail(t, ERRAND_FAIL_INTERNAL,
-						"curl wanted to look up %s by itself", t->url->name);
+			errand_net_fail(t, ERRAND_FAIL_INTERNAL, "curl wanted to look up %s by itself",
+							t->url->name);
 			break;
 	}
 }
@@ -88,23 +86,21 @@ fail_stopped(ErrandTransfer *t)
 static void
 fail_timed_out(ErrandTransfer *t)
 {
-	bool		all = errand_transfer_timeout_left_ms(t) <= 2;
+	bool all = errand_transfer_timeout_left_ms(t) <= 2;
 	const ErrandResponse *r = &t->resp;
-	char		span[32];
+	char span[32];
 
-	errand_net_format_ms(span, sizeof(span), all ? t->req.timeout_ms :
-					 t->req.connect_timeout_ms);
-	if (r->connect_us < 0)		/* with TLS, curl tells no more than this */
-		errand_net_fail(t, ERRAND_FAIL_TIMEOUT, t->url->https ?
-						"no TLS connection to %s within %s" :
-						"could not connect to %s within %s", t->url->key, span);
+	errand_net_format_ms(span, sizeof(span), all ? t->req.timeout_ms : t->req.connect_timeout_ms);
+	if (r->connect_us < 0) /* with TLS, curl tells no more than this */
+		errand_net_fail(t, ERRAND_FAIL_TIMEOUT,
+						t->url->https ? "no TLS connection to %s within %s" :
+										"could not connect to %s within %s",
+						t->url->key, span);
 	else if (!all)
-		errand_net_fail(t, ERRAND_FAIL_TIMEOUT,
-					"the response stalled: nothing came for %d s",
-					ERRAND_STALL_SECONDS);
+		errand_net_fail(t, ERRAND_FAIL_TIMEOUT, "the response stalled: nothing came for %d s",
+						ERRAND_STALL_SECONDS);
 	else if (t->head_state == ERRAND_HEAD_COMPLETE)
-		errand_net_fail(t, ERRAND_FAIL_TIMEOUT,
-					"the response was not complete within %s", span);
+		errand_net_fail(t, ERRAND_FAIL_TIMEOUT, "the response was not complete within %s", span);
 	else
 		errand_net_fail(t, ERRAND_FAIL_TIMEOUT, "no answer within %s", span);
 }
@@ -113,8 +109,8 @@ fail_timed_out(ErrandTransfer *t)
 static bool
 last_address(const ErrandTransfer *t, ErrandAddress *a)
 {
-	char	   *ip = NULL;
-	long		port = 0;
+	char *ip = NULL;
+	long port = 0;
 
 	*a = t->opened;
 	curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &ip);
@@ -154,8 +150,7 @@ fail_policy(ErrandTransfer *t)
 	}
 	if (!last_address(t, &a))
 		return false;
-	egress = errand_policy_classify(&a.u.sa, a.len, t->net->allow,
-									t->net->n_allow);
+	egress = errand_policy_classify(&a.u.sa, a.len, t->net->allow, t->net->n_allow);
 	if (errand_egress_allowed(egress))
 		return false;
 	errand_pins_refused(t, &a, egress);
@@ -165,44 +160,43 @@ fail_policy(ErrandTransfer *t)
 static void
 fail_connect(ErrandTransfer *t, CURLcode code)
 {
-	char		text[CURL_ERROR_SIZE];
-	long		error = 0;
+	char text[CURL_ERROR_SIZE];
+	long error = 0;
 
 	if (t->socket_errno != 0)
 	{
 		errand_net_fail(t, ERRAND_FAIL_INTERNAL, "could not open a socket: %s",
-					errno_says(t->socket_errno, text, sizeof(text)));
+						errno_says(t->socket_errno, text, sizeof(text)));
 		return;
 	}
 	curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &error);
-	errand_net_fail(t, ERRAND_FAIL_CONNECT, "could not connect to %s: %s",
-				t->url->key, error != 0 ?
-				errno_says((int) error, text, sizeof(text)) :
-				curl_says(t, code, text, sizeof(text)));
+	errand_net_fail(t, ERRAND_FAIL_CONNECT, "could not connect to %s: %s", t->url->key,
+					error != 0 ? errno_says((int) error, text, sizeof(text)) :
+								 curl_says(t, code, text, sizeof(text)));
 }
 
 /* The peer or the network ended it early. */
 static void
 fail_lost(ErrandTransfer *t, CURLcode code)
 {
-	char		text[CURL_ERROR_SIZE];
+	char text[CURL_ERROR_SIZE];
 
 	if (t->head_state == ERRAND_HEAD_COMPLETE)
 		errand_net_fail(t, ERRAND_FAIL_RESET,
-					"the connection to %s was lost in the middle of the response: %s",
-					t->url->key, curl_says(t, code, text, sizeof(text)));
+						"the connection to %s was lost in the middle of the response: %s",
+						t->url->key, curl_says(t, code, text, sizeof(text)));
 	else
 		errand_net_fail(t, ERRAND_FAIL_RESET,
-					"the connection to %s was lost before it answered: %s",
-					t->url->key, curl_says(t, code, text, sizeof(text)));
+						"the connection to %s was lost before it answered: %s", t->url->key,
+						curl_says(t, code, text, sizeof(text)));
 }
 
 /* A handshake that broke off is a lost connection, not a refused certificate. */
 static bool
 handshake_lost(const ErrandTransfer *t)
 {
-	static const char *const signs[] = {"SYSCALL", "reset by peer",
-	"unexpected eof", "Broken pipe"};
+	static const char *const signs[] = {"SYSCALL", "reset by peer", "unexpected eof",
+										"Broken pipe"};
 
 	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
 		if (strstr(t->curl_error, signs[i]) != NULL)
@@ -211,7 +205,7 @@ handshake_lost(const ErrandTransfer *t)
 }
 
 /* CURLE_TOO_LARGE, since 8.6: the headers at hand may be older than the library. */
-#define TOO_LARGE_CODE	100
+#define TOO_LARGE_CODE 100
 
 static ErrandFailure
 classify_code(const ErrandTransfer *t, CURLcode code)
@@ -240,7 +234,7 @@ classify_code(const ErrandTransfer *t, CURLcode code)
 		case CURLE_SEND_FAIL_REWIND:
 		case CURLE_HTTP2_STREAM:
 			return ERRAND_FAIL_RESET;
-		case CURLE_UNSUPPORTED_PROTOCOL:	/* it looks like HTTP/0.9 */
+		case CURLE_UNSUPPORTED_PROTOCOL: /* it looks like HTTP/0.9 */
 		case CURLE_WEIRD_SERVER_REPLY:
 		case CURLE_BAD_CONTENT_ENCODING:
 		case CURLE_HTTP2:
@@ -250,8 +244,7 @@ classify_code(const ErrandTransfer *t, CURLcode code)
 		case CURLE_OUT_OF_MEMORY:
 
 			/* curl's own answer to a header line beyond 100 kB */
-			return t->head_state == ERRAND_HEAD_OPEN ? ERRAND_FAIL_TOO_LARGE :
-				ERRAND_FAIL_INTERNAL;
+			return t->head_state == ERRAND_HEAD_OPEN ? ERRAND_FAIL_TOO_LARGE : ERRAND_FAIL_INTERNAL;
 		default:
 			return ERRAND_FAIL_INTERNAL;
 	}
@@ -262,12 +255,11 @@ void
 errand_net_fail_from_curl(ErrandTransfer *t, CURLcode code)
 {
 	ErrandFailure failure = classify_code(t, code);
-	char		text[CURL_ERROR_SIZE];
+	char text[CURL_ERROR_SIZE];
 
 	if (t->stop != ERRAND_STOP_NONE)
 		fail_stopped(t);
-	else if ((failure == ERRAND_FAIL_CONNECT || failure == ERRAND_FAIL_RESET) &&
-			 fail_policy(t))
+	else if ((failure == ERRAND_FAIL_CONNECT || failure == ERRAND_FAIL_RESET) && fail_policy(t))
 		return;
 	else if (failure == ERRAND_FAIL_TIMEOUT)
 		fail_timed_out(t);
@@ -282,11 +274,10 @@ errand_net_fail_from_curl(ErrandTransfer *t, CURLcode code)
 	}
 	else if (failure == ERRAND_FAIL_TLS)
 		errand_net_fail(t, failure, "no TLS connection to %s: %s", t->url->key,
-					curl_says(t, code, text, sizeof(text)));
+						curl_says(t, code, text, sizeof(text)));
 	else if (failure == ERRAND_FAIL_PROTOCOL)
 		errand_net_fail(t, failure, "what %s answered is not HTTP: %s", t->url->key,
-					curl_says(t, code, text, sizeof(text)));
+						curl_says(t, code, text, sizeof(text)));
 	else
-		errand_net_fail(t, failure, "curl failed: %s",
-					curl_says(t, code, text, sizeof(text)));
+		errand_net_fail(t, failure, "curl failed: %s", curl_says(t, code, text, sizeof(text)));
 }

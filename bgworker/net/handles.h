@@ -14,8 +14,8 @@
 
 typedef struct ErrandHandles
 {
-	int			open;
-	void		(*none) (struct ErrandHandles *handles);	/* NULL: not asked */
+	int open;
+	void (*none)(struct ErrandHandles *handles); /* NULL: not asked */
 } ErrandHandles;
 
 static inline void
@@ -32,4 +32,4 @@ errand_handle_closed(ErrandHandles *handles)
 		handles->none(handles);
 }
 
-#endif							/* ERRAND_NET_HANDLES_H */
+#endif /* ERRAND_NET_HANDLES_H */

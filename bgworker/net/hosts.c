@@ -17,7 +17,7 @@
 ErrandHost *
 errand_nethost_find(const ErrandNet *n, const char *key)
 {
-	uint32_t	hash = errand_net_hash(key);
+	uint32_t hash = errand_net_hash(key);
 	ErrandHost *h = n->buckets[hash % ERRAND_HOST_BUCKETS];
 
 	while (h != NULL && (h->hash != hash || strcmp(h->key, key) != 0))
@@ -46,7 +46,7 @@ forget(ErrandNet *n, ErrandHost *h)
 static void
 make_room(ErrandNet *n)
 {
-	int64_t		old = errand_now_us() - ERRAND_HOST_IDLE_US;
+	int64_t old = errand_now_us() - ERRAND_HOST_IDLE_US;
 
 	while (!errand_list_empty(&n->hosts_idle))
 	{
@@ -61,7 +61,7 @@ make_room(ErrandNet *n)
 static bool
 reserve(ErrandNet *n)
 {
-	int			size = n->hosts_size > 0 ? 2 * n->hosts_size : 64;
+	int size = n->hosts_size > 0 ? 2 * n->hosts_size : 64;
 	ErrandHost **hosts;
 
 	if (n->n_hosts < n->hosts_size)
@@ -125,7 +125,7 @@ place(ErrandNet *n, ErrandHost *h)
 {
 	if (h->queued > 0 && h->running < n->host_max_running)
 	{
-		if (!h->in_turn)		/* else it keeps its turn */
+		if (!h->in_turn) /* else it keeps its turn */
 		{
 			errand_list_remove(&h->link);
 			errand_list_push(&n->hosts_ready, &h->link);
@@ -142,7 +142,7 @@ place(ErrandNet *n, ErrandHost *h)
 void
 errand_nethost_enqueue(ErrandHost *h, ErrandTransfer *t, bool first)
 {
-	ErrandNet  *n = t->net;
+	ErrandNet *n = t->net;
 
 	t->host = h;
 	t->state = ERRAND_T_QUEUED;

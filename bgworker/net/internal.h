@@ -28,23 +28,23 @@
 #include "net/resolver.h"
 #include "net/transfer.h"
 
-#define ERRAND_HOST_BUCKETS		8192
-#define ERRAND_HOSTS_KEPT		4096
-#define ERRAND_HOST_IDLE_US		INT64_C(600000000)
-#define ERRAND_URLS_KEPT		256
-#define ERRAND_HEAD_MAX_BYTES	65536
-#define ERRAND_HEAD_MAX_LINES	200
-#define ERRAND_BUFFER_KEPT		65536	/* larger ones are not pooled */
-#define ERRAND_REDIRECT_BODY	65536	/* read to keep the connection */
-#ifndef ERRAND_STALL_SECONDS			/* the tests have less patience */
-#define ERRAND_STALL_SECONDS	60
+#define ERRAND_HOST_BUCKETS 8192
+#define ERRAND_HOSTS_KEPT 4096
+#define ERRAND_HOST_IDLE_US INT64_C(600000000)
+#define ERRAND_URLS_KEPT 256
+#define ERRAND_HEAD_MAX_BYTES 65536
+#define ERRAND_HEAD_MAX_LINES 200
+#define ERRAND_BUFFER_KEPT 65536   /* larger ones are not pooled */
+#define ERRAND_REDIRECT_BODY 65536 /* read to keep the connection */
+#ifndef ERRAND_STALL_SECONDS	   /* the tests have less patience */
+#define ERRAND_STALL_SECONDS 60
 #endif
 
 typedef struct ErrandBuffer
 {
-	char	   *data;
-	size_t		len;
-	size_t		size;
+	char *data;
+	size_t len;
+	size_t size;
 } ErrandBuffer;
 
 /*
@@ -53,189 +53,189 @@ typedef struct ErrandBuffer
  */
 typedef struct ErrandPins
 {
-	int			refs;
+	int refs;
 	struct curl_slist list;
-	char		text[];
+	char text[];
 } ErrandPins;
 
 /* A URL, checked and parsed once.  Shared by the transfers to it. */
 typedef struct ErrandUrl
 {
-	int			refs;
-	uint32_t	hash;
-	char	   *text;
-	CURLU	   *parsed;
-	char	   *key;			/* "name:port", "[v6]:port", lower case */
-	char	   *name;			/* the host without brackets */
-	int			port;
-	bool		https;
-	bool		numeric;		/* the host is an address: */
+	int refs;
+	uint32_t hash;
+	char *text;
+	CURLU *parsed;
+	char *key;	/* "name:port", "[v6]:port", lower case */
+	char *name; /* the host without brackets */
+	int port;
+	bool https;
+	bool numeric; /* the host is an address: */
 	ErrandAddress address;
 } ErrandUrl;
 
 /* A host and port: its queue, its limit, its statistics. */
 typedef struct ErrandHost
 {
-	ErrandLink	link;			/* in hosts_ready, hosts_idle, or neither */
-	bool		in_turn;		/* in hosts_ready */
+	ErrandLink link; /* in hosts_ready, hosts_idle, or neither */
+	bool in_turn;	 /* in hosts_ready */
 	struct ErrandHost *chain;
-	int			index;			/* in net->hosts */
-	uint32_t	hash;
-	char	   *key;
-	char	   *name;
-	int			port;
-	ErrandLink	queue;			/* transfers, in order */
-	int			queued;
-	int			running;
-	uint64_t	requests;
-	uint64_t	errors;
-	uint64_t	connections;
-	int64_t		last_us;
-	int			last_status;
-	ErrandPins *pins;			/* NULL, or valid until */
-	int64_t		pins_until_us;
-	unsigned	pins_version;	/* and under this configuration */
+	int index; /* in net->hosts */
+	uint32_t hash;
+	char *key;
+	char *name;
+	int port;
+	ErrandLink queue; /* transfers, in order */
+	int queued;
+	int running;
+	uint64_t requests;
+	uint64_t errors;
+	uint64_t connections;
+	int64_t last_us;
+	int last_status;
+	ErrandPins *pins; /* NULL, or valid until */
+	int64_t pins_until_us;
+	unsigned pins_version; /* and under this configuration */
 } ErrandHost;
 
 /* A socket of curl's, from its opensocket to its closesocket callback. */
 typedef struct ErrandSocket
 {
-	uv_poll_t	poll;
-	ErrandNet  *net;
+	uv_poll_t poll;
+	ErrandNet *net;
 	ErrandHandles *handles;
-	int			fd;
-	ino_t		inode;
-	int			wanted;			/* what curl waits for, UV_READABLE... */
-	int			polled;			/* what libuv waits for */
-	ErrandAddress address;		/* len 0: not one that we opened */
+	int fd;
+	ino_t inode;
+	int wanted;			   /* what curl waits for, UV_READABLE... */
+	int polled;			   /* what libuv waits for */
+	ErrandAddress address; /* len 0: not one that we opened */
 } ErrandSocket;
 
 typedef enum ErrandTransferState
 {
 	ERRAND_T_POOLED,
-	ERRAND_T_QUEUED,			/* in its host's queue */
-	ERRAND_T_STARTING,			/* has its place, goes on at once */
-	ERRAND_T_RESOLVING,			/* waits for a name */
-	ERRAND_T_WAITING,			/* has addresses, waits for a place in curl */
-	ERRAND_T_RUNNING,			/* in curl */
-	ERRAND_T_FINISHED,			/* in net->finished */
-	ERRAND_T_DELIVERED			/* done was called */
+	ERRAND_T_QUEUED,	/* in its host's queue */
+	ERRAND_T_STARTING,	/* has its place, goes on at once */
+	ERRAND_T_RESOLVING, /* waits for a name */
+	ERRAND_T_WAITING,	/* has addresses, waits for a place in curl */
+	ERRAND_T_RUNNING,	/* in curl */
+	ERRAND_T_FINISHED,	/* in net->finished */
+	ERRAND_T_DELIVERED	/* done was called */
 } ErrandTransferState;
 
 /* Why a callback made curl stop. */
 typedef enum ErrandStop
 {
 	ERRAND_STOP_NONE,
-	ERRAND_STOP_BODY,			/* larger than allowed */
+	ERRAND_STOP_BODY, /* larger than allowed */
 	ERRAND_STOP_HEAD_BYTES,
 	ERRAND_STOP_HEAD_LINES,
 	ERRAND_STOP_MEMORY,
-	ERRAND_STOP_REDIRECTED,		/* seen enough of a body nobody wants */
-	ERRAND_STOP_RESOLVER		/* curl wanted to look a name up itself */
+	ERRAND_STOP_REDIRECTED, /* seen enough of a body nobody wants */
+	ERRAND_STOP_RESOLVER	/* curl wanted to look a name up itself */
 } ErrandStop;
 
 typedef enum ErrandHeadState
 {
-	ERRAND_HEAD_NONE,			/* before a status line */
+	ERRAND_HEAD_NONE, /* before a status line */
 	ERRAND_HEAD_OPEN,
 	ERRAND_HEAD_COMPLETE
 } ErrandHeadState;
 
 struct ErrandTransfer
 {
-	ErrandLink	link;			/* in the one list its state names */
-	ErrandLink	all;
-	ErrandNet  *net;
+	ErrandLink link; /* in the one list its state names */
+	ErrandLink all;
+	ErrandNet *net;
 	ErrandTransferState state;
 	ErrandRequest req;
-	ErrandUrl  *url;			/* of this hop */
-	ErrandHost *host;			/* of this hop; NULL once finished */
-	bool		holds_place;	/* counted in host->running */
-	bool		announced;		/* started was called */
-	uv_timer_t	timer;			/* the deadline, while not in curl */
-	int64_t		deadline_us;
-	int64_t		hop_us;			/* when this hop's look-up began */
+	ErrandUrl *url;	  /* of this hop */
+	ErrandHost *host; /* of this hop; NULL once finished */
+	bool holds_place; /* counted in host->running */
+	bool announced;	  /* started was called */
+	uv_timer_t timer; /* the deadline, while not in curl */
+	int64_t deadline_us;
+	int64_t hop_us; /* when this hop's look-up began */
 	ErrandWaiter waiter;
 	ErrandPins *pins;
 
 	/* what this hop sends */
 	const char *method;
-	bool		send_body;
-	bool		changed_method; /* became GET: no Content-* headers */
-	bool		left_origin;	/* no credentials any more */
-	struct curl_slist *lines;	/* points into text */
-	int			lines_size;
+	bool send_body;
+	bool changed_method;	  /* became GET: no Content-* headers */
+	bool left_origin;		  /* no credentials any more */
+	struct curl_slist *lines; /* points into text */
+	int lines_size;
 	ErrandBuffer text;
 
 	/* what curl reports */
-	CURL	   *easy;
-	ErrandStop	stop;
+	CURL *easy;
+	ErrandStop stop;
 	ErrandHeadState head_state;
-	int			head_lines;		/* interim responses included */
-	size_t		head_bytes;
-	bool		discard;		/* a redirect's body */
-	size_t		discarded;
-	bool		body_began;
+	int head_lines; /* interim responses included */
+	size_t head_bytes;
+	bool discard; /* a redirect's body */
+	size_t discarded;
+	bool body_began;
 	ErrandBuffer head;
 	ErrandBuffer body;
-	size_t		counted;		/* of body, in net->buffered */
-	ErrandAddress opened;		/* the last address a socket was asked for */
-	int			refusals;		/* sockets that the policy refused */
+	size_t counted;		  /* of body, in net->buffered */
+	ErrandAddress opened; /* the last address a socket was asked for */
+	int refusals;		  /* sockets that the policy refused */
 	ErrandAddress refused;
 	ErrandEgress refused_as;
-	int			socket_errno;
-	char		curl_error[CURL_ERROR_SIZE];
+	int socket_errno;
+	char curl_error[CURL_ERROR_SIZE];
 
 	ErrandResponse resp;
 };
 
 struct ErrandNet
 {
-	uv_loop_t  *loop;
+	uv_loop_t *loop;
 	ErrandTransferStarted started;
 	ErrandTransferDone done;
 	ErrandHandles handles;
-	bool		closing;
+	bool closing;
 
-	int			max_in_flight;
-	int			host_max_running;
+	int max_in_flight;
+	int host_max_running;
 	ErrandCidr *allow;
-	int			n_allow;
-	unsigned	config_version;
-	char	   *user_agent;
-	char	   *ca_file;		/* NULL: curl's own */
+	int n_allow;
+	unsigned config_version;
+	char *user_agent;
+	char *ca_file; /* NULL: curl's own */
 	const char *warning;
 
-	CURLM	   *multi;
-	uv_timer_t	curl_timer;
-	bool		curl_now;		/* curl wants to be called at once */
-	uv_idle_t	idle;			/* active: a turn is due without waiting */
-	uv_check_t	check;
-	ErrandSocket **sockets;		/* by descriptor */
-	int			n_sockets;
-	CURL	  **easy;			/* the pool, room for all that were made */
-	int			n_easy;
-	int			easy_made;
+	CURLM *multi;
+	uv_timer_t curl_timer;
+	bool curl_now;	/* curl wants to be called at once */
+	uv_idle_t idle; /* active: a turn is due without waiting */
+	uv_check_t check;
+	ErrandSocket **sockets; /* by descriptor */
+	int n_sockets;
+	CURL **easy; /* the pool, room for all that were made */
+	int n_easy;
+	int easy_made;
 
-	ErrandLink	all;			/* transfers not given back */
-	ErrandLink	resolved;		/* RESOLVING, their names are known */
-	ErrandLink	waiting;		/* WAITING */
-	ErrandLink	finished;		/* FINISHED */
-	ErrandLink	pool;
-	int			n_pool;
-	int			in_curl;
-	int			resolving;
-	int			running;
-	int			queued;
-	size_t		buffered;
+	ErrandLink all;		 /* transfers not given back */
+	ErrandLink resolved; /* RESOLVING, their names are known */
+	ErrandLink waiting;	 /* WAITING */
+	ErrandLink finished; /* FINISHED */
+	ErrandLink pool;
+	int n_pool;
+	int in_curl;
+	int resolving;
+	int running;
+	int queued;
+	size_t buffered;
 
 	ErrandHost **buckets;
-	ErrandHost **hosts;			/* all, in no order */
-	int			n_hosts;
-	int			hosts_size;
-	ErrandLink	hosts_ready;	/* have a queue and may start more */
-	ErrandLink	hosts_idle;		/* nothing queued or running, longest first */
-	ErrandUrl  *urls[ERRAND_URLS_KEPT];
+	ErrandHost **hosts; /* all, in no order */
+	int n_hosts;
+	int hosts_size;
+	ErrandLink hosts_ready; /* have a queue and may start more */
+	ErrandLink hosts_idle;	/* nothing queued or running, longest first */
+	ErrandUrl *urls[ERRAND_URLS_KEPT];
 	ErrandNames *names;
 };
 
@@ -252,8 +252,7 @@ extern void errand_netbuf_recycle(ErrandBuffer *b);
 extern void errand_netbuf_free(ErrandBuffer *b);
 extern uint32_t errand_net_hash(const char *s);
 extern void errand_net_lower(char *s);
-extern const char *errand_net_find_header(const ErrandBuffer *head, const char *name,
-									size_t *len);
+extern const char *errand_net_find_header(const ErrandBuffer *head, const char *name, size_t *len);
 extern void errand_net_format_ms(char *buf, size_t size, int64_t ms);
 
 /* net.c: have a turn soon; curl said when it wants to be called */
@@ -264,9 +263,9 @@ extern bool errand_netsockets_create(ErrandNet *n);
 extern void errand_netsockets_recheck(ErrandNet *n);
 extern bool errand_netsockets_kick(ErrandNet *n);
 extern void errand_netsockets_close(ErrandNet *n);
-extern curl_socket_t errand_netsocket_open(void *arg, curlsocktype purpose,
-										struct curl_sockaddr *address);
-extern int	errand_netsocket_close(void *arg, curl_socket_t fd);
+extern curl_socket_t
+errand_netsocket_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address);
+extern int errand_netsocket_close(void *arg, curl_socket_t fd);
 
 /* hosts.c */
 extern ErrandHost *errand_nethost_get(ErrandNet *n, const ErrandUrl *url);
@@ -281,25 +280,22 @@ extern bool errand_nethosts_create(ErrandNet *n);
 extern void errand_nethosts_free(ErrandNet *n);
 
 /* urls.c */
-extern ErrandUrl *errand_neturl_get(ErrandNet *n, const char *text, char *error,
-								 size_t error_size);
-extern ErrandUrl *errand_neturl_resolve(ErrandNet *n, const ErrandUrl *base,
-									 const char *reference, size_t len,
-									 char *error, size_t error_size);
+extern ErrandUrl *errand_neturl_get(ErrandNet *n, const char *text, char *error, size_t error_size);
+extern ErrandUrl *errand_neturl_resolve(ErrandNet *n, const ErrandUrl *base, const char *reference,
+										size_t len, char *error, size_t error_size);
 extern void errand_neturl_release(ErrandUrl *url);
 extern void errand_neturls_free(ErrandNet *n);
 
 /* pins.c */
 typedef enum ErrandPinResult
 {
-	ERRAND_PIN_READY,			/* t->pins is set if the name needs it */
-	ERRAND_PIN_WAIT,			/* t->waiter waits */
-	ERRAND_PIN_FAILED			/* t->resp says why */
+	ERRAND_PIN_READY, /* t->pins is set if the name needs it */
+	ERRAND_PIN_WAIT,  /* t->waiter waits */
+	ERRAND_PIN_FAILED /* t->resp says why */
 } ErrandPinResult;
 extern ErrandPinResult errand_pins_find(ErrandTransfer *t);
 extern void errand_pins_release(ErrandPins *pins);
-extern void errand_pins_refused(ErrandTransfer *t, const ErrandAddress *a,
-								  ErrandEgress egress);
+extern void errand_pins_refused(ErrandTransfer *t, const ErrandAddress *a, ErrandEgress egress);
 
 /* pool.c */
 extern ErrandTransfer *errand_transfer_make(ErrandNet *n, const ErrandRequest *r);
@@ -312,28 +308,28 @@ extern void errand_transfer_run(ErrandTransfer *t);
 extern void errand_transfer_ended(ErrandTransfer *t, CURLcode code);
 extern void errand_transfer_finish(ErrandTransfer *t);
 extern void errand_transfer_leave_curl(ErrandTransfer *t);
-extern int	errand_transfer_timeout_left_ms(const ErrandTransfer *t);
+extern int errand_transfer_timeout_left_ms(const ErrandTransfer *t);
 
 /* request.c: false with t->resp saying why */
 extern bool errand_transfer_prepare(ErrandTransfer *t);
 
 /* receive.c: curl's callbacks */
-extern int	errand_resolver_start(void *resolver, void *reserved, void *arg);
+extern int errand_resolver_start(void *resolver, void *reserved, void *arg);
 extern size_t errand_receive_head(char *data, size_t size, size_t n, void *arg);
 extern size_t errand_receive_body(char *data, size_t size, size_t n, void *arg);
 extern void errand_receive_reset(ErrandTransfer *t);
 
 /* redirect.c */
 extern bool errand_redirect_wanted(const ErrandTransfer *t);
-extern bool errand_redirect_follow(ErrandTransfer *t);	/* t->url is next */
+extern bool errand_redirect_follow(ErrandTransfer *t); /* t->url is next */
 
 /* outcome.c */
 extern void errand_outcome_measure(ErrandTransfer *t);
 extern void errand_outcome_complete(ErrandTransfer *t);
 
 /* failure.c */
-extern void errand_net_fail(ErrandTransfer *t, ErrandFailure failure,
-						const char *format,...) __attribute__((format(printf, 3, 4)));
+extern void errand_net_fail(ErrandTransfer *t, ErrandFailure failure, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 extern void errand_net_fail_from_curl(ErrandTransfer *t, CURLcode code);
 
-#endif							/* ERRAND_NET_INTERNAL_H */
+#endif /* ERRAND_NET_INTERNAL_H */

@@ -21,8 +21,7 @@ typedef struct ErrandLink
 	struct ErrandLink *next;
 } ErrandLink;
 
-#define errand_container(ptr, type, member) \
-	((type *) ((char *) (ptr) - offsetof(type, member)))
+#define errand_container(ptr, type, member) ((type *) ((char *) (ptr) -offsetof(type, member)))
 
 static inline void
 errand_list_init(ErrandLink *list)
@@ -78,4 +77,4 @@ errand_list_pop(ErrandLink *list)
 	return item;
 }
 
-#endif							/* ERRAND_NET_LIST_H */
+#endif /* ERRAND_NET_LIST_H */

@@ -19,25 +19,25 @@
 
 #include "net/resolver.h"
 
-#define ERRAND_NAMES_ASKED		256
-#define ERRAND_NAMES_ABANDONED	1024	/* and as many more, given up by us */
-#define ERRAND_NAMES_KEPT		4096
-#define ERRAND_NAMES_BUCKETS	4096
+#define ERRAND_NAMES_ASKED 256
+#define ERRAND_NAMES_ABANDONED 1024 /* and as many more, given up by us */
+#define ERRAND_NAMES_KEPT 4096
+#define ERRAND_NAMES_BUCKETS 4096
 
 struct ErrandNames
 {
-	uv_loop_t  *loop;
+	uv_loop_t *loop;
 	ErrandHandles *handles;
-	ErrandDns  *dns;
-	int			timeout_ms;
-	bool		rebuilding;		/* answers of a dying channel do not count */
-	uv_timer_t	timer;			/* the first deadline of pending */
-	ErrandLink	pending;		/* PENDING, in order of deadline */
-	ErrandLink	unasked;		/* of these, those c-ares does not have */
-	ErrandLink	used;			/* the others, least recently used first */
-	int			asked;			/* questions whose name still wants to know */
-	int			abandoned;		/* the others */
-	int			kept;
+	ErrandDns *dns;
+	int timeout_ms;
+	bool rebuilding;	/* answers of a dying channel do not count */
+	uv_timer_t timer;	/* the first deadline of pending */
+	ErrandLink pending; /* PENDING, in order of deadline */
+	ErrandLink unasked; /* of these, those c-ares does not have */
+	ErrandLink used;	/* the others, least recently used first */
+	int asked;			/* questions whose name still wants to know */
+	int abandoned;		/* the others */
+	int kept;
 	ErrandName *bucket[ERRAND_NAMES_BUCKETS];
 };
 
@@ -50,7 +50,7 @@ now_us(void)
 static uint32_t
 hash_text(const char *s)
 {
-	uint32_t	h = 2166136261u;
+	uint32_t h = 2166136261u;
 
 	while (*s)
 		h = (h ^ (unsigned char) *s++) * 16777619u;
@@ -63,7 +63,7 @@ static void
 set_timer(ErrandNames *names)
 {
 	ErrandName *first;
-	int64_t		left;
+	int64_t left;
 
 	if (errand_list_empty(&names->pending))
 	{
@@ -72,14 +72,12 @@ set_timer(ErrandNames *names)
 	}
 	first = errand_container(names->pending.next, ErrandName, link);
 	left = (first->deadline_us - now_us()) / 1000;
-	uv_timer_start(&names->timer, on_deadline, left > 0 ? (uint64_t) left + 1 : 1,
-				   0);
+	uv_timer_start(&names->timer, on_deadline, left > 0 ? (uint64_t) left + 1 : 1, 0);
 }
 
 /* PENDING ends: tell everyone who waits.  They keep their reference. */
 static void
-settle(ErrandNames *names, ErrandName *name, ErrandNameState state,
-	   int64_t lifetime_us)
+settle(ErrandNames *names, ErrandName *name, ErrandNameState state, int64_t lifetime_us)
 {
 	ErrandLink *l;
 
@@ -97,8 +95,7 @@ settle(ErrandNames *names, ErrandName *name, ErrandNameState state,
 }
 
 static void
-fail(ErrandNames *names, ErrandName *name, ErrandFailure failure,
-	 const char *reason)
+fail(ErrandNames *names, ErrandName *name, ErrandFailure failure, const char *reason)
 {
 	name->failure = failure;
 	name->reason = reason;
@@ -109,12 +106,11 @@ static void
 on_deadline(uv_timer_t *timer)
 {
 	ErrandNames *names = timer->data;
-	int64_t		now = now_us();
+	int64_t now = now_us();
 
 	while (!errand_list_empty(&names->pending))
 	{
-		ErrandName *name = errand_container(names->pending.next, ErrandName,
-											link);
+		ErrandName *name = errand_container(names->pending.next, ErrandName, link);
 
 		if (name->deadline_us > now)
 			break;
@@ -164,12 +160,10 @@ errand_names_answer(ErrandQuery *q, const ErrandAnswer *answer)
 void
 errand_names_ask_more(ErrandNames *names)
 {
-	while (names->asked < ERRAND_NAMES_ASKED &&
-		   names->abandoned < ERRAND_NAMES_ABANDONED &&
+	while (names->asked < ERRAND_NAMES_ASKED && names->abandoned < ERRAND_NAMES_ABANDONED &&
 		   !errand_list_empty(&names->unasked))
 	{
-		ErrandName *name = errand_container(errand_list_pop(&names->unasked),
-											ErrandName, unasked);
+		ErrandName *name = errand_container(errand_list_pop(&names->unasked), ErrandName, unasked);
 		ErrandQuery *q = malloc(sizeof(ErrandQuery));
 
 		if (q == NULL)
@@ -217,10 +211,10 @@ make_room(ErrandNames *names)
 static ErrandName *
 find_or_add(ErrandNames *names, const char *host)
 {
-	uint32_t	hash = hash_text(host);
+	uint32_t hash = hash_text(host);
 	ErrandName **bucket = &names->bucket[hash % ERRAND_NAMES_BUCKETS];
 	ErrandName *name;
-	size_t		size = strlen(host) + 1;
+	size_t size = strlen(host) + 1;
 
 	for (name = *bucket; name != NULL; name = name->chain)
 		if (name->hash == hash && strcmp(name->text, host) == 0)
@@ -257,7 +251,7 @@ bool
 errand_names_lookup(ErrandNames *names, const char *host, ErrandWaiter *w)
 {
 	ErrandName *name = find_or_add(names, host);
-	int64_t		now = now_us();
+	int64_t now = now_us();
 
 	w->name = name;
 	if (name == NULL)
@@ -287,8 +281,8 @@ errand_names_release(ErrandWaiter *w)
 }
 
 ErrandNames *
-errand_names_create(uv_loop_t *loop, ErrandHandles *handles,
-					const char *servers, int timeout_ms, const char **why)
+errand_names_create(uv_loop_t *loop, ErrandHandles *handles, const char *servers, int timeout_ms,
+					const char **why)
 {
 	ErrandNames *names = calloc(1, sizeof(ErrandNames));
 
@@ -303,8 +297,7 @@ errand_names_create(uv_loop_t *loop, ErrandHandles *handles,
 	errand_list_init(&names->pending);
 	errand_list_init(&names->unasked);
 	errand_list_init(&names->used);
-	names->dns = errand_dns_create(names, loop, handles, servers, timeout_ms,
-								   why);
+	names->dns = errand_dns_create(names, loop, handles, servers, timeout_ms, why);
 	if (names->dns == NULL)
 	{
 		free(names);
@@ -317,12 +310,11 @@ errand_names_create(uv_loop_t *loop, ErrandHandles *handles,
 }
 
 bool
-errand_names_configure(ErrandNames *names, const char *servers, int timeout_ms,
-					   const char **why)
+errand_names_configure(ErrandNames *names, const char *servers, int timeout_ms, const char **why)
 {
-	ErrandDns  *old = names->dns;
-	ErrandDns  *dns = errand_dns_create(names, names->loop, names->handles,
-										servers, timeout_ms, why);
+	ErrandDns *old = names->dns;
+	ErrandDns *dns = errand_dns_create(names, names->loop, names->handles, servers, timeout_ms,
+									   why);
 	ErrandLink *l;
 
 	if (dns == NULL)
@@ -351,7 +343,7 @@ on_names_closed(uv_handle_t *handle)
 void
 errand_names_close(ErrandNames *names)
 {
-	names->rebuilding = true;	/* tell nobody */
+	names->rebuilding = true; /* tell nobody */
 	errand_dns_close(names->dns);
 	while (!errand_list_empty(&names->pending))
 		forget(names, errand_container(names->pending.next, ErrandName, link));

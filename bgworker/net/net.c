@@ -28,13 +28,13 @@ max_resolving(const ErrandNet *n)
 static void
 collect(ErrandNet *n)
 {
-	CURLMsg    *msg;
-	int			left;
+	CURLMsg *msg;
+	int left;
 
 	while ((msg = curl_multi_info_read(n->multi, &left)) != NULL)
 	{
-		CURLcode	code = msg->data.result;
-		char	   *transfer = NULL;
+		CURLcode code = msg->data.result;
+		char *transfer = NULL;
 
 		if (msg->msg != CURLMSG_DONE)
 			continue;
@@ -61,7 +61,7 @@ static bool
 may_begin(const ErrandNet *n)
 {
 	return n->in_curl < n->max_in_flight && errand_list_empty(&n->waiting) &&
-		n->resolving < max_resolving(n);
+		   n->resolving < max_resolving(n);
 }
 
 /* Move on what waited for a name, for a place in curl, for its turn. */
@@ -73,8 +73,7 @@ pump(ErrandNet *n)
 
 	while ((l = errand_list_pop(&n->resolved)) != NULL)
 		errand_transfer_hop(errand_container(l, ErrandTransfer, link));
-	while (n->in_curl < n->max_in_flight &&
-		   (l = errand_list_pop(&n->waiting)) != NULL)
+	while (n->in_curl < n->max_in_flight && (l = errand_list_pop(&n->waiting)) != NULL)
 		errand_transfer_run(errand_container(l, ErrandTransfer, link));
 	while (may_begin(n) && (t = errand_nethost_next(n)) != NULL)
 		errand_transfer_begin(t);
@@ -83,9 +82,8 @@ pump(ErrandNet *n)
 static bool
 work_left(const ErrandNet *n)
 {
-	return !errand_list_empty(&n->finished) ||
-		!errand_list_empty(&n->resolved) ||
-		(may_begin(n) && !errand_list_empty(&n->hosts_ready));
+	return !errand_list_empty(&n->finished) || !errand_list_empty(&n->resolved) ||
+		   (may_begin(n) && !errand_list_empty(&n->hosts_ready));
 }
 
 /*
@@ -96,7 +94,7 @@ work_left(const ErrandNet *n)
 static void
 turn(ErrandNet *n)
 {
-	bool		again = true;
+	bool again = true;
 
 	for (int round = 0; round < 2 && again; round++)
 	{
@@ -141,15 +139,15 @@ static bool
 same_list(const ErrandNet *n, const ErrandNetConfig *c)
 {
 	return n->n_allow == c->n_allow &&
-		(c->n_allow == 0 ||
-		 memcmp(n->allow, c->allow, (size_t) c->n_allow * sizeof(ErrandCidr)) == 0);
+		   (c->n_allow == 0 ||
+			memcmp(n->allow, c->allow, (size_t) c->n_allow * sizeof(ErrandCidr)) == 0);
 }
 
 /* Take over the allow list; what has no memory for it stays stricter. */
 static void
 take_allow_list(ErrandNet *n, const ErrandNetConfig *c)
 {
-	size_t		size = (size_t) c->n_allow * sizeof(ErrandCidr);
+	size_t size = (size_t) c->n_allow * sizeof(ErrandCidr);
 
 	free(n->allow);
 	n->allow = c->n_allow > 0 ? malloc(size) : NULL;
@@ -182,7 +180,7 @@ dns_timeout(const ErrandNetConfig *c)
 static ErrandNet *
 make_net(uv_loop_t *loop)
 {
-	ErrandNet  *n = calloc(1, sizeof(ErrandNet));
+	ErrandNet *n = calloc(1, sizeof(ErrandNet));
 
 	if (n == NULL)
 		return NULL;
@@ -213,21 +211,18 @@ start_handles(ErrandNet *n)
 }
 
 ErrandNet *
-errand_net_create(uv_loop_t *loop, const ErrandNetConfig *c,
-				  ErrandTransferStarted started, ErrandTransferDone done,
-				  const char **why)
+errand_net_create(uv_loop_t *loop, const ErrandNetConfig *c, ErrandTransferStarted started,
+				  ErrandTransferDone done, const char **why)
 {
-	ErrandNet  *n;
+	ErrandNet *n;
 
 	*why = "out of memory";
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
-		ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS ||
-		(n = make_net(loop)) == NULL)
+		ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS || (n = make_net(loop)) == NULL)
 		return NULL;
 	n->started = started;
 	n->done = done;
-	n->names = errand_names_create(loop, &n->handles, c->dns_servers,
-								   dns_timeout(c), why);
+	n->names = errand_names_create(loop, &n->handles, c->dns_servers, dns_timeout(c), why);
 	if (n->names == NULL)
 	{
 		curl_multi_cleanup(n->multi);
@@ -248,8 +243,7 @@ errand_net_configure(ErrandNet *n, const ErrandNetConfig *c)
 	n->warning = NULL;
 	n->config_version++;
 	take_settings(n, c);
-	if (!errand_names_configure(n->names, c->dns_servers, dns_timeout(c),
-								&n->warning))
+	if (!errand_names_configure(n->names, c->dns_servers, dns_timeout(c), &n->warning))
 		n->warning = "the list of DNS servers cannot be used";
 	if (!same_list(n, c))
 	{
@@ -269,7 +263,7 @@ errand_net_warning(const ErrandNet *n)
 static void
 on_all_closed(ErrandHandles *handles)
 {
-	ErrandNet  *n = errand_container(handles, ErrandNet, handles);
+	ErrandNet *n = errand_container(handles, ErrandNet, handles);
 
 	free(n->sockets);
 	free(n->easy);
@@ -282,7 +276,7 @@ on_all_closed(ErrandHandles *handles)
 static void
 on_handle_closed(uv_handle_t *handle)
 {
-	ErrandNet  *n = handle->data;
+	ErrandNet *n = handle->data;
 
 	errand_handle_closed(&n->handles);
 }

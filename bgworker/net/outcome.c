@@ -16,7 +16,7 @@
 static int64_t
 get_time(CURL *easy, CURLINFO what)
 {
-	curl_off_t	us = 0;
+	curl_off_t us = 0;
 
 	curl_easy_getinfo(easy, what, &us);
 	return us;
@@ -25,7 +25,7 @@ get_time(CURL *easy, CURLINFO what)
 static int32_t
 span(int64_t from, int64_t to)
 {
-	int64_t		us = to - from;
+	int64_t us = to - from;
 
 	return us < 0 ? 0 : us > INT32_MAX ? INT32_MAX : (int32_t) us;
 }
@@ -34,15 +34,15 @@ span(int64_t from, int64_t to)
 static void
 measure_times(ErrandResponse *r, CURL *easy, bool https)
 {
-	int64_t		name = get_time(easy, CURLINFO_NAMELOOKUP_TIME_T);
-	int64_t		connect = get_time(easy, CURLINFO_CONNECT_TIME_T);
-	int64_t		tls = get_time(easy, CURLINFO_APPCONNECT_TIME_T);
-	int64_t		sent = get_time(easy, CURLINFO_PRETRANSFER_TIME_T);
-	int64_t		first = get_time(easy, CURLINFO_STARTTRANSFER_TIME_T);
-	int64_t		total = get_time(easy, CURLINFO_TOTAL_TIME_T);
+	int64_t name = get_time(easy, CURLINFO_NAMELOOKUP_TIME_T);
+	int64_t connect = get_time(easy, CURLINFO_CONNECT_TIME_T);
+	int64_t tls = get_time(easy, CURLINFO_APPCONNECT_TIME_T);
+	int64_t sent = get_time(easy, CURLINFO_PRETRANSFER_TIME_T);
+	int64_t first = get_time(easy, CURLINFO_STARTTRANSFER_TIME_T);
+	int64_t total = get_time(easy, CURLINFO_TOTAL_TIME_T);
 
 	if (r->dns_us < 0)
-		r->dns_us = 0;			/* nothing had to be looked up */
+		r->dns_us = 0; /* nothing had to be looked up */
 	r->connect_us = connect > 0 ? span(name, connect) : -1;
 	if (!https)
 		r->tls_us = connect > 0 ? 0 : -1;
@@ -58,15 +58,14 @@ measure_times(ErrandResponse *r, CURL *easy, bool https)
 static void
 measure_peer(ErrandResponse *r, CURL *easy)
 {
-	char	   *ip = NULL;
-	long		port = 0;
+	char *ip = NULL;
+	long port = 0;
 
 	r->peer[0] = '\0';
 	curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &ip);
 	curl_easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &port);
 	if (ip != NULL && ip[0] != '\0')
-		snprintf(r->peer, sizeof(r->peer),
-				 strchr(ip, ':') ? "[%s]:%ld" : "%s:%ld", ip, port);
+		snprintf(r->peer, sizeof(r->peer), strchr(ip, ':') ? "[%s]:%ld" : "%s:%ld", ip, port);
 }
 
 static int
@@ -92,10 +91,10 @@ void
 errand_outcome_measure(ErrandTransfer *t)
 {
 	ErrandResponse *r = &t->resp;
-	CURL	   *easy = t->easy;
-	long		version = 0;
-	long		connects = 0;
-	long		sent = 0;
+	CURL *easy = t->easy;
+	long version = 0;
+	long connects = 0;
+	long sent = 0;
 
 	measure_times(r, easy, t->url->https);
 	measure_peer(r, easy);
@@ -104,7 +103,7 @@ errand_outcome_measure(ErrandTransfer *t)
 	curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent);
 	r->http_version = version_number(version);
 	if (sent > 0)
-		r->bytes_sent = true;	/* and stays so over all hops */
+		r->bytes_sent = true; /* and stays so over all hops */
 	r->reused = connects == 0 && sent > 0;
 	if (r->reused)
 		r->connect_us = r->tls_us = 0;
@@ -119,12 +118,12 @@ errand_outcome_measure(ErrandTransfer *t)
 static int64_t
 read_retry_after(const ErrandBuffer *head)
 {
-	size_t		len;
-	size_t		date_len;
+	size_t len;
+	size_t date_len;
 	const char *value = errand_net_find_header(head, "retry-after", &len);
 	const char *date;
-	char		text[64];
-	time_t		now = -1;
+	char text[64];
+	time_t now = -1;
 
 	if (value == NULL || len == 0)
 		return -1;
@@ -137,18 +136,17 @@ read_retry_after(const ErrandBuffer *head)
 		text[date_len] = '\0';
 		now = curl_getdate(text, NULL);
 	}
-	return now < 0 ? -1 : errand_retry_after_ms(value, len,
-												(int64_t) now * 1000);
+	return now < 0 ? -1 : errand_retry_after_ms(value, len, (int64_t) now * 1000);
 }
 
 /* A copy with a NUL, behind the head in the same buffer. */
 static const char *
 copy_content_type(ErrandTransfer *t)
 {
-	size_t		len;
+	size_t len;
 	const char *value = errand_net_find_header(&t->head, "content-type", &len);
-	size_t		at = t->head.len + 1;
-	size_t		offset;
+	size_t at = t->head.len + 1;
+	size_t offset;
 
 	if (value == NULL)
 		return NULL;

@@ -27,8 +27,8 @@ errand_pins_release(ErrandPins *pins)
 static void
 format_address(const ErrandAddress *a, char *buf, socklen_t size)
 {
-	const void *address = a->u.sa.sa_family == AF_INET6 ?
-		(const void *) &a->u.v6.sin6_addr : (const void *) &a->u.v4.sin_addr;
+	const void *address = a->u.sa.sa_family == AF_INET6 ? (const void *) &a->u.v6.sin6_addr :
+														  (const void *) &a->u.v4.sin_addr;
 
 	if (inet_ntop(a->u.sa.sa_family, address, buf, size) == NULL)
 		snprintf(buf, size, "an unknown address");
@@ -36,29 +36,29 @@ format_address(const ErrandAddress *a, char *buf, socklen_t size)
 
 /* The egress policy says no: fail, and say what would allow it. */
 void
-errand_pins_refused(ErrandTransfer *t, const ErrandAddress *a,
-					  ErrandEgress egress)
+errand_pins_refused(ErrandTransfer *t, const ErrandAddress *a, ErrandEgress egress)
 {
-	char		address[INET6_ADDRSTRLEN + 20];
-	char		item[64];
+	char address[INET6_ADDRSTRLEN + 20];
+	char item[64];
 	const char *led = t->resp.redirects > 0 ? ", where a redirect led," : "";
 
 	format_address(a, address, sizeof(address));
 	if (t->url->numeric)
-		errand_net_fail(t, ERRAND_FAIL_POLICY, "egress to %s (%s)%s is not allowed",
-					address, errand_egress_name(egress), led);
+		errand_net_fail(t, ERRAND_FAIL_POLICY, "egress to %s (%s)%s is not allowed", address,
+						errand_egress_name(egress), led);
 	else
-		errand_net_fail(t, ERRAND_FAIL_POLICY,
-					"egress to %s (%s, %s)%s is not allowed", t->url->name,
-					address, errand_egress_name(egress), led);
+		errand_net_fail(t, ERRAND_FAIL_POLICY, "egress to %s (%s, %s)%s is not allowed",
+						t->url->name, address, errand_egress_name(egress), led);
 	if (!errand_policy_suggest(&a->u.sa, item, sizeof(item)))
 		return;
 	if (t->net->n_allow == 0)
-		snprintf(t->resp.hint, sizeof(t->resp.hint), "to allow it, use: "
-				 "ALTER SYSTEM SET errand.allow_networks = '%s'", item);
-	else
 		snprintf(t->resp.hint, sizeof(t->resp.hint),
-				 "to allow it, add %s to errand.allow_networks", item);
+				 "to allow it, use: "
+				 "ALTER SYSTEM SET errand.allow_networks = '%s'",
+				 item);
+	else
+		snprintf(t->resp.hint, sizeof(t->resp.hint), "to allow it, add %s to errand.allow_networks",
+				 item);
 }
 
 static ErrandEgress
@@ -82,7 +82,7 @@ check_numeric(ErrandTransfer *t)
 static ErrandPins *
 make_pins(const ErrandHost *h, const char *addresses)
 {
-	size_t		size = strlen(h->name) + strlen(addresses) + 16;
+	size_t size = strlen(h->name) + strlen(addresses) + 16;
 	ErrandPins *pins = calloc(1, sizeof(ErrandPins) + size);
 
 	if (pins != NULL)
@@ -98,14 +98,14 @@ make_pins(const ErrandHost *h, const char *addresses)
 static size_t
 list_allowed(ErrandTransfer *t, const ErrandName *name, char *list, size_t size)
 {
-	size_t		len = 0;
+	size_t len = 0;
 
 	t->refused.len = 0;
 	for (int i = 0; i < name->n_addresses; i++)
 	{
 		ErrandAddress a = name->addresses[i];
 		ErrandEgress egress;
-		char		text[INET6_ADDRSTRLEN + 20];
+		char text[INET6_ADDRSTRLEN + 20];
 
 		if (a.u.sa.sa_family == AF_INET6)
 			a.u.v6.sin6_port = htons((uint16_t) t->host->port);
@@ -115,8 +115,7 @@ list_allowed(ErrandTransfer *t, const ErrandName *name, char *list, size_t size)
 		if (errand_egress_allowed(egress))
 		{
 			format_address(&a, text, sizeof(text));
-			len += (size_t) snprintf(list + len, size - len, "%s%s",
-									 len > 0 ? "," : "", text);
+			len += (size_t) snprintf(list + len, size - len, "%s%s", len > 0 ? "," : "", text);
 		}
 		else if (t->refused.len == 0)
 		{
@@ -131,7 +130,7 @@ static ErrandPinResult
 pin(ErrandTransfer *t, const ErrandName *name)
 {
 	ErrandHost *h = t->host;
-	char		list[ERRAND_NAME_MAX_ADDRESSES * INET6_ADDRSTRLEN + 1];
+	char list[ERRAND_NAME_MAX_ADDRESSES * INET6_ADDRSTRLEN + 1];
 
 	if (list_allowed(t, name, list, sizeof(list)) == 0)
 	{
@@ -159,7 +158,7 @@ look_up(ErrandTransfer *t)
 	ErrandWaiter *w = &t->waiter;
 
 	if (w->name != NULL && w->name->state != ERRAND_NAME_PENDING)
-		return true;			/* waited for, and here it is */
+		return true; /* waited for, and here it is */
 	errand_names_release(w);
 	return errand_names_lookup(t->net->names, t->host->name, w);
 }
@@ -174,7 +173,7 @@ errand_pins_find(ErrandTransfer *t)
 	ErrandHost *h = t->host;
 	ErrandName *name;
 	ErrandPinResult result;
-	int64_t		now;
+	int64_t now;
 
 	if (t->url->numeric)
 		return check_numeric(t);
@@ -194,9 +193,8 @@ errand_pins_find(ErrandTransfer *t)
 		result = pin(t, name);
 	else
 	{
-		errand_net_fail(t, name ? name->failure : ERRAND_FAIL_INTERNAL,
-					"could not look up %s: %s", h->name,
-					name ? name->reason : "out of memory");
+		errand_net_fail(t, name ? name->failure : ERRAND_FAIL_INTERNAL, "could not look up %s: %s",
+						h->name, name ? name->reason : "out of memory");
 		result = ERRAND_PIN_FAILED;
 	}
 	errand_names_release(&t->waiter);

@@ -108,10 +108,10 @@ errand_transfer_make(ErrandNet *n, const ErrandRequest *r)
 void
 errand_transfer_free(ErrandTransfer *t)
 {
-	ErrandNet  *n = t->net;
+	ErrandNet *n = t->net;
 
 	if (t->state != ERRAND_T_DELIVERED)
-		return;					/* curl or a list may still hold it */
+		return; /* curl or a list may still hold it */
 	n->buffered -= t->counted;
 	t->counted = 0;
 	if (n->n_pool >= 2 * n->max_in_flight)

@@ -57,7 +57,7 @@ static int
 parse_status(const char *line, size_t len)
 {
 	const char *blank = memchr(line, ' ', len);
-	int			status = 0;
+	int status = 0;
 
 	if (blank == NULL)
 		return 0;
@@ -88,8 +88,7 @@ end_head(ErrandTransfer *t)
 	if (t->req.timeout_ms > ERRAND_STALL_SECONDS * 1000)
 	{
 		curl_easy_setopt(t->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-		curl_easy_setopt(t->easy, CURLOPT_LOW_SPEED_TIME,
-						 (long) ERRAND_STALL_SECONDS);
+		curl_easy_setopt(t->easy, CURLOPT_LOW_SPEED_TIME, (long) ERRAND_STALL_SECONDS);
 	}
 }
 
@@ -104,15 +103,14 @@ keep_line(ErrandTransfer *t, const char *line, size_t len)
 		if (!errand_netbuf_append(&t->head, " ", 1))
 			return false;
 	}
-	return errand_netbuf_append(&t->head, line, len) &&
-		errand_netbuf_append(&t->head, "\r\n", 2);
+	return errand_netbuf_append(&t->head, line, len) && errand_netbuf_append(&t->head, "\r\n", 2);
 }
 
 static size_t
 stop(ErrandTransfer *t, ErrandStop why)
 {
 	t->stop = why;
-	return 0;					/* fewer bytes than given: curl gives up */
+	return 0; /* fewer bytes than given: curl gives up */
 }
 
 /* CURLOPT_HEADERFUNCTION: one line, trailers after the body included. */
@@ -121,7 +119,7 @@ errand_receive_head(char *data, size_t size, size_t n, void *arg)
 {
 	ErrandTransfer *t = arg;
 	const char *line = data;
-	size_t		len = size * n;
+	size_t len = size * n;
 
 	t->head_bytes += len;
 	if (t->head_bytes > ERRAND_HEAD_MAX_BYTES)
@@ -150,7 +148,7 @@ errand_receive_head(char *data, size_t size, size_t n, void *arg)
 static bool
 expect_body(ErrandTransfer *t)
 {
-	curl_off_t	length = -1;
+	curl_off_t length = -1;
 
 	t->body_began = true;
 	curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
@@ -160,8 +158,8 @@ expect_body(ErrandTransfer *t)
 		return false;
 	}
 	if (length > 0)
-		errand_netbuf_reserve(&t->body, length < ERRAND_BUFFER_KEPT - 1 ?
-							  (size_t) length : ERRAND_BUFFER_KEPT - 1);
+		errand_netbuf_reserve(&t->body, length < ERRAND_BUFFER_KEPT - 1 ? (size_t) length :
+																		  ERRAND_BUFFER_KEPT - 1);
 	return true;
 }
 
@@ -177,13 +175,12 @@ size_t
 errand_receive_body(char *data, size_t size, size_t n, void *arg)
 {
 	ErrandTransfer *t = arg;
-	size_t		len = size * n;
+	size_t len = size * n;
 
 	if (t->discard)
 	{
 		t->discarded += len;
-		return t->discarded > ERRAND_REDIRECT_BODY ?
-			stop(t, ERRAND_STOP_REDIRECTED) : len;
+		return t->discarded > ERRAND_REDIRECT_BODY ? stop(t, ERRAND_STOP_REDIRECTED) : len;
 	}
 	if (!t->body_began && !expect_body(t))
 		return 0;

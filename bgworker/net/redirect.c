@@ -16,18 +16,17 @@
 static bool
 is_redirect(int status)
 {
-	return status == 301 || status == 302 || status == 303 || status == 307 ||
-		status == 308;
+	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
 /* Does this response say to ask elsewhere, and was that wished? */
 bool
 errand_redirect_wanted(const ErrandTransfer *t)
 {
-	size_t		len;
+	size_t len;
 
 	return t->req.follow_redirects > 0 && is_redirect(t->resp.status) &&
-		errand_net_find_header(&t->head, "location", &len) != NULL && len > 0;
+		   errand_net_find_header(&t->head, "location", &len) != NULL && len > 0;
 }
 
 /*
@@ -37,8 +36,8 @@ errand_redirect_wanted(const ErrandTransfer *t)
 static void
 change_method(ErrandTransfer *t)
 {
-	int			status = t->resp.status;
-	bool		post = strcmp(t->method, "POST") == 0;
+	int status = t->resp.status;
+	bool post = strcmp(t->method, "POST") == 0;
 
 	if (strcmp(t->method, "HEAD") == 0 || strcmp(t->method, "GET") == 0)
 		return;
@@ -57,16 +56,15 @@ change_method(ErrandTransfer *t)
 bool
 errand_redirect_follow(ErrandTransfer *t)
 {
-	size_t		len = 0;
+	size_t len = 0;
 	const char *location = errand_net_find_header(&t->head, "location", &len);
-	char		error[256];
-	ErrandUrl  *url;
+	char error[256];
+	ErrandUrl *url;
 
 	if (t->resp.redirects >= t->req.follow_redirects)
 	{
-		errand_net_fail(t, ERRAND_FAIL_REDIRECT, "more than %d redirect%s",
-					t->req.follow_redirects,
-					t->req.follow_redirects == 1 ? "" : "s");
+		errand_net_fail(t, ERRAND_FAIL_REDIRECT, "more than %d redirect%s", t->req.follow_redirects,
+						t->req.follow_redirects == 1 ? "" : "s");
 		return false;
 	}
 	url = errand_neturl_resolve(t->net, t->url, location, len, error, sizeof(error));
@@ -77,8 +75,7 @@ errand_redirect_follow(ErrandTransfer *t)
 	}
 	if (t->url->https && !url->https)
 	{
-		errand_net_fail(t, ERRAND_FAIL_REDIRECT,
-					"redirect refused: it leads from https to http");
+		errand_net_fail(t, ERRAND_FAIL_REDIRECT, "redirect refused: it leads from https to http");
 		errand_neturl_release(url);
 		return false;
 	}

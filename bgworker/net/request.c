@@ -10,7 +10,6 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,8 +25,8 @@ static struct curl_slist no_content_type = {(char *) "Content-Type:", &no_expect
 static CURL *
 take_easy(ErrandNet *n)
 {
-	CURL	  **pool;
-	CURL	   *easy;
+	CURL **pool;
+	CURL *easy;
 
 	if (n->n_easy > 0)
 	{
@@ -51,34 +50,31 @@ header_goes(const ErrandTransfer *t, const char *name, size_t len)
 {
 	if (t->left_origin && errand_header_is_credential(name, len))
 		return false;
-	return !(t->changed_method && len >= 8 &&
-			 errand_ascii_equals(name, 8, "content-"));
+	return !(t->changed_method && len >= 8 && errand_ascii_equals(name, 8, "content-"));
 }
 
 /* Check the headers, and return how many bytes their lines take; or 0. */
 static size_t
 measure_headers(ErrandTransfer *t)
 {
-	size_t		size = 1;
+	size_t size = 1;
 
 	for (int i = 0; i < t->req.n_headers; i++)
 	{
 		const ErrandHeaderLine *h = &t->req.headers[i];
-		size_t		name_len = strlen(h->name);
-		size_t		value_len = strlen(h->value);
+		size_t name_len = strlen(h->name);
+		size_t value_len = strlen(h->value);
 
-		if (!errand_is_token(h->name, name_len) ||
-			!errand_header_value_ok(h->value, value_len))
+		if (!errand_is_token(h->name, name_len) || !errand_header_value_ok(h->value, value_len))
 		{
 			errand_net_fail(t, ERRAND_FAIL_BAD_REQUEST,
-						"header %d has a name or a value that none can have",
-						i + 1);
+							"header %d has a name or a value that none can have", i + 1);
 			return 0;
 		}
 		if (errand_header_forbidden(h->name, name_len))
 		{
-			errand_net_fail(t, ERRAND_FAIL_BAD_REQUEST,
-						"the header %s cannot be set by a task", h->name);
+			errand_net_fail(t, ERRAND_FAIL_BAD_REQUEST, "the header %s cannot be set by a task",
+							h->name);
 			return 0;
 		}
 		size += name_len + value_len + 3;
@@ -88,10 +84,9 @@ measure_headers(ErrandTransfer *t)
 
 /* "Name: value", or "Name;", which is curl's way to say an empty value. */
 static void
-append_line(ErrandBuffer *text, const ErrandHeaderLine *h, size_t name_len,
-			size_t value_len)
+append_line(ErrandBuffer *text, const ErrandHeaderLine *h, size_t name_len, size_t value_len)
 {
-	char	   *p = text->data + text->len;
+	char *p = text->data + text->len;
 
 	memcpy(p, h->name, name_len);
 	p += name_len;
@@ -111,12 +106,11 @@ append_line(ErrandBuffer *text, const ErrandHeaderLine *h, size_t name_len,
 static bool
 reserve_lines(ErrandTransfer *t, size_t text_size)
 {
-	int			n = t->req.n_headers;
+	int n = t->req.n_headers;
 
 	if (t->lines_size < n)
 	{
-		void	   *lines = realloc(t->lines,
-									(size_t) n * sizeof(struct curl_slist));
+		void *lines = realloc(t->lines, (size_t) n * sizeof(struct curl_slist));
 
 		if (lines == NULL)
 			return false;
@@ -134,10 +128,10 @@ reserve_lines(ErrandTransfer *t, size_t text_size)
 static struct curl_slist *
 build_headers(ErrandTransfer *t, bool sends_body)
 {
-	size_t		size = measure_headers(t);
+	size_t size = measure_headers(t);
 	struct curl_slist *end = sends_body ? &no_content_type : &no_expect;
 	struct curl_slist *tail = NULL;
-	int			n = 0;
+	int n = 0;
 
 	if (size == 0)
 		return NULL;
@@ -149,7 +143,7 @@ build_headers(ErrandTransfer *t, bool sends_body)
 	for (int i = 0; i < t->req.n_headers; i++)
 	{
 		const ErrandHeaderLine *h = &t->req.headers[i];
-		size_t		name_len = strlen(h->name);
+		size_t name_len = strlen(h->name);
 
 		if (!header_goes(t, h->name, name_len))
 			continue;
@@ -168,17 +162,18 @@ build_headers(ErrandTransfer *t, bool sends_body)
 }
 
 /* Keeps the first error; the rest of the options is then not set. */
-#define SET(option, value) \
-	do { \
-		if (code == CURLE_OK) \
-			code = curl_easy_setopt(easy, option, value); \
+#define SET(option, value)                                                                         \
+	do                                                                                             \
+	{                                                                                              \
+		if (code == CURLE_OK)                                                                      \
+			code = curl_easy_setopt(easy, option, value);                                          \
 	} while (0)
 
 /* The same on every handle, whatever is asked for. */
 static CURLcode
 set_rules(CURL *easy, const ErrandNet *n)
 {
-	CURLcode	code = CURLE_OK;
+	CURLcode code = CURLE_OK;
 
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(CURLOPT_PROXY, "");
@@ -212,8 +207,8 @@ set_rules(CURL *easy, const ErrandNet *n)
 static CURLcode
 set_target(CURL *easy, ErrandTransfer *t, struct curl_slist *headers)
 {
-	CURLcode	code = CURLE_OK;
-	long		left = errand_transfer_timeout_left_ms(t);
+	CURLcode code = CURLE_OK;
+	long left = errand_transfer_timeout_left_ms(t);
 
 	SET(CURLOPT_PRIVATE, t);
 	SET(CURLOPT_OPENSOCKETDATA, t);
@@ -240,15 +235,15 @@ set_target(CURL *easy, ErrandTransfer *t, struct curl_slist *headers)
 static bool
 sends_length(const ErrandTransfer *t)
 {
-	return t->send_body || strcmp(t->method, "POST") == 0 ||
-		strcmp(t->method, "PUT") == 0 || strcmp(t->method, "PATCH") == 0;
+	return t->send_body || strcmp(t->method, "POST") == 0 || strcmp(t->method, "PUT") == 0 ||
+		   strcmp(t->method, "PATCH") == 0;
 }
 
 static CURLcode
 set_method(CURL *easy, ErrandTransfer *t)
 {
-	CURLcode	code = CURLE_OK;
-	bool		empty = !t->send_body || t->req.body_len == 0;
+	CURLcode code = CURLE_OK;
+	bool empty = !t->send_body || t->req.body_len == 0;
 
 	if (strcmp(t->method, "HEAD") == 0)
 	{
@@ -257,8 +252,7 @@ set_method(CURL *easy, ErrandTransfer *t)
 	}
 	if (sends_length(t))
 	{
-		SET(CURLOPT_POSTFIELDSIZE_LARGE,
-			(curl_off_t) (empty ? 0 : t->req.body_len));
+		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) (empty ? 0 : t->req.body_len));
 		SET(CURLOPT_POSTFIELDS, empty ? "" : (const char *) t->req.body);
 		if (strcmp(t->method, "POST") != 0)
 			SET(CURLOPT_CUSTOMREQUEST, t->method);
@@ -273,7 +267,7 @@ bool
 errand_transfer_prepare(ErrandTransfer *t)
 {
 	struct curl_slist *headers = build_headers(t, sends_length(t));
-	CURLcode	code;
+	CURLcode code;
 
 	if (headers == NULL)
 		return false;
@@ -291,6 +285,6 @@ errand_transfer_prepare(ErrandTransfer *t)
 		code = set_method(t->easy, t);
 	if (code != CURLE_OK)
 		errand_net_fail(t, ERRAND_FAIL_INTERNAL, "curl did not take an option: %s",
-					curl_easy_strerror(code));
+						curl_easy_strerror(code));
 	return code == CURLE_OK;
 }

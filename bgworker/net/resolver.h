@@ -23,23 +23,23 @@
 #include "net/handles.h"
 #include "net/list.h"
 
-#define ERRAND_NAME_MAX_ADDRESSES	16
-#define ERRAND_NAME_MAX_TTL			300 /* seconds */
+#define ERRAND_NAME_MAX_ADDRESSES 16
+#define ERRAND_NAME_MAX_TTL 300 /* seconds */
 
 typedef struct ErrandAddress
 {
-	socklen_t	len;
+	socklen_t len;
 	union
 	{
 		struct sockaddr sa;
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
-	}			u;
+	} u;
 } ErrandAddress;
 
 typedef enum ErrandNameState
 {
-	ERRAND_NAME_NEW,			/* nobody asked yet, or the answer is too old */
+	ERRAND_NAME_NEW, /* nobody asked yet, or the answer is too old */
 	ERRAND_NAME_PENDING,
 	ERRAND_NAME_KNOWN,
 	ERRAND_NAME_FAILED
@@ -51,21 +51,21 @@ typedef struct ErrandNames ErrandNames;
 typedef struct ErrandName
 {
 	ErrandNameState state;
-	int64_t		expires_us;		/* KNOWN, FAILED: believed until then */
-	int			n_addresses;	/* KNOWN: IPv4 first, port 0 */
+	int64_t expires_us; /* KNOWN, FAILED: believed until then */
+	int n_addresses;	/* KNOWN: IPv4 first, port 0 */
 	ErrandAddress addresses[ERRAND_NAME_MAX_ADDRESSES];
-	ErrandFailure failure;		/* FAILED: DNS or DNS_NOT_FOUND */
-	const char *reason;			/* FAILED: a constant text, lower case */
+	ErrandFailure failure; /* FAILED: DNS or DNS_NOT_FOUND */
+	const char *reason;	   /* FAILED: a constant text, lower case */
 
-	struct ErrandName *chain;	/* the rest belongs to names.c */
-	ErrandLink	link;			/* pending: by deadline; else by last use */
-	ErrandLink	unasked;		/* pending, and c-ares has no room for it yet */
-	ErrandLink	waiters;
-	struct ErrandQuery *query;	/* c-ares works on it */
-	int64_t		deadline_us;
-	uint32_t	hash;
-	int			refs;			/* waiters that point here */
-	char		text[];
+	struct ErrandName *chain; /* the rest belongs to names.c */
+	ErrandLink link;		  /* pending: by deadline; else by last use */
+	ErrandLink unasked;		  /* pending, and c-ares has no room for it yet */
+	ErrandLink waiters;
+	struct ErrandQuery *query; /* c-ares works on it */
+	int64_t deadline_us;
+	uint32_t hash;
+	int refs; /* waiters that point here */
+	char text[];
 } ErrandName;
 
 /*
@@ -74,9 +74,9 @@ typedef struct ErrandName
  */
 typedef struct ErrandWaiter
 {
-	ErrandLink	link;
-	ErrandName *name;			/* NULL: waits for nothing */
-	void		(*ready) (struct ErrandWaiter *w);
+	ErrandLink link;
+	ErrandName *name; /* NULL: waits for nothing */
+	void (*ready)(struct ErrandWaiter *w);
 } ErrandWaiter;
 
 /*
@@ -85,23 +85,21 @@ typedef struct ErrandWaiter
  * constant text on failure.
  */
 extern ErrandNames *errand_names_create(uv_loop_t *loop, ErrandHandles *handles,
-										const char *servers, int timeout_ms,
-										const char **why);
+										const char *servers, int timeout_ms, const char **why);
 
 /*
  * New servers, or the system's read again.  What is cached is forgotten, what
  * is being looked up starts anew with its old deadline.  False, with all as it
  * was, if the servers cannot be used.
  */
-extern bool errand_names_configure(ErrandNames *names, const char *servers,
-								   int timeout_ms, const char **why);
+extern bool
+errand_names_configure(ErrandNames *names, const char *servers, int timeout_ms, const char **why);
 
 /*
  * Look a name up (lower case, no address).  Sets w->name, NULL if memory is
  * out.  True: its state is final now; false: w->ready comes later.
  */
-extern bool errand_names_lookup(ErrandNames *names, const char *host,
-								ErrandWaiter *w);
+extern bool errand_names_lookup(ErrandNames *names, const char *host, ErrandWaiter *w);
 
 /* Wait no more, and let go of w->name. */
 extern void errand_names_release(ErrandWaiter *w);
@@ -119,13 +117,11 @@ typedef struct ErrandDns ErrandDns;
 typedef struct ErrandQuery
 {
 	ErrandNames *names;
-	ErrandName *name;			/* NULL: nobody wants the answer any more */
+	ErrandName *name; /* NULL: nobody wants the answer any more */
 } ErrandQuery;
 
-extern ErrandDns *errand_dns_create(ErrandNames *names, uv_loop_t *loop,
-									ErrandHandles *handles,
-									const char *servers, int timeout_ms,
-									const char **why);
+extern ErrandDns *errand_dns_create(ErrandNames *names, uv_loop_t *loop, ErrandHandles *handles,
+									const char *servers, int timeout_ms, const char **why);
 
 /* Ask; errand_names_answer() comes later, or before this returns. */
 extern void errand_dns_ask(ErrandDns *dns, const char *host, ErrandQuery *q);
@@ -136,15 +132,15 @@ extern void errand_dns_close(ErrandDns *dns);
 /* For dns.c: an answer (inside c-ares, so only record); room for more. */
 typedef struct ErrandAnswer
 {
-	bool		aborted;		/* the channel was closed */
-	ErrandFailure failure;		/* NONE: there are addresses */
+	bool aborted;		   /* the channel was closed */
+	ErrandFailure failure; /* NONE: there are addresses */
 	const char *reason;
-	int			ttl;			/* seconds */
-	int			n_addresses;	/* IPv4 first */
+	int ttl;		 /* seconds */
+	int n_addresses; /* IPv4 first */
 	ErrandAddress addresses[ERRAND_NAME_MAX_ADDRESSES];
 } ErrandAnswer;
 
 extern void errand_names_answer(ErrandQuery *q, const ErrandAnswer *answer);
 extern void errand_names_ask_more(ErrandNames *names);
 
-#endif							/* ERRAND_NET_RESOLVER_H */
+#endif /* ERRAND_NET_RESOLVER_H */

@@ -39,7 +39,7 @@ find_socket(const ErrandNet *n, int fd)
 static bool
 reserve_sockets(ErrandNet *n, int fd)
 {
-	int			size = n->n_sockets > 0 ? n->n_sockets : 64;
+	int size = n->n_sockets > 0 ? n->n_sockets : 64;
 	ErrandSocket **sockets;
 
 	if (fd < n->n_sockets)
@@ -49,8 +49,7 @@ reserve_sockets(ErrandNet *n, int fd)
 	sockets = realloc(n->sockets, (size_t) size * sizeof(*sockets));
 	if (sockets == NULL)
 		return false;
-	memset(sockets + n->n_sockets, 0,
-		   (size_t) (size - n->n_sockets) * sizeof(*sockets));
+	memset(sockets + n->n_sockets, 0, (size_t) (size - n->n_sockets) * sizeof(*sockets));
 	n->sockets = sockets;
 	n->n_sockets = size;
 	return true;
@@ -126,14 +125,14 @@ static void
 on_poll(uv_poll_t *poll, int status, int events)
 {
 	ErrandSocket *s = poll->data;
-	ErrandNet  *n = s->net;
-	int			flags = 0;
-	int			fd = s->fd;
-	int			running;
+	ErrandNet *n = s->net;
+	int flags = 0;
+	int fd = s->fd;
+	int running;
 
 	if (s->wanted == 0)
 	{
-		watch(s, 0);			/* an idle connection ended; curl will see */
+		watch(s, 0); /* an idle connection ended; curl will see */
 		return;
 	}
 	if (status < 0)
@@ -153,7 +152,7 @@ unwanted(ErrandSocket *s)
 {
 	s->wanted = 0;
 	if (s->polled == UV_READABLE && s->address.len > 0)
-		return;					/* the next transfer will want just that */
+		return; /* the next transfer will want just that */
 	if (s->address.len == 0 || socket_inode(s->fd) != s->inode)
 		drop_socket(s);
 	else
@@ -162,10 +161,9 @@ unwanted(ErrandSocket *s)
 
 /* From curl: what it waits for on a socket. */
 static int
-on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg,
-				 void *unused)
+on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 {
-	ErrandNet  *n = arg;
+	ErrandNet *n = arg;
 	ErrandSocket *s = find_socket(n, fd);
 
 	(void) easy;
@@ -179,9 +177,8 @@ on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg,
 	if (s == NULL)
 		s = add_socket(n, fd);
 	if (s == NULL)
-		return 0;				/* the transfer will time out */
-	s->wanted = (what & CURL_POLL_IN ? UV_READABLE : 0) |
-		(what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+		return 0; /* the transfer will time out */
+	s->wanted = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
 	watch(s, s->wanted);
 	return 0;
 }
@@ -189,8 +186,8 @@ on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg,
 static int
 open_socket(const struct curl_sockaddr *address)
 {
-	int			type = address->socktype;
-	int			fd;
+	int type = address->socktype;
+	int fd;
 
 #ifdef SOCK_CLOEXEC
 	type |= SOCK_CLOEXEC;
@@ -212,8 +209,7 @@ judge(ErrandTransfer *t, const struct curl_sockaddr *address)
 		return ERRAND_EGRESS_BAD_FAMILY;
 	memcpy(&t->opened.u, &address->addr, address->addrlen);
 	t->opened.len = address->addrlen;
-	return errand_policy_classify(&t->opened.u.sa, t->opened.len,
-								  t->net->allow, t->net->n_allow);
+	return errand_policy_classify(&t->opened.u.sa, t->opened.len, t->net->allow, t->net->n_allow);
 }
 
 /*
@@ -223,10 +219,10 @@ judge(ErrandTransfer *t, const struct curl_sockaddr *address)
 static bool
 open_and_add(ErrandTransfer *t, const struct curl_sockaddr *address, int *fd)
 {
-	ErrandNet  *n = t->net;
+	ErrandNet *n = t->net;
 	ErrandSocket *stale;
 	ErrandSocket *s;
-	int			wanted = 0;
+	int wanted = 0;
 
 	*fd = open_socket(address);
 	if (*fd < 0)
@@ -252,12 +248,11 @@ open_and_add(ErrandTransfer *t, const struct curl_sockaddr *address, int *fd)
 
 /* CURLOPT_OPENSOCKETFUNCTION, for a transfer. */
 curl_socket_t
-errand_netsocket_open(void *arg, curlsocktype purpose,
-					  struct curl_sockaddr *address)
+errand_netsocket_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	ErrandTransfer *t = arg;
 	ErrandEgress egress = judge(t, address);
-	int			fd;
+	int fd;
 
 	(void) purpose;
 	if (!errand_egress_allowed(egress))
@@ -279,7 +274,7 @@ errand_netsocket_open(void *arg, curlsocktype purpose,
 int
 errand_netsocket_close(void *arg, curl_socket_t fd)
 {
-	ErrandNet  *n = arg;
+	ErrandNet *n = arg;
 	ErrandSocket *s = find_socket(n, fd);
 
 	if (s != NULL)
@@ -299,10 +294,8 @@ errand_netsockets_recheck(ErrandNet *n)
 		ErrandSocket *s = n->sockets[fd];
 
 		if (s != NULL && s->address.len > 0 &&
-			!errand_egress_allowed(errand_policy_classify(&s->address.u.sa,
-														  s->address.len,
-														  n->allow,
-														  n->n_allow)) &&
+			!errand_egress_allowed(
+				errand_policy_classify(&s->address.u.sa, s->address.len, n->allow, n->n_allow)) &&
 			socket_inode(fd) == s->inode)
 			shutdown(fd, SHUT_RDWR);
 	}
@@ -320,8 +313,8 @@ errand_netsockets_close(ErrandNet *n)
 static void
 on_timer(uv_timer_t *timer)
 {
-	ErrandNet  *n = timer->data;
-	int			running;
+	ErrandNet *n = timer->data;
+	int running;
 
 	curl_multi_socket_action(n->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 }
@@ -330,7 +323,7 @@ on_timer(uv_timer_t *timer)
 static int
 on_timer_wanted(CURLM *multi, long ms, void *arg)
 {
-	ErrandNet  *n = arg;
+	ErrandNet *n = arg;
 
 	(void) multi;
 	n->curl_now = ms == 0;

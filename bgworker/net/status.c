@@ -45,8 +45,8 @@ int
 errand_net_host_free(const ErrandNet *n, const char *host_port)
 {
 	const ErrandHost *h = errand_nethost_find(n, host_port);
-	int			here = n->host_max_running;
-	int			all = n->max_in_flight - (n->running - n->resolving);
+	int here = n->host_max_running;
+	int all = n->max_in_flight - (n->running - n->resolving);
 
 	if (h != NULL)
 		here -= h->running + h->queued;
@@ -58,8 +58,7 @@ errand_net_host_free(const ErrandNet *n, const char *host_port)
 static bool
 forgotten(const ErrandHost *h)
 {
-	return h->running == 0 && h->queued == 0 &&
-		h->last_us < errand_now_us() - ERRAND_HOST_IDLE_US;
+	return h->running == 0 && h->queued == 0 && h->last_us < errand_now_us() - ERRAND_HOST_IDLE_US;
 }
 
 bool

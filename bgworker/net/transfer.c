@@ -19,7 +19,7 @@
 int
 errand_transfer_timeout_left_ms(const ErrandTransfer *t)
 {
-	int64_t		left = t->deadline_us - errand_now_us();
+	int64_t left = t->deadline_us - errand_now_us();
 
 	return left <= 0 ? 0 : (int) ((left + 999) / 1000);
 }
@@ -28,18 +28,17 @@ static void
 on_deadline(uv_timer_t *timer)
 {
 	ErrandTransfer *t = timer->data;
-	char		span[32];
+	char span[32];
 
 	if (errand_transfer_timeout_left_ms(t) > 0)
 	{
-		uv_timer_start(timer, on_deadline,
-					   (uint64_t) errand_transfer_timeout_left_ms(t), 0);
+		uv_timer_start(timer, on_deadline, (uint64_t) errand_transfer_timeout_left_ms(t), 0);
 		return;
 	}
 	errand_net_format_ms(span, sizeof(span), t->req.timeout_ms);
 	if (t->state == ERRAND_T_RESOLVING)
-		errand_net_fail(t, ERRAND_FAIL_TIMEOUT, "could not look up %s within %s",
-					t->host->name, span);
+		errand_net_fail(t, ERRAND_FAIL_TIMEOUT, "could not look up %s within %s", t->host->name,
+						span);
 	else
 		errand_net_fail(t, ERRAND_FAIL_TIMEOUT, "no answer within %s", span);
 	errand_transfer_finish(t);
@@ -49,18 +48,17 @@ on_deadline(uv_timer_t *timer)
 static void
 watch_deadline(ErrandTransfer *t)
 {
-	int			left = errand_transfer_timeout_left_ms(t);
+	int left = errand_transfer_timeout_left_ms(t);
 
 	if (!uv_is_active((uv_handle_t *) &t->timer))
-		uv_timer_start(&t->timer, on_deadline, (uint64_t) (left > 0 ? left : 1),
-					   0);
+		uv_timer_start(&t->timer, on_deadline, (uint64_t) (left > 0 ? left : 1), 0);
 }
 
 /* What can never be sent is refused here; headers when they are put together. */
 static bool
 accept_request(ErrandTransfer *t)
 {
-	ErrandNet  *n = t->net;
+	ErrandNet *n = t->net;
 	const char *method = t->req.method;
 
 	t->url = errand_neturl_get(n, t->req.url, t->resp.error, sizeof(t->resp.error));
@@ -69,8 +67,7 @@ accept_request(ErrandTransfer *t)
 	else if (!errand_is_token(method, strlen(method)))
 		errand_net_fail(t, ERRAND_FAIL_BAD_REQUEST, "the method is not a token");
 	else if (t->req.has_body && strcmp(method, "HEAD") == 0)
-		errand_net_fail(t, ERRAND_FAIL_BAD_REQUEST,
-					"a HEAD request cannot have a body");
+		errand_net_fail(t, ERRAND_FAIL_BAD_REQUEST, "a HEAD request cannot have a body");
 	return t->resp.failure == ERRAND_FAIL_NONE;
 }
 
@@ -112,7 +109,7 @@ errand_transfer_begin(ErrandTransfer *t)
 		t->deadline_us = t->hop_us + t->req.timeout_ms * 1000;
 		t->net->started(t->req.owner);
 		if (t->state != ERRAND_T_STARTING)
-			return;				/* its owner changed its mind */
+			return; /* its owner changed its mind */
 	}
 	errand_transfer_hop(t);
 }
@@ -121,7 +118,7 @@ errand_transfer_begin(ErrandTransfer *t)
 void
 errand_transfer_hop(ErrandTransfer *t)
 {
-	ErrandNet  *n = t->net;
+	ErrandNet *n = t->net;
 
 	if (t->state == ERRAND_T_RESOLVING)
 		n->resolving--;
@@ -153,7 +150,7 @@ errand_transfer_hop(ErrandTransfer *t)
 void
 errand_transfer_run(ErrandTransfer *t)
 {
-	ErrandNet  *n = t->net;
+	ErrandNet *n = t->net;
 
 	uv_timer_stop(&t->timer);
 	if (!errand_transfer_prepare(t))
@@ -175,7 +172,7 @@ errand_transfer_run(ErrandTransfer *t)
 void
 errand_transfer_leave_curl(ErrandTransfer *t)
 {
-	ErrandNet  *n = t->net;
+	ErrandNet *n = t->net;
 
 	if (t->state == ERRAND_T_RUNNING)
 	{
@@ -228,8 +225,7 @@ errand_transfer_ended(ErrandTransfer *t, CURLcode code)
 	if (code != CURLE_OK)
 		errand_net_fail_from_curl(t, code);
 	errand_transfer_leave_curl(t);
-	if (code == CURLE_OK && errand_redirect_wanted(t) &&
-		errand_redirect_follow(t))
+	if (code == CURLE_OK && errand_redirect_wanted(t) && errand_redirect_follow(t))
 		next_hop(t);
 	else
 		errand_transfer_finish(t);
@@ -239,7 +235,7 @@ errand_transfer_ended(ErrandTransfer *t, CURLcode code)
 void
 errand_transfer_finish(ErrandTransfer *t)
 {
-	ErrandNet  *n = t->net;
+	ErrandNet *n = t->net;
 
 	if (t->state == ERRAND_T_RESOLVING)
 		n->resolving--;
@@ -247,7 +243,7 @@ errand_transfer_finish(ErrandTransfer *t)
 	errand_transfer_leave_curl(t);
 	errand_names_release(&t->waiter);
 	if (t->holds_place)
-		errand_list_remove(&t->link);	/* resolved or waiting, if any */
+		errand_list_remove(&t->link); /* resolved or waiting, if any */
 	errand_outcome_complete(t);
 	errand_nethost_leave(t);
 	errand_neturl_release(t->url);

@@ -30,8 +30,8 @@
 
 #include <uv.h>
 
-#include "core/policy.h"		/* ErrandCidr */
-#include "core/retry.h"			/* ErrandFailure */
+#include "core/policy.h" /* ErrandCidr */
+#include "core/retry.h"	 /* ErrandFailure */
 
 typedef struct ErrandNet ErrandNet; /* one a process */
 typedef struct ErrandTransfer ErrandTransfer;
@@ -41,15 +41,15 @@ typedef struct ErrandTransfer ErrandTransfer;
  */
 typedef struct ErrandNetConfig
 {
-	int			max_in_flight;	/* transfers at once in curl, all hosts */
-	int			host_max_running;	/* at once for one host:port */
-	size_t		max_buffered;	/* informational: the caller stops claiming */
-	const ErrandCidr *allow;	/* reachable beside the public internet */
-	int			n_allow;
+	int max_in_flight;		 /* transfers at once in curl, all hosts */
+	int host_max_running;	 /* at once for one host:port */
+	size_t max_buffered;	 /* informational: the caller stops claiming */
+	const ErrandCidr *allow; /* reachable beside the public internet */
+	int n_allow;
 	const char *user_agent;
-	const char *dns_servers;	/* "a.b.c.d[:port],..."; "" = the system's */
-	int			dns_timeout_ms; /* of one look-up, all tries together */
-	const char *ca_file;		/* PEM bundle; NULL or "" = the system's */
+	const char *dns_servers; /* "a.b.c.d[:port],..."; "" = the system's */
+	int dns_timeout_ms;		 /* of one look-up, all tries together */
+	const char *ca_file;	 /* PEM bundle; NULL or "" = the system's */
 } ErrandNetConfig;
 
 typedef struct ErrandHeaderLine
@@ -66,24 +66,24 @@ typedef struct ErrandHeaderLine
 typedef struct ErrandRequest
 {
 	const char *url;
-	const char *method;			/* as it goes on the wire, e.g. "GET" */
+	const char *method; /* as it goes on the wire, e.g. "GET" */
 	const ErrandHeaderLine *headers;
-	int			n_headers;
-	const void *body;			/* may hold NUL bytes; not copied */
-	size_t		body_len;
-	bool		has_body;		/* false: the body fields are ignored */
-	int64_t		timeout_ms;		/* from started on; names and redirects included */
-	int64_t		connect_timeout_ms; /* TCP and TLS of one hop */
-	size_t		max_body;		/* of the response, decompressed */
-	int			follow_redirects;	/* hops at most; 0 = hand back the 3xx */
-	void	   *owner;			/* given to both callbacks */
+	int n_headers;
+	const void *body; /* may hold NUL bytes; not copied */
+	size_t body_len;
+	bool has_body;				/* false: the body fields are ignored */
+	int64_t timeout_ms;			/* from started on; names and redirects included */
+	int64_t connect_timeout_ms; /* TCP and TLS of one hop */
+	size_t max_body;			/* of the response, decompressed */
+	int follow_redirects;		/* hops at most; 0 = hand back the 3xx */
+	void *owner;				/* given to both callbacks */
 
 	/*
 	 * Never let curl send the request a second time by itself, which it does
 	 * when a kept connection turns out to be dead: the request gets a new
 	 * connection.  For tasks that must run at most once.
 	 */
-	bool		never_resend;
+	bool never_resend;
 } ErrandRequest;
 
 /*
@@ -92,47 +92,45 @@ typedef struct ErrandRequest
  */
 typedef struct ErrandResponse
 {
-	ErrandFailure failure;		/* ERRAND_FAIL_NONE: a response, any status */
-	int			status;			/* 0 if none came */
-	const char *head;			/* "Name: value\r\n"..., no status line */
-	size_t		head_len;		/* NUL-terminated beyond it */
-	const char *body;			/* likewise; what had arrived if it failed */
-	size_t		body_len;
-	const char *content_type;	/* or NULL */
-	int64_t		retry_after_ms; /* -1: none */
-	char		error[512];		/* lower case, no full stop; "" if none */
-	char		hint[256];		/* what to do about it; "" if nothing */
-	int32_t		dns_us;			/* the final hop's time, split; -1 unknown */
-	int32_t		connect_us;
-	int32_t		tls_us;
-	int32_t		wait_us;
-	int32_t		transfer_us;
-	int64_t		started_us;		/* uv_hrtime() / 1000; 0: never started */
-	int64_t		finished_us;
-	int			redirects;		/* hops followed */
-	bool		bytes_sent;		/* a byte of a request may have left */
-	bool		timed_out;
-	bool		reused;			/* went over a kept connection */
-	int			http_version;	/* 10, 11, 20, 30; 0 unknown */
-	char		peer[64];		/* "127.0.0.1:8080", "[::1]:80"; "" if none */
+	ErrandFailure failure; /* ERRAND_FAIL_NONE: a response, any status */
+	int status;			   /* 0 if none came */
+	const char *head;	   /* "Name: value\r\n"..., no status line */
+	size_t head_len;	   /* NUL-terminated beyond it */
+	const char *body;	   /* likewise; what had arrived if it failed */
+	size_t body_len;
+	const char *content_type; /* or NULL */
+	int64_t retry_after_ms;	  /* -1: none */
+	char error[512];		  /* lower case, no full stop; "" if none */
+	char hint[256];			  /* what to do about it; "" if nothing */
+	int32_t dns_us;			  /* the final hop's time, split; -1 unknown */
+	int32_t connect_us;
+	int32_t tls_us;
+	int32_t wait_us;
+	int32_t transfer_us;
+	int64_t started_us; /* uv_hrtime() / 1000; 0: never started */
+	int64_t finished_us;
+	int redirects;	 /* hops followed */
+	bool bytes_sent; /* a byte of a request may have left */
+	bool timed_out;
+	bool reused;	  /* went over a kept connection */
+	int http_version; /* 10, 11, 20, 30; 0 unknown */
+	char peer[64];	  /* "127.0.0.1:8080", "[::1]:80"; "" if none */
 } ErrandResponse;
 
 /* The transfer left its host's queue and runs.  Called once at most. */
-typedef void (*ErrandTransferStarted) (void *owner);
+typedef void (*ErrandTransferStarted)(void *owner);
 
 /* The transfer is over.  Called exactly once for each transfer started. */
-typedef void (*ErrandTransferDone) (void *owner, ErrandTransfer *t,
-									const ErrandResponse *r);
+typedef void (*ErrandTransferDone)(void *owner, ErrandTransfer *t, const ErrandResponse *r);
 
 /*
  * Make the process's network.  The loop must have been made after the fork.
  * Returns NULL and sets *why to a constant text if that fails.  The net keeps
  * one active handle in the loop, so that uv_backend_timeout() tells a sleep.
  */
-extern ErrandNet *errand_net_create(uv_loop_t *loop, const ErrandNetConfig *c,
-									ErrandTransferStarted started,
-									ErrandTransferDone done,
-									const char **why);
+extern ErrandNet *
+errand_net_create(uv_loop_t *loop, const ErrandNetConfig *c, ErrandTransferStarted started,
+				  ErrandTransferDone done, const char **why);
 
 /*
  * Take over a changed configuration.  Look-ups in flight start anew if the
@@ -156,8 +154,7 @@ extern void errand_net_destroy(ErrandNet *n);
  * the request is told by the done callback, which always comes later from the
  * loop, as does the started callback.
  */
-extern ErrandTransfer *errand_transfer_start(ErrandNet *n,
-											 const ErrandRequest *r);
+extern ErrandTransfer *errand_transfer_start(ErrandNet *n, const ErrandRequest *r);
 
 /*
  * Cut a transfer off at once, wherever it is: on return nothing that the
@@ -176,9 +173,9 @@ extern void errand_transfer_free(ErrandTransfer *t);
  * a name included (resolving counts them apart, they hold no place in curl).
  * buffered: bytes allocated for response bodies of transfers not freed yet.
  */
-extern int	errand_net_running(const ErrandNet *n);
-extern int	errand_net_resolving(const ErrandNet *n);
-extern int	errand_net_queued(const ErrandNet *n);
+extern int errand_net_running(const ErrandNet *n);
+extern int errand_net_resolving(const ErrandNet *n);
+extern int errand_net_queued(const ErrandNet *n);
 extern size_t errand_net_buffered(const ErrandNet *n);
 
 /*
@@ -186,21 +183,21 @@ extern size_t errand_net_buffered(const ErrandNet *n);
  * more of it could start now, under its own limit and the net's; an unknown
  * host counts as idle.
  */
-extern int	errand_net_host_queued(const ErrandNet *n, const char *host_port);
-extern int	errand_net_host_free(const ErrandNet *n, const char *host_port);
+extern int errand_net_host_queued(const ErrandNet *n, const char *host_port);
+extern int errand_net_host_free(const ErrandNet *n, const char *host_port);
 
 typedef struct ErrandHostStat
 {
-	const char *host;			/* name without port; valid until the next turn */
-	int			port;
-	int			running;
-	int			queued;
-	int			max_running;
-	uint64_t	requests;		/* finished ones */
-	uint64_t	errors;			/* of these without a response, or 5xx */
-	uint64_t	connections;	/* of these on a new connection */
-	int64_t		last_us;		/* the last start or finish, uv_hrtime() / 1000 */
-	int			last_status;	/* of the last response; 0 none yet */
+	const char *host; /* name without port; valid until the next turn */
+	int port;
+	int running;
+	int queued;
+	int max_running;
+	uint64_t requests;	  /* finished ones */
+	uint64_t errors;	  /* of these without a response, or 5xx */
+	uint64_t connections; /* of these on a new connection */
+	int64_t last_us;	  /* the last start or finish, uv_hrtime() / 1000 */
+	int last_status;	  /* of the last response; 0 none yet */
 } ErrandHostStat;
 
 /*
@@ -208,7 +205,6 @@ typedef struct ErrandHostStat
  * start transfers in between.  Hosts idle for ten minutes are forgotten, and
  * at most 4096 idle ones are kept.
  */
-extern bool errand_net_next_host(const ErrandNet *n, int *cursor,
-								 ErrandHostStat *out);
+extern bool errand_net_next_host(const ErrandNet *n, int *cursor, ErrandHostStat *out);
 
-#endif							/* ERRAND_NET_TRANSFER_H */
+#endif /* ERRAND_NET_TRANSFER_H */

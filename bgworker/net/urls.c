@@ -40,8 +40,8 @@ errand_neturl_release(ErrandUrl *url)
 static bool
 take_address(ErrandUrl *url, const ErrandUrlParts *parts)
 {
-	char		text[INET6_ADDRSTRLEN];
-	uint32_t	v4;
+	char text[INET6_ADDRSTRLEN];
+	uint32_t v4;
 
 	url->numeric = true;
 	if (parts->ipv6_literal)
@@ -50,10 +50,9 @@ take_address(ErrandUrl *url, const ErrandUrlParts *parts)
 		url->address.u.v6.sin6_family = AF_INET6;
 		url->address.u.v6.sin6_port = htons((uint16_t) url->port);
 		if (inet_pton(AF_INET6, url->name, &url->address.u.v6.sin6_addr) != 1 ||
-			inet_ntop(AF_INET6, &url->address.u.v6.sin6_addr, text,
-					  sizeof(text)) == NULL)
+			inet_ntop(AF_INET6, &url->address.u.v6.sin6_addr, text, sizeof(text)) == NULL)
 			return false;
-		free(url->name);		/* one spelling: one host */
+		free(url->name); /* one spelling: one host */
 		url->name = strdup(text);
 		return url->name != NULL;
 	}
@@ -61,17 +60,17 @@ take_address(ErrandUrl *url, const ErrandUrlParts *parts)
 	url->address.u.v4.sin_family = AF_INET;
 	url->address.u.v4.sin_port = htons((uint16_t) url->port);
 	return inet_pton(AF_INET, url->name, &url->address.u.v4.sin_addr) == 1 &&
-		errand_host_ipv4(parts->host, parts->host_len, &v4) &&
-		url->address.u.v4.sin_addr.s_addr == htonl(v4);
+		   errand_host_ipv4(parts->host, parts->host_len, &v4) &&
+		   url->address.u.v4.sin_addr.s_addr == htonl(v4);
 }
 
 /* Fill url->name from curl's parse, and compare it with ours. */
 static bool
 take_host(ErrandUrl *url, const ErrandUrlParts *parts)
 {
-	char	   *host;
-	size_t		len;
-	uint32_t	v4;
+	char *host;
+	size_t len;
+	uint32_t v4;
 
 	if (curl_url_get(url->parsed, CURLUPART_HOST, &host, 0) != CURLUE_OK)
 		return false;
@@ -84,8 +83,7 @@ take_host(ErrandUrl *url, const ErrandUrlParts *parts)
 	if (url->name == NULL)
 		return false;
 	errand_net_lower(url->name);
-	if (parts->ipv6_literal ||
-		errand_host_ipv4(parts->host, parts->host_len, &v4))
+	if (parts->ipv6_literal || errand_host_ipv4(parts->host, parts->host_len, &v4))
 		return take_address(url, parts);
 	return errand_ascii_equals(parts->host, parts->host_len, url->name);
 }
@@ -93,15 +91,14 @@ take_host(ErrandUrl *url, const ErrandUrlParts *parts)
 static bool
 same_port_and_scheme(const ErrandUrl *url)
 {
-	char	   *port = NULL;
-	char	   *scheme = NULL;
-	bool		same;
+	char *port = NULL;
+	char *scheme = NULL;
+	bool same;
 
-	same = curl_url_get(url->parsed, CURLUPART_PORT, &port,
-						CURLU_DEFAULT_PORT) == CURLUE_OK &&
-		curl_url_get(url->parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-		strtol(port, NULL, 10) == url->port &&
-		strcmp(scheme, url->https ? "https" : "http") == 0;
+	same = curl_url_get(url->parsed, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+		   curl_url_get(url->parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+		   strtol(port, NULL, 10) == url->port &&
+		   strcmp(scheme, url->https ? "https" : "http") == 0;
 	curl_free(port);
 	curl_free(scheme);
 	return same;
@@ -110,7 +107,7 @@ same_port_and_scheme(const ErrandUrl *url)
 static bool
 make_key(ErrandUrl *url, bool v6)
 {
-	size_t		size = strlen(url->name) + 10;
+	size_t size = strlen(url->name) + 10;
 
 	url->key = malloc(size);
 	if (url->key == NULL)
@@ -123,7 +120,7 @@ make_key(ErrandUrl *url, bool v6)
 static const char *
 parse(ErrandUrl *url, const char *text)
 {
-	size_t		len = strlen(text);
+	size_t len = strlen(text);
 	ErrandUrlParts parts;
 
 	if (!errand_url_split(text, len, &parts))
@@ -134,8 +131,7 @@ parse(ErrandUrl *url, const char *text)
 		return "memory is out";
 	url->port = parts.port;
 	url->https = parts.https;
-	if (curl_url_set(url->parsed, CURLUPART_URL, text,
-					 CURLU_PATH_AS_IS) != CURLUE_OK ||
+	if (curl_url_set(url->parsed, CURLUPART_URL, text, CURLU_PATH_AS_IS) != CURLUE_OK ||
 		!take_host(url, &parts) || !same_port_and_scheme(url))
 		return "it can be read in more than one way";
 	return make_key(url, parts.ipv6_literal) ? NULL : "memory is out";
@@ -149,9 +145,9 @@ parse(ErrandUrl *url, const char *text)
 ErrandUrl *
 errand_neturl_get(ErrandNet *n, const char *text, char *error, size_t error_size)
 {
-	uint32_t	hash = errand_net_hash(text);
+	uint32_t hash = errand_net_hash(text);
 	ErrandUrl **slot = &n->urls[hash % ERRAND_URLS_KEPT];
-	ErrandUrl  *url = *slot;
+	ErrandUrl *url = *slot;
 	const char *reason = "memory is out";
 
 	if (url != NULL && url->hash == hash && strcmp(url->text, text) == 0)
@@ -168,7 +164,7 @@ errand_neturl_get(ErrandNet *n, const char *text, char *error, size_t error_size
 		return NULL;
 	}
 	url->hash = hash;
-	url->refs = 2;				/* the cache's and the caller's */
+	url->refs = 2; /* the cache's and the caller's */
 	errand_neturl_release(*slot);
 	*slot = url;
 	return url;
@@ -188,18 +184,17 @@ only_printable(const char *s, size_t len)
  * otherwise; the result passed the same checks.
  */
 ErrandUrl *
-errand_neturl_resolve(ErrandNet *n, const ErrandUrl *base, const char *reference,
-				   size_t len, char *error, size_t error_size)
+errand_neturl_resolve(ErrandNet *n, const ErrandUrl *base, const char *reference, size_t len,
+					  char *error, size_t error_size)
 {
-	CURLU	   *parsed = NULL;
-	char	   *copy = only_printable(reference, len) ? strndup(reference, len) : NULL;
-	char	   *text = NULL;
-	ErrandUrl  *url = NULL;
+	CURLU *parsed = NULL;
+	char *copy = only_printable(reference, len) ? strndup(reference, len) : NULL;
+	char *text = NULL;
+	ErrandUrl *url = NULL;
 
 	if (copy != NULL)
 		parsed = curl_url_dup(base->parsed);
-	if (parsed != NULL &&
-		curl_url_set(parsed, CURLUPART_URL, copy, CURLU_URLENCODE) == CURLUE_OK &&
+	if (parsed != NULL && curl_url_set(parsed, CURLUPART_URL, copy, CURLU_URLENCODE) == CURLUE_OK &&
 		curl_url_set(parsed, CURLUPART_FRAGMENT, NULL, 0) == CURLUE_OK &&
 		curl_url_get(parsed, CURLUPART_URL, &text, 0) == CURLUE_OK)
 		url = errand_neturl_get(n, text, error, error_size);

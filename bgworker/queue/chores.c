@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "queue/chores.h"
 #include "queue/claim.h"
+#include "queue/config.h"
 #include "queue/pairs.h"
 #include "queue/reap.h"
 #include "queue/run.h"
@@ -39,63 +40,15 @@ static TimestampTz next_due = 0;
 static bool due_known = false;
 static bool led_before = false;
 static bool suspects = false;
-static bool counted = false;	/* the counters were set from the tables */
-static uint64 counted_seq = 0;	/* at the last exact recount */
-static uint64 seen_seq = 0;		/* at the last poll */
-
-static void
-read_queues(void)
-{
-	int n = errand_db_call(DB_QUEUES, NULL);
-	char **paused = palloc(sizeof(char *) * Max(n, 1));
-	int n_paused = 0;
-	bool limits = false;
-	bool isnull;
-	ErrandDatabase *d = errand_database_mine();
-
-	for (int i = 0; i < n; i++)
-	{
-		if (DatumGetBool(errand_db_value(i, errand_db_column("paused"), &isnull)))
-			paused[n_paused++] = errand_db_text(i, errand_db_column("name"));
-		limits |= DatumGetBool(errand_db_value(i, errand_db_column("draining"), &isnull));
-		(void) errand_db_value(i, errand_db_column("max_depth"), &isnull);
-		limits |= !isnull;
-	}
-	errand_pairs_pause(paused, n_paused);
-	if (d != NULL)
-		pg_atomic_write_u32(&d->queue_limits, limits);
-}
-
-static void
-read_instance(char *secret, size_t size)
-{
-	bool isnull;
-	bool copied;
-	bool paused;
-	ErrandDatabase *d = errand_database_mine();
-	static bool told = false;
-
-	if (errand_db_call(DB_INSTANCE, NULL) != 1)
-		elog(ERROR, "errand.instance has no row");
-	if (secret != NULL)
-		strlcpy(secret, DatumGetCString(DirectFunctionCall1(uuid_out, errand_db_value(0, 1, &isnull))), size);
-	copied = DatumGetBool(errand_db_value(0, errand_db_column("copied"), &isnull));
-	paused = DatumGetBool(errand_db_value(0, errand_db_column("paused"), &isnull));
-	if (copied && !told)
-		ereport(LOG, (errmsg("tasks rest: this database is a copy of another"),
-					  errhint("Run SELECT errand.resume_all() if its tasks shall run here.")));
-	told = copied;
-	paused |= copied || (errand_start_paused && (d == NULL || pg_atomic_read_u32(&d->resumed) == 0));
-	errand_claim_pause(paused);
-	if (d != NULL)
-		pg_atomic_write_u32(&d->paused, paused);
-}
+static bool counted = false;   /* the counters were set from the tables */
+static uint64 counted_seq = 0; /* at the last exact recount */
+static uint64 seen_seq = 0;	   /* at the last poll */
 
 static void
 read_config(void)
 {
-	read_queues();
-	read_instance(NULL, 0);
+	errand_config_queues();
+	errand_config_instance(NULL, 0);
 	wanted.config = false;
 }
 
@@ -104,8 +57,8 @@ errand_chores_init(char *secret, size_t size)
 {
 	errand_pairs_init();
 	errand_feed_init();
-	read_queues();
-	read_instance(secret, size);
+	errand_config_queues();
+	errand_config_instance(secret, size);
 }
 
 static void
@@ -250,8 +203,10 @@ retain(void)
 	bool isnull;
 
 	errand_db_arg(&a, Int64GetDatum(retain_from));
-	errand_db_arg(&a, TimestampTzGetDatum(keep.succeeded_s ? now - keep.succeeded_s * USECS_PER_SEC : DT_NOBEGIN));
-	errand_db_arg(&a, TimestampTzGetDatum(keep.others_s ? now - keep.others_s * USECS_PER_SEC : DT_NOBEGIN));
+	errand_db_arg(&a, TimestampTzGetDatum(
+						  keep.succeeded_s ? now - keep.succeeded_s * USECS_PER_SEC : DT_NOBEGIN));
+	errand_db_arg(&a, TimestampTzGetDatum(keep.others_s ? now - keep.others_s * USECS_PER_SEC :
+														  DT_NOBEGIN));
 	errand_db_arg(&a, Int32GetDatum(RETAIN_PAGE));
 	if (errand_db_call(DB_RETAIN, &a) == 0)
 	{
@@ -264,70 +219,6 @@ retain(void)
 	if (DatumGetInt64(errand_db_value(0, 2, &isnull)) == 0)
 		retain_from = 0;
 	retain_at = errand_clock_monotonic() + (retain_from == 0 ? RETAIN_US : 10000);
-}
-
-static void
-announce_cancel(int64 id)
-{
-	ErrandEvent e = {0};
-	bool isnull;
-
-	e.kind = ERRAND_EVENT_TASK;
-	e.id = id;
-	e.run = DatumGetInt16(errand_db_value(0, errand_db_column("run"), &isnull));
-	e.attempt = DatumGetInt32(errand_db_value(0, errand_db_column("attempt"), &isnull));
-	e.from = DatumGetChar(errand_db_value(0, errand_db_column("from"), &isnull));
-	e.to = ERRAND_CANCELLED;
-	e.wait_us = e.run_us = -1;
-	e.queue = errand_db_text(0, errand_db_column("queue"));
-	e.task = errand_db_text(0, errand_db_column("type"));
-	errand_event_add(&e);
-}
-
-/* A request that outlives the rollback of who made it. */
-static void
-answer_mail(const ErrandMail *m)
-{
-	ErrandDbArgs a = {0};
-
-	if (m->kind == ERRAND_MAIL_DRAIN)
-	{
-		ErrandEvent e = {.kind = ERRAND_EVENT_CONFIG};
-
-		errand_db_arg(&a, CStringGetTextDatum(m->queue));
-		errand_db_arg_null(&a);
-		errand_db_arg(&a, BoolGetDatum(true));
-		(void) errand_db_call(DB_QUEUE_SET, &a);
-		errand_event_add(&e);
-		return;
-	}
-	errand_db_arg(&a, Int64GetDatum(m->id));
-	errand_db_arg(&a, ObjectIdGetDatum(m->role));
-	errand_db_arg(&a, BoolGetDatum(m->all));
-	errand_db_arg(&a, CStringGetTextDatum("cancelled: who waited for it gave up"));
-	errand_db_arg(&a, TimestampTzGetDatum(errand_clock_now()));
-	if (errand_db_call(DB_CANCEL, &a) == 1)
-	{
-		char *how = errand_db_text(0, errand_db_column("how"));
-
-		if (how != NULL && strcmp(how, "asked") == 0)
-		{
-			ErrandEvent e = {.kind = ERRAND_EVENT_CANCEL, .id = m->id};
-
-			errand_event_add(&e);
-		}
-		else if (how != NULL && strcmp(how, "done") == 0)
-			announce_cancel(m->id);
-	}
-}
-
-static void
-read_mail(void)
-{
-	ErrandMail m;
-
-	while (errand_mailbox_take(&m))
-		answer_mail(&m);
 }
 
 static bool quarantine_found = false;
@@ -389,7 +280,7 @@ lead_chores(void)
 		led_before = true;
 	}
 	if (errand_mailbox_any())
-		in_transaction(read_mail, true);
+		in_transaction(errand_mail_read, true);
 	run_suspects();
 	if (due_now())
 		in_transaction(move_due, true);

@@ -19,6 +19,7 @@
 #include "kinds/kind.h"
 #include "miscadmin.h"
 #include "queue/claim.h"
+#include "queue/claim_rows.h"
 #include "queue/pairs.h"
 #include "queue/park.h"
 #include "queue/run.h"
@@ -32,8 +33,8 @@
 #define AHEAD_MIN 16
 #define AHEAD_MAX 512
 
-static int ahead = 64;	   /* runs that may wait for a place beside those that run */
-static bool dear = false;  /* head scans cost too much: positions are used */
+static int ahead = 64;		/* runs that may wait for a place beside those that run */
+static bool dear = false;	/* head scans cost too much: positions are used */
 static int64 rewind_at = 0; /* when to look from the head again, monotonic */
 static bool paused = false;
 static ErrandLease *fresh = NULL; /* of the claim under way */
@@ -77,126 +78,6 @@ errand_claim_tune(int finished)
 		ahead = Max(AHEAD_MIN, ahead - ahead / 8);
 }
 
-/* Columns of a claim's result, looked up once for each result. */
-typedef struct ClaimColumns
-{
-	int id, place, attempt, priority, failures, run, queue, type, kind, submitted_at, run_at, deadline, timeout_ms,
-		max_attempts, backoff, backoff_base_ms, backoff_factor, backoff_max_ms, at_most_once, key, notify, traceparent,
-		payload, owner_oid, owner;
-} ClaimColumns;
-
-static void
-find_columns(ClaimColumns *c)
-{
-	c->id = errand_db_column("id");
-	c->place = errand_db_column("place");
-	c->attempt = errand_db_column("attempt");
-	c->priority = errand_db_column("priority");
-	c->failures = errand_db_column("failures");
-	c->run = errand_db_column("run");
-	c->queue = errand_db_column("queue");
-	c->type = errand_db_column("type");
-	c->kind = errand_db_column("kind");
-	c->submitted_at = errand_db_column("submitted_at");
-	c->run_at = errand_db_column("run_at");
-	c->deadline = errand_db_column("deadline");
-	c->timeout_ms = errand_db_column("timeout_ms");
-	c->max_attempts = errand_db_column("max_attempts");
-	c->backoff = errand_db_column("backoff");
-	c->backoff_base_ms = errand_db_column("backoff_base_ms");
-	c->backoff_factor = errand_db_column("backoff_factor");
-	c->backoff_max_ms = errand_db_column("backoff_max_ms");
-	c->at_most_once = errand_db_column("at_most_once");
-	c->key = errand_db_column("key");
-	c->notify = errand_db_column("notify");
-	c->traceparent = errand_db_column("traceparent");
-	c->payload = errand_db_column("payload");
-	c->owner_oid = errand_db_column("owner_oid");
-	c->owner = errand_db_column("owner");
-}
-
-static int64
-int_value(int row, int column, int len, int64 if_null)
-{
-	bool isnull;
-	Datum d = errand_db_value(row, column, &isnull);
-
-	if (isnull)
-		return if_null;
-	return len == 2 ? DatumGetInt16(d) : len == 4 ? DatumGetInt32(d) : DatumGetInt64(d);
-}
-
-static void
-read_policy(ErrandRun *r, const ClaimColumns *c, int row)
-{
-	bool isnull;
-	Datum d;
-
-	r->timeout_ms = int_value(row, c->timeout_ms, 4, ERRAND_TIMEOUT_DEFAULT_MS);
-	r->max_attempts = int_value(row, c->max_attempts, 2, ERRAND_MAX_ATTEMPTS_DEFAULT);
-	r->backoff = int_value(row, c->backoff, 2, ERRAND_BACKOFF_EXPONENTIAL);
-	r->base_ms = int_value(row, c->backoff_base_ms, 8, -1);
-	r->max_ms = int_value(row, c->backoff_max_ms, 8, -1);
-	d = errand_db_value(row, c->backoff_factor, &isnull);
-	r->factor = isnull ? 0 : DatumGetFloat4(d);
-	r->at_most_once = DatumGetBool(errand_db_value(row, c->at_most_once, &isnull));
-	d = errand_db_value(row, c->deadline, &isnull);
-	r->has_deadline = !isnull;
-	r->deadline = isnull ? 0 : DatumGetTimestampTz(d);
-}
-
-static void
-read_run(ErrandRun *r, const ClaimColumns *c, int row)
-{
-	MemoryContext old = MemoryContextSwitchTo(r->memory);
-	bool isnull;
-	Datum d;
-	char *kind;
-
-	r->id = int_value(row, c->id, 8, 0);
-	r->place = int_value(row, c->place, 8, 0);
-	r->attempt = int_value(row, c->attempt, 4, 1);
-	r->priority = int_value(row, c->priority, 2, 0);
-	r->failures = int_value(row, c->failures, 2, 0);
-	r->number = int_value(row, c->run, 2, 1);
-	read_policy(r, c, row);
-	r->ready_at = int_value(row, c->submitted_at, 8, 0);
-	r->ready_at = Max(r->ready_at, int_value(row, c->run_at, 8, r->ready_at));
-	r->queue = errand_db_text(row, c->queue);
-	r->type = errand_db_text(row, c->type);
-	r->key = errand_db_text(row, c->key);
-	r->notify = errand_db_text(row, c->notify);
-	r->traceparent = errand_db_text(row, c->traceparent);
-	d = errand_db_value(row, c->payload, &isnull);
-	r->payload = isnull ? NULL : DatumGetJsonbPCopy(d);
-	r->owner_gone = !errand_db_role_is(DatumGetObjectId(errand_db_value(row, c->owner_oid, &isnull)),
-									   errand_db_text(row, c->owner));
-	kind = errand_db_text(row, c->kind);
-	r->kind = kind ? errand_kind_find(kind) : NULL;
-	r->claimed_at = errand_clock_now();
-	MemoryContextSwitchTo(old);
-}
-
-/* The event of a claimed task, published with the claim's commit. */
-static void
-announce_running(const ErrandRun *r)
-{
-	ErrandEvent e = {0};
-
-	e.kind = ERRAND_EVENT_TASK;
-	e.id = r->id;
-	e.run = r->number;
-	e.attempt = r->attempt;
-	e.from = ERRAND_READY;
-	e.to = ERRAND_RUNNING;
-	e.priority = r->priority;
-	e.wait_us = e.run_us = -1;
-	e.at = r->claimed_at;
-	e.queue = r->queue;
-	e.task = r->type;
-	errand_event_add(&e);
-}
-
 static ErrandLease *
 lease_create(void)
 {
@@ -217,41 +98,6 @@ claim_args(ErrandDbArgs *a)
 	errand_db_arg(a, Int64GetDatum(errand_shared->epoch));
 	errand_db_arg(a, TimestampTzGetDatum(PgStartTime));
 	errand_db_arg(a, Int32GetDatum(MyProcPid));
-}
-
-/* RETURNING gives physical order: the batch is put into the queue's order. */
-static int
-run_order(const void *a, const void *b)
-{
-	const ErrandRun *x = *(ErrandRun *const *) a;
-	const ErrandRun *y = *(ErrandRun *const *) b;
-
-	if (x->priority != y->priority)
-		return x->priority > y->priority ? -1 : 1;
-	return x->place < y->place ? -1 : x->place > y->place;
-}
-
-static void
-take_rows(int n, bool from_queue)
-{
-	ErrandRun **runs = palloc(sizeof(ErrandRun *) * n);
-	ClaimColumns c;
-
-	find_columns(&c);
-	for (int i = 0; i < n; i++)
-	{
-		runs[i] = errand_run_create(fresh);
-		read_run(runs[i], &c, i);
-		announce_running(runs[i]);
-		if (from_queue)
-			errand_pairs_taken(runs[i]->queue, runs[i]->priority, runs[i]->place);
-	}
-	qsort(runs, n, sizeof(ErrandRun *), run_order);
-	for (int i = 0; i < n; i++)
-	{
-		dlist_delete(&runs[i]->node);
-		dlist_push_tail(errand_runs_in(ERRAND_RUN_CLAIMED), &runs[i]->node);
-	}
 }
 
 /* The four arrays that say which pairs to visit, from where, and how far. */
@@ -294,7 +140,8 @@ note_cost(bool head, int n, int64 cpu_us)
 	if (n >= 8 && !dear) /* follows a change of load, but not a growing scan */
 		best = best == 0 || each < best ? each : best * 1.0005;
 	if (dear)
-		rewind_at = errand_clock_monotonic() + Max(INT64CONST(20000), Min(cpu_us * 10, INT64CONST(1000000)));
+		rewind_at = errand_clock_monotonic() +
+					Max(INT64CONST(20000), Min(cpu_us * 10, INT64CONST(1000000)));
 }
 
 void
@@ -319,7 +166,7 @@ errand_claim(int capacity)
 	if (n > 0)
 	{
 		errand_event_locks_ready();
-		take_rows(n, true);
+		errand_claim_take_rows(fresh, n, true);
 	}
 	errand_pairs_claimed(pairs, n_pairs, n, capacity);
 	ERRAND_FAULT("claim");
@@ -337,7 +184,7 @@ errand_claim_suspects(void)
 	errand_db_arg(&a, TimestampTzGetDatum(errand_clock_now()));
 	n = errand_db_call(DB_CLAIM_SUSPECTS, &a);
 	if (n > 0)
-		take_rows(n, false);
+		errand_claim_take_rows(fresh, n, false);
 	return n > 0;
 }
 
@@ -396,7 +243,7 @@ errand_claim_committed(void)
 	if (fresh != NULL && fresh->open == 0)
 		pfree(fresh);
 	fresh = NULL;
-	dlist_foreach_modify(it, claimed)
+	dlist_foreach_modify (it, claimed)
 	{
 		ErrandRun *r = dlist_container(ErrandRun, node, it.cur);
 
@@ -414,7 +261,7 @@ errand_claim_aborted(void)
 {
 	dlist_mutable_iter it;
 
-	dlist_foreach_modify(it, errand_runs_in(ERRAND_RUN_CLAIMED))
+	dlist_foreach_modify (it, errand_runs_in(ERRAND_RUN_CLAIMED))
 	{
 		ErrandRun *r = dlist_container(ErrandRun, node, it.cur);
 
@@ -428,7 +275,7 @@ errand_claim_aborted(void)
 		pfree(fresh);
 	fresh = NULL;
 	/* Their marks did not commit. */
-	dlist_foreach_modify(it, errand_runs_in(ERRAND_RUN_MARKING))
+	dlist_foreach_modify (it, errand_runs_in(ERRAND_RUN_MARKING))
 		dlist_container(ErrandRun, node, it.cur)->marked = false;
 }
 
@@ -440,7 +287,7 @@ errand_claim_poll(void)
 	int priority = errand_db_column("priority");
 
 	for (int i = 0; i < n; i++)
-		errand_pairs_seen(errand_db_text(i, queue), int_value(i, priority, 2, 0));
+		errand_pairs_seen(errand_db_text(i, queue), errand_claim_int(i, priority, 2, 0));
 }
 
 /* at_most_once: the mark commits, then the run may start. */
@@ -469,7 +316,7 @@ errand_marks_write(void)
 	int n = 0;
 	dlist_iter it;
 
-	dlist_foreach(it, errand_runs_in(ERRAND_RUN_MARKING))
+	dlist_foreach (it, errand_runs_in(ERRAND_RUN_MARKING))
 	{
 		ErrandRun *r = dlist_container(ErrandRun, node, it.cur);
 
@@ -489,7 +336,7 @@ errand_marks_committed(void)
 {
 	dlist_mutable_iter it;
 
-	dlist_foreach_modify(it, errand_runs_in(ERRAND_RUN_MARKING))
+	dlist_foreach_modify (it, errand_runs_in(ERRAND_RUN_MARKING))
 	{
 		ErrandRun *r = dlist_container(ErrandRun, node, it.cur);
 

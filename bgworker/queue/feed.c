@@ -36,7 +36,8 @@ static int n_notices = 0;
 void
 errand_feed_init(void)
 {
-	notices_context = AllocSetContextCreate(TopMemoryContext, "errand notices", ALLOCSET_DEFAULT_SIZES);
+	notices_context = AllocSetContextCreate(TopMemoryContext, "errand notices",
+											ALLOCSET_DEFAULT_SIZES);
 	errand_ring_seek_end(&cursor);
 }
 
@@ -53,8 +54,9 @@ keep_notice(const ErrandEvent *e)
 	escape_json(&s, e->task);
 	appendStringInfo(&s, ",\"state\":\"%s\",\"attempt\":%d}", errand_state_name(e->to), e->attempt);
 	notices[n_notices].payload = s.data;
-	notices[n_notices].channel =
-		e->channel != NULL && errand_state_is_final(e->to) ? pstrdup(e->channel) : NULL;
+	notices[n_notices].channel = e->channel != NULL && errand_state_is_final(e->to) ?
+									 pstrdup(e->channel) :
+									 NULL;
 	n_notices++;
 	MemoryContextSwitchTo(old);
 }

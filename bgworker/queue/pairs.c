@@ -223,13 +223,23 @@ errand_pairs_taken(const char *queue, int16 priority, int64 place)
 void
 errand_pairs_claimed(ErrandPair **chosen, int n_pairs, int n, int capacity)
 {
-	turn++;
-	for (int i = 0; i < n_pairs; i++)
-	{
-		ErrandPair *p = chosen[i];
+	int last_reached = n_pairs;
 
-		/* Reached and not full: nothing more lies there that we may take. */
-		if (p->taken < p->limit && (p->taken > 0 || n < capacity))
-			set_active(p, false);
+	turn++;
+	/* A full claim may have cut the last pair it reached short, and the rest off. */
+	if (n >= capacity)
+	{
+		last_reached = 0;
+		for (int i = 0; i < n_pairs; i++)
+		{
+			if (chosen[i]->taken > 0)
+				last_reached = i;
+		}
+	}
+	/* Reached and not full: nothing more lies there that we may take. */
+	for (int i = 0; i < last_reached; i++)
+	{
+		if (chosen[i]->taken < chosen[i]->limit)
+			set_active(chosen[i], false);
 	}
 }

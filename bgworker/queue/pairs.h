@@ -19,13 +19,13 @@ typedef struct ErrandPair
 	{
 		int16 priority;
 		char queue[ERRAND_NAME_BYTES];
-	} key;		  /* must be first */
-	bool active;  /* may have ready tasks */
-	bool paused;  /* its queue is: never visited */
-	int64 floor;  /* everything up to here was claimed, as far as we saw */
-	uint64 turn;  /* when it was last claimed from: queues take turns */
-	int limit;	  /* of the claim under way */
-	int taken;	  /* likewise */
+	} key;		 /* must be first */
+	bool active; /* may have ready tasks */
+	bool paused; /* its queue is: never visited */
+	int64 floor; /* everything up to here was claimed, as far as we saw */
+	uint64 turn; /* when it was last claimed from: queues take turns */
+	int limit;	 /* of the claim under way */
+	int taken;	 /* likewise */
 } ErrandPair;
 
 extern void errand_pairs_init(void);

@@ -102,7 +102,7 @@ errand_park_waiting(void)
 
 	if (!errand_pairs_any() || errand_claim_capacity() > 0)
 		return;
-	dlist_foreach_modify(it, errand_runs_in(ERRAND_RUN_QUEUED))
+	dlist_foreach_modify (it, errand_runs_in(ERRAND_RUN_QUEUED))
 	{
 		ErrandRun *r = dlist_container(ErrandRun, node, it.cur);
 		ParkHost *h;

@@ -67,9 +67,9 @@ how_sqlstate(HowLost how)
 static const char *
 how_error(HowLost how)
 {
-	return how == LOST_CRASH	 ? "the server crashed while it ran"
-		   : how == LOST_RESTART ? "the server was restarted while it ran"
-								 : "its worker left while it ran";
+	return how == LOST_CRASH   ? "the server crashed while it ran" :
+		   how == LOST_RESTART ? "the server was restarted while it ran" :
+								 "its worker left while it ran";
 }
 
 static void
@@ -81,13 +81,20 @@ read_lease(DeadLease *l, int row)
 
 	l->was_suspects = !isnull;
 	l->alone_falls = isnull ? 0 : (int) DatumGetInt64(d);
-	l->how = strcmp(how, "left") == 0 ? LOST_LEFT : strcmp(how, "crash") == 0 ? LOST_CRASH : LOST_RESTART;
+	l->how = strcmp(how, "left") == 0  ? LOST_LEFT :
+			 strcmp(how, "crash") == 0 ? LOST_CRASH :
+										 LOST_RESTART;
 	l->pid = DatumGetInt32(errand_db_value(row, errand_db_column("pid"), &isnull));
-	l->claimed_at = DatumGetTimestampTz(errand_db_value(row, errand_db_column("claimed_at"), &isnull));
-	l->ids = PointerGetDatum(PG_DETOAST_DATUM_COPY(errand_db_value(row, errand_db_column("ids"), &isnull)));
-	l->attempts = PointerGetDatum(PG_DETOAST_DATUM_COPY(errand_db_value(row, errand_db_column("attempts"), &isnull)));
-	l->failures = PointerGetDatum(PG_DETOAST_DATUM_COPY(errand_db_value(row, errand_db_column("failures"), &isnull)));
-	l->runs = PointerGetDatum(PG_DETOAST_DATUM_COPY(errand_db_value(row, errand_db_column("runs"), &isnull)));
+	l->claimed_at = DatumGetTimestampTz(
+		errand_db_value(row, errand_db_column("claimed_at"), &isnull));
+	l->ids = PointerGetDatum(
+		PG_DETOAST_DATUM_COPY(errand_db_value(row, errand_db_column("ids"), &isnull)));
+	l->attempts = PointerGetDatum(
+		PG_DETOAST_DATUM_COPY(errand_db_value(row, errand_db_column("attempts"), &isnull)));
+	l->failures = PointerGetDatum(
+		PG_DETOAST_DATUM_COPY(errand_db_value(row, errand_db_column("failures"), &isnull)));
+	l->runs = PointerGetDatum(
+		PG_DETOAST_DATUM_COPY(errand_db_value(row, errand_db_column("runs"), &isnull)));
 }
 
 /* Where a lost task goes; the second half of a group gets another group. */
@@ -159,7 +166,8 @@ find_lost(const DeadLease *l, int *n)
 		t->queue = errand_db_text(i, errand_db_column("queue"));
 		t->type = errand_db_text(i, errand_db_column("type"));
 		decide_lost(t, l, DatumGetInt64(errand_db_value(i, errand_db_column("falls"), &isnull)),
-					DatumGetInt64(errand_db_value(i, errand_db_column("restarts"), &isnull)), once && marked, i, *n);
+					DatumGetInt64(errand_db_value(i, errand_db_column("restarts"), &isnull)),
+					once && marked, i, *n);
 	}
 	return lost;
 }

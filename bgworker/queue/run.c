@@ -325,7 +325,9 @@ errand_run_interrupt(ErrandRun *r)
 {
 	r->sqlstate = "57P01";
 	r->error = "interrupted: its worker was told to stop";
-	end_unstarted(r, r->at_most_once && r->state == ERRAND_RUN_STARTED ? ERRAND_UNKNOWN : ERRAND_ATTEMPT_INTERRUPTED);
+	end_unstarted(r, r->at_most_once && r->state == ERRAND_RUN_STARTED ?
+						 ERRAND_UNKNOWN :
+						 ERRAND_ATTEMPT_INTERRUPTED);
 }
 
 void

@@ -84,7 +84,7 @@ typedef struct ErrandRun
 	TimestampTz started_at; /* 0: not started */
 	bool cancel_asked;
 	char *cancel_reason;
-	bool owner_gone; /* the role that submitted it is no more, or another */
+	bool owner_gone;	  /* the role that submitted it is no more, or another */
 	TimestampTz park_due; /* it steps aside until then; 0: it does not */
 
 	/* what became of it; filled by the kind, decided in errand_run_finish() */
@@ -108,7 +108,7 @@ typedef struct ErrandRun
 
 	/* the decision */
 	TimestampTz finished_at;
-	char outcome;	/* ErrandState, or 'q' released, 's' parked, 'I' interrupted */
+	char outcome;	 /* ErrandState, or 'q' released, 's' parked, 'I' interrupted */
 	TimestampTz due; /* of outcome r and s */
 	const char *sqlstate;
 	bool stale; /* the fence dropped it */

@@ -16,6 +16,7 @@
 #include "compat.h"
 #include "events.h"
 #include "miscadmin.h"
+#include "queue/hosts.h"
 #include "queue/run.h"
 #include "queue/settle.h"
 #include "queue/settle_args.h"
@@ -24,11 +25,10 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
-#include "worker.h"
 
 #define BATCH_MAX 512
-#define FULL_BATCH 128	  /* so many are settled without waiting for more */
-#define GATHER_US 4000	  /* under load results gather for so long */
+#define FULL_BATCH 128 /* so many are settled without waiting for more */
+#define GATHER_US 4000 /* under load results gather for so long */
 #define SINGLY_AFTER_FAIL 64
 
 static int64 last_settle = 0;
@@ -103,7 +103,8 @@ fence(ErrandLease **leases, int n)
 	(void) errand_db_call(DB_LEASE_LOCK, &a);
 	live = DatumGetArrayTypeP(errand_db_value(0, 1, &isnull));
 	for (int i = 0; i < n_in_batch; i++)
-		batch[i]->stale = !token_in((int64 *) ARR_DATA_PTR(live), ArrayGetNItems(ARR_NDIM(live), ARR_DIMS(live)),
+		batch[i]->stale = !token_in((int64 *) ARR_DATA_PTR(live),
+									ArrayGetNItems(ARR_NDIM(live), ARR_DIMS(live)),
 									batch[i]->lease->token);
 }
 
@@ -155,7 +156,7 @@ errand_settle(int most)
 	dlist_iter it;
 
 	n_in_batch = 0;
-	dlist_foreach(it, errand_runs_in(ERRAND_RUN_DONE))
+	dlist_foreach (it, errand_runs_in(ERRAND_RUN_DONE))
 	{
 		if (n_in_batch == Min(most, BATCH_MAX))
 			break;
@@ -217,7 +218,7 @@ errand_settle_committed(int64 now_us)
 {
 	int n = n_in_batch;
 
-	errand_worker_host_runs(batch, n);
+	errand_hosts_learn(batch, n);
 	for (int i = 0; i < n; i++)
 	{
 		count_run(batch[i]);
@@ -237,7 +238,8 @@ is_about_result(int sqlerrcode)
 {
 	int category = ERRCODE_TO_CATEGORY(sqlerrcode);
 
-	return category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION ||
+	return category == ERRCODE_DATA_EXCEPTION ||
+		   category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION ||
 		   category == ERRCODE_PROGRAM_LIMIT_EXCEEDED || category == ERRCODE_INTERNAL_ERROR;
 }
 
@@ -245,7 +247,8 @@ is_about_result(int sqlerrcode)
 void
 errand_settle_aborted(const char *why, int sqlerrcode)
 {
-	if (in_settle && n_in_batch == 1 && batch[0]->outcome == ERRAND_SUCCEEDED && is_about_result(sqlerrcode))
+	if (in_settle && n_in_batch == 1 && batch[0]->outcome == ERRAND_SUCCEEDED &&
+		is_about_result(sqlerrcode))
 	{
 		ErrandRun *r = batch[0];
 		MemoryContext old = MemoryContextSwitchTo(r->memory);

@@ -185,7 +185,8 @@ errand_settle_finals(ErrandRun **all, int n_all)
 	{
 		common_put(&c, i, runs[i]);
 		put_text(&types, i, runs[i]->content_type);
-		put_bytes(&heads, i, runs[i]->head, runs[i]->head_len, runs[i]->status != 0 && runs[i]->head_len > 0);
+		put_bytes(&heads, i, runs[i]->head, runs[i]->head_len,
+				  runs[i]->status != 0 && runs[i]->head_len > 0);
 		put_bytes(&bodies, i, runs[i]->body, runs[i]->body_len, runs[i]->has_body);
 		results.null[i] = true;
 	}

@@ -32,7 +32,7 @@ errand_ascii_lower(char c)
 static inline bool
 errand_ascii_is_alpha(char c)
 {
-	char		l = errand_ascii_lower(c);
+	char l = errand_ascii_lower(c);
 
 	return l >= 'a' && l <= 'z';
 }
@@ -63,7 +63,7 @@ errand_ascii_is_control(char c)
 static inline int
 errand_ascii_hex(char c)
 {
-	char		l = errand_ascii_lower(c);
+	char l = errand_ascii_lower(c);
 
 	if (errand_ascii_is_digit(c))
 		return c - '0';
@@ -102,7 +102,7 @@ errand_ascii_trim(const char **s, size_t *len)
 static inline bool
 errand_ascii_uint(const char *s, size_t len, size_t max_digits, int64_t *value)
 {
-	int64_t		v = 0;
+	int64_t v = 0;
 
 	if (len == 0 || len > max_digits || len > 18)
 		return false;
@@ -116,4 +116,4 @@ errand_ascii_uint(const char *s, size_t len, size_t max_digits, int64_t *value)
 	return true;
 }
 
-#endif							/* ERRAND_CORE_ASCII_H */
+#endif /* ERRAND_CORE_ASCII_H */

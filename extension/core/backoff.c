@@ -11,15 +11,13 @@
 #include <string.h>
 
 /* Linear and constant delays vary by this much either way. */
-#define JITTER	0.10
+#define JITTER 0.10
 
-static const char *const backoff_names[] = {
-	[ERRAND_BACKOFF_EXPONENTIAL] = "exponential",
-	[ERRAND_BACKOFF_LINEAR] = "linear",
-	[ERRAND_BACKOFF_CONSTANT] = "constant"
-};
+static const char *const backoff_names[] = {[ERRAND_BACKOFF_EXPONENTIAL] = "exponential",
+											[ERRAND_BACKOFF_LINEAR] = "linear",
+											[ERRAND_BACKOFF_CONSTANT] = "constant"};
 
-#define N_BACKOFFS	((int) (sizeof(backoff_names) / sizeof(backoff_names[0])))
+#define N_BACKOFFS ((int) (sizeof(backoff_names) / sizeof(backoff_names[0])))
 
 bool
 errand_backoff_parse(const char *text, ErrandBackoff *kind)
@@ -40,7 +38,7 @@ errand_backoff_parse(const char *text, ErrandBackoff *kind)
 const char *
 errand_backoff_name(ErrandBackoff kind)
 {
-	int			i = (int) kind;
+	int i = (int) kind;
 
 	return i >= 0 && i < N_BACKOFFS ? backoff_names[i] : backoff_names[0];
 }
@@ -53,7 +51,7 @@ errand_backoff_name(ErrandBackoff kind)
 static double
 power(double factor, int exponent)
 {
-	double		result = 1.0;
+	double result = 1.0;
 
 	while (exponent > 0)
 	{
@@ -74,12 +72,12 @@ clamp_ms(int64_t ms)
 }
 
 int64_t
-errand_backoff_delay_ms(ErrandBackoff kind, int64_t base_ms, double factor,
-						int64_t max_ms, int failures, double random01)
+errand_backoff_delay_ms(ErrandBackoff kind, int64_t base_ms, double factor, int64_t max_ms,
+						int failures, double random01)
 {
-	double		base = (double) clamp_ms(base_ms);
-	double		max = (double) clamp_ms(max_ms);
-	double		delay;
+	double base = (double) clamp_ms(base_ms);
+	double max = (double) clamp_ms(max_ms);
+	double delay;
 
 	/* Written so that what is not a number falls to the safe side. */
 	if (!(factor >= 1.0))

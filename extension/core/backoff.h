@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* No delay is ever longer, whatever max_ms says: 366 days. */
-#define ERRAND_BACKOFF_LIMIT_MS	INT64_C(31622400000)
+#define ERRAND_BACKOFF_LIMIT_MS INT64_C(31622400000)
 
 typedef enum ErrandBackoff
 {
@@ -40,8 +40,7 @@ extern const char *errand_backoff_name(ErrandBackoff kind);
  * one inside (base_ms and max_ms 1, failures 1, factor 1); a factor that is not
  * a number is taken as 1.
  */
-extern int64_t errand_backoff_delay_ms(ErrandBackoff kind, int64_t base_ms,
-									   double factor, int64_t max_ms,
-									   int failures, double random01);
+extern int64_t errand_backoff_delay_ms(ErrandBackoff kind, int64_t base_ms, double factor,
+									   int64_t max_ms, int failures, double random01);
 
-#endif							/* ERRAND_CORE_BACKOFF_H */
+#endif /* ERRAND_CORE_BACKOFF_H */

@@ -12,11 +12,11 @@
 
 #include "check.h"
 
-#define MIN_OPEN_US		INT64_C(1000)
-#define MAX_OPEN_US		ERRAND_BREAKER_HOLD_MAX_US
+#define MIN_OPEN_US INT64_C(1000)
+#define MAX_OPEN_US ERRAND_BREAKER_HOLD_MAX_US
 
 /* Keeps the sum of a time and a duration within int64. */
-#define TIME_LIMIT_US	(INT64_MAX / 4)
+#define TIME_LIMIT_US (INT64_MAX / 4)
 
 static int64_t
 clamp(int64_t value, int64_t low, int64_t high)
@@ -62,10 +62,10 @@ set_state(ErrandBreaker *breaker, ErrandBreakerState state, int64_t until_us)
 static int64_t
 opening_us(const ErrandBreaker *breaker)
 {
-	int64_t		us = breaker->open_us;
+	int64_t us = breaker->open_us;
 
 	for (int i = 1; i < breaker->opens && us < breaker->max_open_us; i++)
-		us *= 2;				/* at most 24 h before, so it cannot overflow */
+		us *= 2; /* at most 24 h before, so it cannot overflow */
 	return us < breaker->max_open_us ? us : breaker->max_open_us;
 }
 
@@ -86,8 +86,7 @@ seen_at(const ErrandBreaker *breaker, int64_t now_us)
 {
 	ErrandBreaker b = *breaker;
 
-	if (b.state != ERRAND_BREAKER_CLOSED &&
-		b.until_us > now_us + opening_us(&b))
+	if (b.state != ERRAND_BREAKER_CLOSED && b.until_us > now_us + opening_us(&b))
 		b.until_us = now_us + opening_us(&b);
 	if (b.held_until_us > now_us + ERRAND_BREAKER_HOLD_MAX_US)
 		b.held_until_us = now_us + ERRAND_BREAKER_HOLD_MAX_US;
@@ -98,7 +97,7 @@ seen_at(const ErrandBreaker *breaker, int64_t now_us)
 static int64_t
 until_allowed(const ErrandBreaker *b, int64_t now_us)
 {
-	int64_t		wait = 0;
+	int64_t wait = 0;
 
 	if (b->state != ERRAND_BREAKER_CLOSED && b->until_us > now_us)
 		wait = b->until_us - now_us;
@@ -108,8 +107,7 @@ until_allowed(const ErrandBreaker *b, int64_t now_us)
 }
 
 void
-errand_breaker_init(ErrandBreaker *breaker, int threshold, int64_t open_us,
-					int64_t max_open_us)
+errand_breaker_init(ErrandBreaker *breaker, int threshold, int64_t open_us, int64_t max_open_us)
 {
 	breaker->state = ERRAND_BREAKER_CLOSED;
 	breaker->threshold = threshold < 1 ? 1 : threshold;

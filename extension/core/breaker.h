@@ -26,27 +26,27 @@ typedef enum ErrandBreakerState
 } ErrandBreakerState;
 
 /* A hold is believed up to this: 24 h. */
-#define ERRAND_BREAKER_HOLD_MAX_US	INT64_C(86400000000)
+#define ERRAND_BREAKER_HOLD_MAX_US INT64_C(86400000000)
 
 typedef struct ErrandBreaker
 {
-	ErrandBreakerState state;	/* read freely; only breaker.c writes it */
-	int			threshold;		/* failures in a row that open it */
-	int			failures;		/* so far, while closed */
-	int			opens;			/* openings since it was last closed */
-	int64_t		open_us;		/* how long the first opening lasts */
-	int64_t		max_open_us;	/* and the longest */
-	int64_t		until_us;		/* open: until when; half_open: until when the
+	ErrandBreakerState state; /* read freely; only breaker.c writes it */
+	int threshold;			  /* failures in a row that open it */
+	int failures;			  /* so far, while closed */
+	int opens;				  /* openings since it was last closed */
+	int64_t open_us;		  /* how long the first opening lasts */
+	int64_t max_open_us;	  /* and the longest */
+	int64_t until_us;		  /* open: until when; half_open: until when the
 								 * probe's verdict is awaited */
-	int64_t		held_until_us;	/* 0: no hold */
+	int64_t held_until_us;	  /* 0: no hold */
 } ErrandBreaker;
 
 /*
  * A closed breaker.  threshold below 1 counts as 1; open_us and max_open_us are
  * brought into 1 ms .. 24 h, and max_open_us to at least open_us.
  */
-extern void errand_breaker_init(ErrandBreaker *breaker, int threshold,
-								int64_t open_us, int64_t max_open_us);
+extern void
+errand_breaker_init(ErrandBreaker *breaker, int threshold, int64_t open_us, int64_t max_open_us);
 
 /*
  * May a request go out now?  Not a question only: an open breaker whose time is
@@ -87,4 +87,4 @@ extern void errand_breaker_hold(ErrandBreaker *breaker, int64_t until_us);
 /* 'closed', 'open' or 'half_open'; a static string, never NULL. */
 extern const char *errand_breaker_state_name(ErrandBreakerState state);
 
-#endif							/* ERRAND_CORE_BREAKER_H */
+#endif /* ERRAND_CORE_BREAKER_H */

@@ -15,22 +15,22 @@
 
 #include "rate.h"
 
-#define SECOND_US	1000000
+#define SECOND_US 1000000
 
 /* The most any sliding second may hold, as a part of the rate. */
-#define CEILING		1.1
+#define CEILING 1.1
 
 /* No catching up over more than this part of a second, whatever the rate. */
-#define MAX_LATE	0.08
+#define MAX_LATE 0.08
 
 /* Rounding must not turn the greatest whole number into the next one. */
-#define ROUNDING	1e-6
+#define ROUNDING 1e-6
 
 /* Backward steps from here on are a changed clock, smaller ones are noise. */
-#define STEP_US		SECOND_US
+#define STEP_US SECOND_US
 
 /* Keeps the sum of a time and an interval within int64. */
-#define TIME_LIMIT_US	(INT64_MAX / 4)
+#define TIME_LIMIT_US (INT64_MAX / 4)
 
 static double
 clamp_rate(double per_second)
@@ -58,8 +58,8 @@ interval_us(double per_second)
 static int64_t
 allowed_lateness_us(double per_second)
 {
-	double		most = (double) (int64_t) (CEILING * per_second + ROUNDING);
-	double		late = most / per_second - 1.0 - ROUNDING;
+	double most = (double) (int64_t) (CEILING * per_second + ROUNDING);
+	double late = most / per_second - 1.0 - ROUNDING;
 
 	if (!(late > 0.0))
 		return 0;
@@ -70,16 +70,15 @@ allowed_lateness_us(double per_second)
 static void
 advance(ErrandBucket *bucket)
 {
-	double		on = bucket->next_free_frac + interval_us(bucket->per_second);
-	int64_t		whole = (int64_t) on;
+	double on = bucket->next_free_frac + interval_us(bucket->per_second);
+	int64_t whole = (int64_t) on;
 
 	bucket->next_free_us += whole;
 	bucket->next_free_frac = on - (double) whole;
 }
 
 void
-errand_bucket_init(ErrandBucket *bucket, double per_second,
-				   int64_t last_token_us)
+errand_bucket_init(ErrandBucket *bucket, double per_second, int64_t last_token_us)
 {
 	bucket->per_second = clamp_rate(per_second);
 	bucket->last_seen_us = clamp_time(last_token_us);
@@ -119,7 +118,7 @@ next_token_us(const ErrandBucket *b)
 static int64_t
 until_next(const ErrandBucket *b, int64_t now_us)
 {
-	int64_t		at = next_token_us(b);
+	int64_t at = next_token_us(b);
 
 	return at > now_us ? at - now_us : 0;
 }
@@ -137,8 +136,8 @@ errand_bucket_wait(const ErrandBucket *bucket, int64_t now_us)
 int64_t
 errand_bucket_take(ErrandBucket *bucket, int64_t now_us)
 {
-	int64_t		wait;
-	int64_t		earliest;
+	int64_t wait;
+	int64_t earliest;
 
 	now_us = clamp_time(now_us);
 	*bucket = seen_at(bucket, now_us);
@@ -160,7 +159,7 @@ errand_bucket_take(ErrandBucket *bucket, int64_t now_us)
 int
 errand_bucket_take_many(ErrandBucket *bucket, int max, int64_t now_us)
 {
-	int			taken = 0;
+	int taken = 0;
 
 	while (taken < max && errand_bucket_take(bucket, now_us) == 0)
 		taken++;

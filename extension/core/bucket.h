@@ -12,10 +12,10 @@
 
 typedef struct ErrandBucket
 {
-	double		per_second;		/* ERRAND_RATE_MIN..ERRAND_RATE_MAX */
-	int64_t		next_free_us;	/* when the next token is there, whole part */
-	double		next_free_frac; /* and the part of a microsecond, [0, 1) */
-	int64_t		last_seen_us;	/* the latest time any caller gave */
+	double per_second;	   /* ERRAND_RATE_MIN..ERRAND_RATE_MAX */
+	int64_t next_free_us;  /* when the next token is there, whole part */
+	double next_free_frac; /* and the part of a microsecond, [0, 1) */
+	int64_t last_seen_us;  /* the latest time any caller gave */
 } ErrandBucket;
 
 /*
@@ -27,15 +27,13 @@ typedef struct ErrandBucket
  * times are microseconds of one clock, the same for all callers, best a
  * monotonic one.
  */
-extern void errand_bucket_init(ErrandBucket *bucket, double per_second,
-							   int64_t last_token_us);
+extern void errand_bucket_init(ErrandBucket *bucket, double per_second, int64_t last_token_us);
 
 /*
  * Change the rate.  The next token comes no later than one new interval from
  * now, and no earlier than the old rate had it.
  */
-extern void errand_bucket_set_rate(ErrandBucket *bucket, double per_second,
-								   int64_t now_us);
+extern void errand_bucket_set_rate(ErrandBucket *bucket, double per_second, int64_t now_us);
 
 /*
  * Take a token.  Returns 0 if one was taken, else the microseconds (at least 1)
@@ -55,6 +53,6 @@ extern int64_t errand_bucket_take(ErrandBucket *bucket, int64_t now_us);
 extern int64_t errand_bucket_wait(const ErrandBucket *bucket, int64_t now_us);
 
 /* Take up to max tokens; returns how many were taken, 0..max. */
-extern int	errand_bucket_take_many(ErrandBucket *bucket, int max, int64_t now_us);
+extern int errand_bucket_take_many(ErrandBucket *bucket, int max, int64_t now_us);
 
-#endif							/* ERRAND_CORE_BUCKET_H */
+#endif /* ERRAND_CORE_BUCKET_H */

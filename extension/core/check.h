@@ -10,13 +10,14 @@
 
 #ifdef ERRAND_CHECKED
 #include <stdlib.h>
-#define ERRAND_CHECK(condition) \
-	do { \
-		if (!(condition)) \
-			abort(); \
+#define ERRAND_CHECK(condition)                                                                    \
+	do                                                                                             \
+	{                                                                                              \
+		if (!(condition))                                                                          \
+			abort();                                                                               \
 	} while (0)
 #else
-#define ERRAND_CHECK(condition)	((void) 0)
+#define ERRAND_CHECK(condition) ((void) 0)
 #endif
 
-#endif							/* ERRAND_CORE_CHECK_H */
+#endif /* ERRAND_CORE_CHECK_H */

@@ -17,35 +17,34 @@
 
 #include "civil.h"
 
-#define SEARCH_DAYS		(9 * 366)
+#define SEARCH_DAYS (9 * 366)
 
 /* No place is further from UTC; a caller's function that says so is wrong. */
-#define MAX_OFFSET_S	(26 * 3600)
+#define MAX_OFFSET_S (26 * 3600)
 
 /*
  * Wall minutes may map to "after" or earlier while an overlap of up to a day, or
  * a gap of that length, is passed.  More means that the offsets make no sense.
  */
-#define MAX_PASSED		10000
+#define MAX_PASSED 10000
 
 typedef struct Zone
 {
 	ErrandUtcOffset offset;
-	void	   *arg;
+	void *arg;
 } Zone;
 
 /* What to do with wall minutes that come twice or never. */
 typedef struct Rules
 {
-	bool		last;			/* take the second of two, not the first */
-	bool		fill_gap;		/* skipped ones are due right after the gap */
+	bool last;	   /* take the second of two, not the first */
+	bool fill_gap; /* skipped ones are due right after the gap */
 } Rules;
 
 static int64_t
 offset_at(const Zone *zone, int64_t unix_s)
 {
-	int			offset = zone->offset == NULL ? 0
-		: zone->offset(unix_s, zone->arg);
+	int offset = zone->offset == NULL ? 0 : zone->offset(unix_s, zone->arg);
 
 	if (offset > MAX_OFFSET_S)
 		return MAX_OFFSET_S;
@@ -56,11 +55,11 @@ offset_at(const Zone *zone, int64_t unix_s)
 static int64_t
 find_change(const Zone *zone, int64_t low, int64_t high)
 {
-	int64_t		before = offset_at(zone, low);
+	int64_t before = offset_at(zone, low);
 
 	while (high - low > 1)
 	{
-		int64_t		middle = low + (high - low) / 2;
+		int64_t middle = low + (high - low) / 2;
 
 		if (offset_at(zone, middle) == before)
 			low = middle;
@@ -74,10 +73,10 @@ find_change(const Zone *zone, int64_t low, int64_t high)
 static bool
 map_wall(const Zone *zone, int64_t wall, Rules rules, int64_t *instant)
 {
-	int64_t		before = offset_at(zone, wall - ERRAND_DAY_S);
-	int64_t		after = offset_at(zone, wall + ERRAND_DAY_S);
-	bool		first_valid = offset_at(zone, wall - before) == before;
-	bool		second_valid = offset_at(zone, wall - after) == after;
+	int64_t before = offset_at(zone, wall - ERRAND_DAY_S);
+	int64_t after = offset_at(zone, wall + ERRAND_DAY_S);
+	bool first_valid = offset_at(zone, wall - before) == before;
+	bool second_valid = offset_at(zone, wall - after) == after;
 
 	if (first_valid && (!second_valid || !rules.last))
 		*instant = wall - before;
@@ -94,11 +93,11 @@ map_wall(const Zone *zone, int64_t wall, Rules rules, int64_t *instant)
 static bool
 day_matches(const ErrandCron *cron, int64_t day)
 {
-	int64_t		year;
-	int			month;
-	int			day_of_month;
-	bool		by_date;
-	bool		by_weekday;
+	int64_t year;
+	int month;
+	int day_of_month;
+	bool by_date;
+	bool by_weekday;
 
 	errand_civil_from_days(day, &year, &month, &day_of_month);
 	if ((cron->months >> month & 1) == 0)
@@ -119,16 +118,15 @@ day_matches(const ErrandCron *cron, int64_t day)
 static bool
 next_wall(const ErrandCron *cron, int64_t *wall, int64_t end)
 {
-	int64_t		at = *wall;
+	int64_t at = *wall;
 
 	while (at < end)
 	{
-		int64_t		second_of_day = errand_floor_mod(at, ERRAND_DAY_S);
-		int			hour = (int) (second_of_day / 3600);
-		int			minute = (int) (second_of_day % 3600 / 60);
+		int64_t second_of_day = errand_floor_mod(at, ERRAND_DAY_S);
+		int hour = (int) (second_of_day / 3600);
+		int minute = (int) (second_of_day % 3600 / 60);
 
-		if (hour == 0 && minute == 0 &&
-			!day_matches(cron, errand_floor_div(at, ERRAND_DAY_S)))
+		if (hour == 0 && minute == 0 && !day_matches(cron, errand_floor_div(at, ERRAND_DAY_S)))
 			at += ERRAND_DAY_S;
 		else if ((cron->hours >> hour & 1) == 0)
 			at += 3600 - minute * 60;
@@ -147,19 +145,18 @@ next_wall(const ErrandCron *cron, int64_t *wall, int64_t end)
 
 /* The first instant later than after, under one set of rules. */
 static bool
-search(const ErrandCron *cron, int64_t after, const Zone *zone, Rules rules,
-	   int64_t *next)
+search(const ErrandCron *cron, int64_t after, const Zone *zone, Rules rules, int64_t *next)
 {
-	int64_t		here = offset_at(zone, after);
-	int64_t		ahead = offset_at(zone, after + ERRAND_DAY_S);
-	int64_t		wall = after + (ahead < here ? ahead : here);
-	int64_t		end = wall + SEARCH_DAYS * ERRAND_DAY_S;
+	int64_t here = offset_at(zone, after);
+	int64_t ahead = offset_at(zone, after + ERRAND_DAY_S);
+	int64_t wall = after + (ahead < here ? ahead : here);
+	int64_t end = wall + SEARCH_DAYS * ERRAND_DAY_S;
 
 	/* Where the wall is about to go back, minutes it has shown come again. */
 	wall -= errand_floor_mod(wall, 60);
 	for (int passed = 0; passed < MAX_PASSED; passed++)
 	{
-		int64_t		instant;
+		int64_t instant;
 
 		if (!next_wall(cron, &wall, end))
 			return false;
@@ -174,36 +171,34 @@ search(const ErrandCron *cron, int64_t after, const Zone *zone, Rules rules,
 }
 
 static bool
-next_by_fields(const ErrandCron *cron, int64_t after, const Zone *zone,
-			   int64_t *next)
+next_by_fields(const ErrandCron *cron, int64_t after, const Zone *zone, int64_t *next)
 {
-	bool		every_hour = cron->hours == 0xffffff;
-	Rules		first = {false, !every_hour};
-	Rules		last = {true, false};
-	int64_t		again;
+	bool every_hour = cron->hours == 0xffffff;
+	Rules first = {false, !every_hour};
+	Rules last = {true, false};
+	int64_t again;
 
 	if (!search(cron, after, zone, first, next))
 		return false;
 
 	/* What goes on evenly is due at both instants of a minute that comes twice. */
-	if ((every_hour || cron->minute_star) &&
-		search(cron, after, zone, last, &again) && again < *next)
+	if ((every_hour || cron->minute_star) && search(cron, after, zone, last, &again) &&
+		again < *next)
 		*next = again;
 	return true;
 }
 
 bool
-errand_cron_next(const ErrandCron *cron, int64_t after_unix_s,
-				 ErrandUtcOffset offset, void *arg, int64_t *next)
+errand_cron_next(const ErrandCron *cron, int64_t after_unix_s, ErrandUtcOffset offset, void *arg,
+				 int64_t *next)
 {
-	Zone		zone = {offset, arg};
+	Zone zone = {offset, arg};
 
 	if (after_unix_s < ERRAND_UNIX_MIN || after_unix_s >= ERRAND_UNIX_MAX)
 		return false;
 	if (cron->every_s > 0)
 	{
-		*next = (errand_floor_div(after_unix_s, cron->every_s) + 1) *
-			cron->every_s;
+		*next = (errand_floor_div(after_unix_s, cron->every_s) + 1) * cron->every_s;
 		return true;
 	}
 	return next_by_fields(cron, after_unix_s, &zone, next);

@@ -10,28 +10,28 @@
 #include <stdint.h>
 
 /* The shortest and the longest 'every', in seconds: 1 s and 366 days. */
-#define ERRAND_EVERY_MIN_S	1
-#define ERRAND_EVERY_MAX_S	31622400
+#define ERRAND_EVERY_MIN_S 1
+#define ERRAND_EVERY_MAX_S 31622400
 
 /* A parsed schedule.  Plain data; bit n of a set stands for the value n. */
 typedef struct ErrandCron
 {
-	int64_t		every_s;		/* 'every': seconds; 0: the fields below */
-	uint64_t	minutes;		/* 0..59 */
-	uint32_t	hours;			/* 0..23 */
-	uint32_t	days;			/* 1..31 */
-	uint16_t	months;			/* 1..12 */
-	uint8_t		weekdays;		/* 0..6, Sunday is 0 */
-	bool		minute_star;	/* the field began with a star */
-	bool		day_star;
-	bool		weekday_star;
+	int64_t every_s;  /* 'every': seconds; 0: the fields below */
+	uint64_t minutes; /* 0..59 */
+	uint32_t hours;	  /* 0..23 */
+	uint32_t days;	  /* 1..31 */
+	uint16_t months;  /* 1..12 */
+	uint8_t weekdays; /* 0..6, Sunday is 0 */
+	bool minute_star; /* the field began with a star */
+	bool day_star;
+	bool weekday_star;
 } ErrandCron;
 
 /*
  * Seconds east of UTC at the instant unix_s.  Must answer for any instant within
  * ten years of the one asked about; may be called some dozens of times.
  */
-typedef int (*ErrandUtcOffset) (int64_t unix_s, void *arg);
+typedef int (*ErrandUtcOffset)(int64_t unix_s, void *arg);
 
 /*
  * Parse a schedule.  Any bytes; case is ignored.
@@ -48,8 +48,7 @@ typedef int (*ErrandUtcOffset) (int64_t unix_s, void *arg);
  * NULL, is a static fragment for a message, like "it has fewer than five
  * fields".
  */
-extern bool errand_cron_parse(const char *text, size_t len, ErrandCron *cron,
-							  const char **why);
+extern bool errand_cron_parse(const char *text, size_t len, ErrandCron *cron, const char **why);
 
 /*
  * The first instant after after_unix_s (seconds since 1970, UTC) at which the
@@ -68,7 +67,7 @@ extern bool errand_cron_parse(const char *text, size_t len, ErrandCron *cron,
  * February; the 29th comes every four years, at worst every eight), or if
  * after_unix_s lies outside the years 1 to 9999.
  */
-extern bool errand_cron_next(const ErrandCron *cron, int64_t after_unix_s,
-							 ErrandUtcOffset offset, void *arg, int64_t *next);
+extern bool errand_cron_next(const ErrandCron *cron, int64_t after_unix_s, ErrandUtcOffset offset,
+							 void *arg, int64_t *next);
 
-#endif							/* ERRAND_CORE_CRON_H */
+#endif /* ERRAND_CORE_CRON_H */

@@ -11,34 +11,34 @@
 
 typedef struct Field
 {
-	int			low;
-	int			high;
-	const char *const *names;	/* of low, low + 1, ...; NULL: none */
-	int			n_names;
-	const char *bad;			/* the reason when it cannot be read */
+	int low;
+	int high;
+	const char *const *names; /* of low, low + 1, ...; NULL: none */
+	int n_names;
+	const char *bad; /* the reason when it cannot be read */
 } Field;
 
-static const char *const month_names[] = {
-	"jan", "feb", "mar", "apr", "may", "jun",
-	"jul", "aug", "sep", "oct", "nov", "dec"
-};
+static const char *const month_names[] = {"jan", "feb", "mar", "apr", "may", "jun",
+										  "jul", "aug", "sep", "oct", "nov", "dec"};
 
-static const char *const weekday_names[] = {
-	"sun", "mon", "tue", "wed", "thu", "fri", "sat"
-};
+static const char *const weekday_names[] = {"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
 
 enum
 {
-	MINUTE, HOUR, DAY, MONTH, WEEKDAY, N_FIELDS
+	MINUTE,
+	HOUR,
+	DAY,
+	MONTH,
+	WEEKDAY,
+	N_FIELDS
 };
 
-static const Field fields[N_FIELDS] = {
-	{0, 59, NULL, 0, "its minute field cannot be read"},
-	{0, 23, NULL, 0, "its hour field cannot be read"},
-	{1, 31, NULL, 0, "its day-of-month field cannot be read"},
-	{1, 12, month_names, 12, "its month field cannot be read"},
-	{0, 7, weekday_names, 7, "its day-of-week field cannot be read"}
-};
+static const Field fields[N_FIELDS] = {{0, 59, NULL, 0, "its minute field cannot be read"},
+									   {0, 23, NULL, 0, "its hour field cannot be read"},
+									   {1, 31, NULL, 0, "its day-of-month field cannot be read"},
+									   {1, 12, month_names, 12, "its month field cannot be read"},
+									   {0, 7, weekday_names, 7,
+										"its day-of-week field cannot be read"}};
 
 typedef struct Macro
 {
@@ -46,25 +46,21 @@ typedef struct Macro
 	const char *meaning;
 } Macro;
 
-static const Macro macros[] = {
-	{"@yearly", "0 0 1 1 *"}, {"@annually", "0 0 1 1 *"},
-	{"@monthly", "0 0 1 * *"}, {"@weekly", "0 0 * * 0"},
-	{"@daily", "0 0 * * *"}, {"@midnight", "0 0 * * *"},
-	{"@hourly", "0 * * * *"}
-};
+static const Macro macros[] = {{"@yearly", "0 0 1 1 *"},  {"@annually", "0 0 1 1 *"},
+							   {"@monthly", "0 0 1 * *"}, {"@weekly", "0 0 * * 0"},
+							   {"@daily", "0 0 * * *"},	  {"@midnight", "0 0 * * *"},
+							   {"@hourly", "0 * * * *"}};
 
 typedef struct Unit
 {
 	const char *name;
-	int			seconds;
+	int seconds;
 } Unit;
 
-static const Unit units[] = {
-	{"s", 1}, {"sec", 1}, {"secs", 1}, {"second", 1}, {"seconds", 1},
-	{"m", 60}, {"min", 60}, {"mins", 60}, {"minute", 60}, {"minutes", 60},
-	{"h", 3600}, {"hour", 3600}, {"hours", 3600},
-	{"d", 86400}, {"day", 86400}, {"days", 86400}
-};
+static const Unit units[] = {{"s", 1},		  {"sec", 1},	   {"secs", 1},	   {"second", 1},
+							 {"seconds", 1},  {"m", 60},	   {"min", 60},	   {"mins", 60},
+							 {"minute", 60},  {"minutes", 60}, {"h", 3600},	   {"hour", 3600},
+							 {"hours", 3600}, {"d", 86400},	   {"day", 86400}, {"days", 86400}};
 
 /* Cut the next word off; false if there is none. */
 static bool
@@ -86,7 +82,7 @@ next_word(const char **text, size_t *len, const char **word, size_t *word_len)
 static size_t
 find(const char *s, size_t len, char c)
 {
-	size_t		i = 0;
+	size_t i = 0;
 
 	while (i < len && s[i] != c)
 		i++;
@@ -97,7 +93,7 @@ find(const char *s, size_t len, char c)
 static bool
 read_value(const Field *field, const char *s, size_t len, int *value)
 {
-	int64_t		number;
+	int64_t number;
 
 	if (errand_ascii_uint(s, len, 2, &number))
 	{
@@ -119,7 +115,7 @@ read_value(const Field *field, const char *s, size_t len, int *value)
 static bool
 read_range(const Field *field, const char *s, size_t len, int *low, int *high)
 {
-	size_t		dash = find(s, len, '-');
+	size_t dash = find(s, len, '-');
 
 	if (len == 1 && s[0] == '*')
 	{
@@ -143,15 +139,13 @@ read_range(const Field *field, const char *s, size_t len, int *low, int *high)
 
 /* One element of a list: a range, perhaps with a step. */
 static bool
-read_element(const Field *field, const char *s, size_t len, uint64_t *set,
-			 const char **why)
+read_element(const Field *field, const char *s, size_t len, uint64_t *set, const char **why)
 {
-	size_t		slash = find(s, len, '/');
-	bool		has_range = find(s, slash, '-') < slash ||
-		(slash == 1 && s[0] == '*');
-	int			low;
-	int			high;
-	int64_t		step = 1;
+	size_t slash = find(s, len, '/');
+	bool has_range = find(s, slash, '-') < slash || (slash == 1 && s[0] == '*');
+	int low;
+	int high;
+	int64_t step = 1;
 
 	*why = field->bad;
 	if (!read_range(field, s, slash, &low, &high))
@@ -165,8 +159,8 @@ read_element(const Field *field, const char *s, size_t len, uint64_t *set,
 
 		/* Every 90 minutes is not what minute 0 of each hour is. */
 		*why = "it contains a step that is 0 or longer than its field";
-		if (!errand_ascii_uint(s + slash + 1, len - slash - 1, 2, &step) ||
-			step < 1 || step > field->high + 1)
+		if (!errand_ascii_uint(s + slash + 1, len - slash - 1, 2, &step) || step < 1 ||
+			step > field->high + 1)
 			return false;
 	}
 	for (int v = low; v <= high; v += (int) step)
@@ -176,13 +170,12 @@ read_element(const Field *field, const char *s, size_t len, uint64_t *set,
 
 /* One of the five fields: a list. */
 static bool
-read_field(const Field *field, const char *s, size_t len, uint64_t *set,
-		   const char **why)
+read_field(const Field *field, const char *s, size_t len, uint64_t *set, const char **why)
 {
 	*set = 0;
 	for (;;)
 	{
-		size_t		comma = find(s, len, ',');
+		size_t comma = find(s, len, ',');
 
 		if (!read_element(field, s, comma, set, why))
 			return false;
@@ -197,10 +190,10 @@ read_field(const Field *field, const char *s, size_t len, uint64_t *set,
 static bool
 read_fields(const char *text, size_t len, ErrandCron *cron, const char **why)
 {
-	uint64_t	set[N_FIELDS];
-	bool		star[N_FIELDS];
+	uint64_t set[N_FIELDS];
+	bool star[N_FIELDS];
 	const char *word;
-	size_t		word_len;
+	size_t word_len;
 
 	for (int i = 0; i < N_FIELDS; i++)
 	{
@@ -233,8 +226,8 @@ read_fields(const char *text, size_t len, ErrandCron *cron, const char **why)
 static bool
 read_every(const char *text, size_t len, ErrandCron *cron, const char **why)
 {
-	size_t		digits = 0;
-	int64_t		count = 1;
+	size_t digits = 0;
+	int64_t count = 1;
 
 	errand_ascii_trim(&text, &len);
 	while (digits < len && errand_ascii_is_digit(text[digits]))
@@ -250,8 +243,7 @@ read_every(const char *text, size_t len, ErrandCron *cron, const char **why)
 		if (errand_ascii_equals(text, len, units[i].name))
 		{
 			cron->every_s = count * units[i].seconds;
-			if (cron->every_s >= ERRAND_EVERY_MIN_S &&
-				cron->every_s <= ERRAND_EVERY_MAX_S)
+			if (cron->every_s >= ERRAND_EVERY_MIN_S && cron->every_s <= ERRAND_EVERY_MAX_S)
 				return true;
 			*why = "its interval is not between 1 second and 366 days";
 			return false;
@@ -265,21 +257,19 @@ read_macro(const char *name, size_t len, ErrandCron *cron, const char **why)
 {
 	for (size_t i = 0; i < sizeof(macros) / sizeof(macros[0]); i++)
 		if (errand_ascii_equals(name, len, macros[i].name))
-			return read_fields(macros[i].meaning, strlen(macros[i].meaning),
-							   cron, why);
+			return read_fields(macros[i].meaning, strlen(macros[i].meaning), cron, why);
 	*why = "it begins with \"@\" but is none of @yearly, @monthly, @weekly, @daily and @hourly";
 	return false;
 }
 
 bool
-errand_cron_parse(const char *text, size_t len, ErrandCron *cron,
-				  const char **why)
+errand_cron_parse(const char *text, size_t len, ErrandCron *cron, const char **why)
 {
 	const char *ignored;
 	const char *rest = text;
-	size_t		rest_len = len;
+	size_t rest_len = len;
 	const char *word;
-	size_t		word_len;
+	size_t word_len;
 
 	if (why == NULL)
 		why = &ignored;

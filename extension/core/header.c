@@ -10,31 +10,45 @@
 
 #include "ascii.h"
 
-#define TRACEPARENT_LENGTH	55
+#define TRACEPARENT_LENGTH 55
 
 /*
  * What the engine and libcurl set themselves.  A second Content-Length or
  * Transfer-Encoding is how requests are smuggled; Host would name another server
  * than the one that was checked.
  */
-static const char *const forbidden[] = {
-	"host", "content-length", "transfer-encoding", "connection", "upgrade",
-	"expect", "keep-alive", "te", "trailer", NULL
-};
+static const char *const forbidden[] = {"host",
+										"content-length",
+										"transfer-encoding",
+										"connection",
+										"upgrade",
+										"expect",
+										"keep-alive",
+										"te",
+										"trailer",
+										NULL};
 
 /* Header names that carry secrets without saying so. */
-static const char *const credentials[] = {
-	"authorization", "authentication", "x-auth", "x-auth-key", "auth-key",
-	"x-access-key", "access-key", "x-subscription-key", "x-functions-key",
-	"ocp-apim-subscription-key", "x-master-key", "x-session-id", "x-session",
-	"dpop", NULL
-};
+static const char *const credentials[] = {"authorization",
+										  "authentication",
+										  "x-auth",
+										  "x-auth-key",
+										  "auth-key",
+										  "x-access-key",
+										  "access-key",
+										  "x-subscription-key",
+										  "x-functions-key",
+										  "ocp-apim-subscription-key",
+										  "x-master-key",
+										  "x-session-id",
+										  "x-session",
+										  "dpop",
+										  NULL};
 
 /* What gives away a name that carries a secret, wherever in it it stands. */
-static const char *const credential_stems[] = {
-	"authorization", "cookie", "token", "secret", "passw", "credential",
-	"api-key", "apikey", "signature", NULL
-};
+static const char *const credential_stems[] = {"authorization", "cookie",	  "token",	 "secret",
+											   "passw",			"credential", "api-key", "apikey",
+											   "signature",		NULL};
 
 static bool
 is_token_byte(char c)
@@ -42,8 +56,7 @@ is_token_byte(char c)
 	/* memchr() over the array without its NUL: strchr() would accept a NUL. */
 	static const char punctuation[] = "!#$%&'*+-.^_`|~";
 
-	return errand_ascii_is_alnum(c) ||
-		memchr(punctuation, c, sizeof(punctuation) - 1) != NULL;
+	return errand_ascii_is_alnum(c) || memchr(punctuation, c, sizeof(punctuation) - 1) != NULL;
 }
 
 /* A name's byte as comparisons see it: lower case, "_" as "-". */
@@ -57,7 +70,7 @@ fold(char c)
 static bool
 starts_with(const char *name, size_t len, const char *word)
 {
-	size_t		n = strlen(word);
+	size_t n = strlen(word);
 
 	if (n > len)
 		return false;
@@ -130,13 +143,12 @@ is_lower_hex(const char *s, size_t len, bool *zero)
 bool
 errand_traceparent_ok(const char *s, size_t len)
 {
-	bool		zero_trace;
-	bool		zero_parent;
-	bool		ignored;
+	bool zero_trace;
+	bool zero_parent;
+	bool ignored;
 
-	return len == TRACEPARENT_LENGTH &&
-		memcmp(s, "00-", 3) == 0 && s[35] == '-' && s[52] == '-' &&
-		is_lower_hex(s + 3, 32, &zero_trace) && !zero_trace &&
-		is_lower_hex(s + 36, 16, &zero_parent) && !zero_parent &&
-		is_lower_hex(s + 53, 2, &ignored);
+	return len == TRACEPARENT_LENGTH && memcmp(s, "00-", 3) == 0 && s[35] == '-' && s[52] == '-' &&
+		   is_lower_hex(s + 3, 32, &zero_trace) && !zero_trace &&
+		   is_lower_hex(s + 36, 16, &zero_parent) && !zero_parent &&
+		   is_lower_hex(s + 53, 2, &ignored);
 }

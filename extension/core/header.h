@@ -42,4 +42,4 @@ extern bool errand_header_is_credential(const char *name, size_t len);
  */
 extern bool errand_traceparent_ok(const char *s, size_t len);
 
-#endif							/* ERRAND_CORE_HEADER_H */
+#endif /* ERRAND_CORE_HEADER_H */

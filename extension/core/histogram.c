@@ -7,25 +7,24 @@
  */
 #include "histogram.h"
 
-#define FIRST_US	10
-#define LAST		(ERRAND_HISTOGRAM_BUCKETS - 1)
+#define FIRST_US 10
+#define LAST (ERRAND_HISTOGRAM_BUCKETS - 1)
 
 /*
  * Lower bounds of a decade's buckets, the E12 series: whole numbers, each at
  * most 1.25 times the one before, so that the value in the middle (see
  * bucket_value) is at most 11.2 % off.
  */
-static const uint8_t steps[ERRAND_HISTOGRAM_PER_DECADE] = {
-	10, 12, 15, 18, 22, 27, 33, 39, 47, 56, 68, 82
-};
+static const uint8_t steps[ERRAND_HISTOGRAM_PER_DECADE] = {10, 12, 15, 18, 22, 27,
+														   33, 39, 47, 56, 68, 82};
 
 /* The bucket of a duration.  Bucket 0 holds what is shorter than FIRST_US. */
 static int
 bucket_of(uint64_t us)
 {
-	uint64_t	scale = FIRST_US / 10;
-	int			bucket = 1;
-	int			step = ERRAND_HISTOGRAM_PER_DECADE - 1;
+	uint64_t scale = FIRST_US / 10;
+	int bucket = 1;
+	int step = ERRAND_HISTOGRAM_PER_DECADE - 1;
 
 	if (us < FIRST_US)
 		return 0;
@@ -45,10 +44,9 @@ bucket_of(uint64_t us)
 static int64_t
 lower_bound_us(int bucket)
 {
-	int64_t		scale = FIRST_US / 10;
+	int64_t scale = FIRST_US / 10;
 
-	for (bucket--; bucket >= ERRAND_HISTOGRAM_PER_DECADE;
-		 bucket -= ERRAND_HISTOGRAM_PER_DECADE)
+	for (bucket--; bucket >= ERRAND_HISTOGRAM_PER_DECADE; bucket -= ERRAND_HISTOGRAM_PER_DECADE)
 		scale *= 10;
 	return steps[bucket] * scale;
 }
@@ -68,8 +66,8 @@ errand_histogram_bound_us(int bucket)
 static double
 bucket_value_us(int bucket)
 {
-	double		low;
-	double		high;
+	double low;
+	double high;
 
 	if (bucket == 0)
 		return FIRST_US / 2.0;
@@ -83,7 +81,7 @@ bucket_value_us(int bucket)
 void
 errand_histogram_add(ErrandHistogram *h, int64_t us)
 {
-	uint64_t	value = us < 0 ? 0 : (uint64_t) us;
+	uint64_t value = us < 0 ? 0 : (uint64_t) us;
 
 	h->bucket[bucket_of(value)]++;
 	h->count++;
@@ -93,9 +91,9 @@ errand_histogram_add(ErrandHistogram *h, int64_t us)
 double
 errand_histogram_quantile_ms(const ErrandHistogram *h, double q)
 {
-	uint64_t	total = 0;
-	uint64_t	seen = 0;
-	double		rank;
+	uint64_t total = 0;
+	uint64_t seen = 0;
+	double rank;
 
 	/* Not h->count: an addition may be half done in another process. */
 	for (int i = 0; i < ERRAND_HISTOGRAM_BUCKETS; i++)
@@ -122,6 +120,5 @@ errand_histogram_merge(ErrandHistogram *h, const ErrandHistogram *other)
 	for (int i = 0; i < ERRAND_HISTOGRAM_BUCKETS; i++)
 		h->bucket[i] += other->bucket[i];
 	h->count += other->count;
-	h->sum_us = h->sum_us > UINT64_MAX - other->sum_us ? UINT64_MAX
-		: h->sum_us + other->sum_us;
+	h->sum_us = h->sum_us > UINT64_MAX - other->sum_us ? UINT64_MAX : h->sum_us + other->sum_us;
 }

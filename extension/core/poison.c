@@ -18,12 +18,12 @@ errand_fall_decide(const ErrandFall *f)
 	 * may still be the kernel's out-of-memory killer; twice is proof enough.
 	 */
 	if (f->in_group)
-		return f->alone_falls < ERRAND_FALL_ALONE_MAX ? ERRAND_FALL_ALONE_AGAIN
-			: ERRAND_FALL_FAILED;
+		return f->alone_falls < ERRAND_FALL_ALONE_MAX ? ERRAND_FALL_ALONE_AGAIN :
+														ERRAND_FALL_FAILED;
 
-	return f->falls < ERRAND_FALL_SUSPECT_AFTER &&
-		f->restarts < ERRAND_FALL_RESTARTS_MAX ? ERRAND_FALL_READY
-		: ERRAND_FALL_SUSPECT;
+	return f->falls < ERRAND_FALL_SUSPECT_AFTER && f->restarts < ERRAND_FALL_RESTARTS_MAX ?
+			   ERRAND_FALL_READY :
+			   ERRAND_FALL_SUSPECT;
 }
 
 int

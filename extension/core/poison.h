@@ -16,27 +16,27 @@
 #include <stdbool.h>
 
 /* From so many on a task is suspect; so often it may fall while alone. */
-#define ERRAND_FALL_SUSPECT_AFTER	2
-#define ERRAND_FALL_RESTARTS_MAX	10
-#define ERRAND_FALL_ALONE_MAX		2
+#define ERRAND_FALL_SUSPECT_AFTER 2
+#define ERRAND_FALL_RESTARTS_MAX 10
+#define ERRAND_FALL_ALONE_MAX 2
 
 /* All counts include the fall that is being judged; negative ones count as 0. */
 typedef struct ErrandFall
 {
-	int			falls;			/* of a worker while the task was in flight */
-	int			restarts;		/* of the whole server, likewise */
-	int			alone_falls;	/* falls while it ran as a group of one */
-	int			group_size;		/* tasks in its group of suspects */
-	bool		in_group;		/* it ran in a group of suspects when it fell */
+	int falls;		 /* of a worker while the task was in flight */
+	int restarts;	 /* of the whole server, likewise */
+	int alone_falls; /* falls while it ran as a group of one */
+	int group_size;	 /* tasks in its group of suspects */
+	bool in_group;	 /* it ran in a group of suspects when it fell */
 } ErrandFall;
 
 typedef enum ErrandFallVerdict
 {
-	ERRAND_FALL_READY,			/* an innocent bystander: simply again */
-	ERRAND_FALL_SUSPECT,		/* into the group of this fall's suspects */
-	ERRAND_FALL_SPLIT,			/* its group is halved */
-	ERRAND_FALL_ALONE_AGAIN,	/* as a group of one, once more */
-	ERRAND_FALL_FAILED			/* it crashed the server */
+	ERRAND_FALL_READY,		 /* an innocent bystander: simply again */
+	ERRAND_FALL_SUSPECT,	 /* into the group of this fall's suspects */
+	ERRAND_FALL_SPLIT,		 /* its group is halved */
+	ERRAND_FALL_ALONE_AGAIN, /* as a group of one, once more */
+	ERRAND_FALL_FAILED		 /* it crashed the server */
 } ErrandFallVerdict;
 
 /* Judge one task after a fall.  f is read only. */
@@ -46,6 +46,6 @@ extern ErrandFallVerdict errand_fall_decide(const ErrandFall *f);
  * How many of a group of this size make the first half; the rest make the
  * second.  Both halves of a group of two or more have at least one task.
  */
-extern int	errand_fall_first_half(int group_size);
+extern int errand_fall_first_half(int group_size);
 
-#endif							/* ERRAND_CORE_POISON_H */
+#endif /* ERRAND_CORE_POISON_H */

@@ -16,22 +16,22 @@
 /* Where a connection would really go: mapped IPv4 is IPv4 here. */
 typedef struct Endpoint
 {
-	uint8_t		addr[16];		/* network byte order; IPv4 in the first four */
-	uint16_t	port;
-	bool		v4;
+	uint8_t addr[16]; /* network byte order; IPv4 in the first four */
+	uint16_t port;
+	bool v4;
 } Endpoint;
 
 typedef struct RangeV4
 {
-	uint8_t		addr[4];
-	uint8_t		prefix;
+	uint8_t addr[4];
+	uint8_t prefix;
 	ErrandEgress egress;
 } RangeV4;
 
 typedef struct RangeV6
 {
-	uint8_t		addr[16];
-	uint8_t		prefix;
+	uint8_t addr[16];
+	uint8_t prefix;
 	ErrandEgress egress;
 } RangeV6;
 
@@ -40,11 +40,11 @@ static const RangeV4 ranges_v4[] = {
 	{{169, 254, 169, 254}, 32, ERRAND_EGRESS_METADATA}, /* most clouds */
 	{{169, 254, 170, 2}, 32, ERRAND_EGRESS_METADATA},	/* AWS ECS */
 	{{100, 100, 100, 200}, 32, ERRAND_EGRESS_METADATA}, /* Alibaba */
-	{{192, 0, 0, 192}, 32, ERRAND_EGRESS_METADATA}, /* Oracle */
+	{{192, 0, 0, 192}, 32, ERRAND_EGRESS_METADATA},		/* Oracle */
 	{{168, 63, 129, 16}, 32, ERRAND_EGRESS_METADATA},	/* Azure */
-	{{0, 0, 0, 0}, 8, ERRAND_EGRESS_RESERVED},	/* 0.0.0.0 reaches loopback */
+	{{0, 0, 0, 0}, 8, ERRAND_EGRESS_RESERVED},			/* 0.0.0.0 reaches loopback */
 	{{10, 0, 0, 0}, 8, ERRAND_EGRESS_PRIVATE},
-	{{100, 64, 0, 0}, 10, ERRAND_EGRESS_PRIVATE},	/* carrier-grade NAT */
+	{{100, 64, 0, 0}, 10, ERRAND_EGRESS_PRIVATE}, /* carrier-grade NAT */
 	{{127, 0, 0, 0}, 8, ERRAND_EGRESS_LOOPBACK},
 	{{169, 254, 0, 0}, 16, ERRAND_EGRESS_LINK_LOCAL},
 	{{172, 16, 0, 0}, 12, ERRAND_EGRESS_PRIVATE},
@@ -52,25 +52,24 @@ static const RangeV4 ranges_v4[] = {
 	{{192, 0, 2, 0}, 24, ERRAND_EGRESS_RESERVED},	/* documentation */
 	{{192, 88, 99, 0}, 24, ERRAND_EGRESS_RESERVED}, /* 6to4 relays */
 	{{192, 168, 0, 0}, 16, ERRAND_EGRESS_PRIVATE},
-	{{198, 18, 0, 0}, 15, ERRAND_EGRESS_RESERVED},	/* benchmarks */
-	{{198, 51, 100, 0}, 24, ERRAND_EGRESS_RESERVED},	/* documentation */
-	{{203, 0, 113, 0}, 24, ERRAND_EGRESS_RESERVED}, /* documentation */
+	{{198, 18, 0, 0}, 15, ERRAND_EGRESS_RESERVED},	 /* benchmarks */
+	{{198, 51, 100, 0}, 24, ERRAND_EGRESS_RESERVED}, /* documentation */
+	{{203, 0, 113, 0}, 24, ERRAND_EGRESS_RESERVED},	 /* documentation */
 	{{224, 0, 0, 0}, 4, ERRAND_EGRESS_MULTICAST},
-	{{240, 0, 0, 0}, 4, ERRAND_EGRESS_RESERVED}
-};
+	{{240, 0, 0, 0}, 4, ERRAND_EGRESS_RESERVED}};
 
 static const RangeV6 ranges_v6[] = {
-	{{0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54}, 128, ERRAND_EGRESS_METADATA},	/* AWS */
-	{{0xfd, 0x20, 0x00, 0xce, [14] = 0x02, [15] = 0x54}, 128, ERRAND_EGRESS_METADATA},	/* Google */
+	{{0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54}, 128, ERRAND_EGRESS_METADATA}, /* AWS */
+	{{0xfd, 0x20, 0x00, 0xce, [14] = 0x02, [15] = 0x54}, 128, ERRAND_EGRESS_METADATA}, /* Google */
 	{{[15] = 1}, 128, ERRAND_EGRESS_LOOPBACK},
 	{{0xfc}, 7, ERRAND_EGRESS_PRIVATE},
 	{{0xfe, 0x80}, 10, ERRAND_EGRESS_LINK_LOCAL},
-	{{0xfe, 0xc0}, 10, ERRAND_EGRESS_PRIVATE},	/* site-local */
+	{{0xfe, 0xc0}, 10, ERRAND_EGRESS_PRIVATE}, /* site-local */
 	{{0xff}, 8, ERRAND_EGRESS_MULTICAST},
-	{{0x20, 0x01}, 23, ERRAND_EGRESS_RESERVED}, /* protocol assignments */
+	{{0x20, 0x01}, 23, ERRAND_EGRESS_RESERVED},				/* protocol assignments */
 	{{0x20, 0x01, 0x0d, 0xb8}, 32, ERRAND_EGRESS_RESERVED}, /* documentation */
-	{{0x3f, 0xff}, 20, ERRAND_EGRESS_RESERVED}, /* documentation */
-	{{0x20}, 3, ERRAND_EGRESS_PUBLIC}	/* all global unicast there is */
+	{{0x3f, 0xff}, 20, ERRAND_EGRESS_RESERVED},				/* documentation */
+	{{0x20}, 3, ERRAND_EGRESS_PUBLIC}						/* all global unicast there is */
 };
 
 static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
@@ -83,8 +82,8 @@ static const uint8_t zeros[16];
 static bool
 same_prefix(const uint8_t *a, const uint8_t *b, int bits)
 {
-	int			whole = bits / 8;
-	int			rest = bits % 8;
+	int whole = bits / 8;
+	int rest = bits % 8;
 
 	if (memcmp(a, b, (size_t) whole) != 0)
 		return false;
@@ -99,11 +98,9 @@ read_sockaddr(const struct sockaddr *sa, socklen_t len, Endpoint *e)
 	struct sockaddr_in6 in6;
 	sa_family_t family;
 
-	if (sa == NULL ||
-		(size_t) len < offsetof(struct sockaddr, sa_family) + sizeof(family))
+	if (sa == NULL || (size_t) len < offsetof(struct sockaddr, sa_family) + sizeof(family))
 		return false;
-	memcpy(&family, (const char *) sa + offsetof(struct sockaddr, sa_family),
-		   sizeof(family));
+	memcpy(&family, (const char *) sa + offsetof(struct sockaddr, sa_family), sizeof(family));
 	memset(e, 0, sizeof(*e));
 	if (family == AF_INET && (size_t) len >= sizeof(in))
 	{
@@ -153,7 +150,7 @@ worse(ErrandEgress a, ErrandEgress b)
 static ErrandEgress
 classify_local_nat64(const uint8_t *addr)
 {
-	uint8_t		high[4] = {addr[6], addr[7], addr[9], addr[10]};
+	uint8_t high[4] = {addr[6], addr[7], addr[9], addr[10]};
 
 	if (memcmp(addr + 8, zeros, 4) == 0)
 	{
@@ -172,7 +169,7 @@ classify_local_nat64(const uint8_t *addr)
 static ErrandEgress
 classify_teredo(const uint8_t *addr)
 {
-	uint8_t		client[4];
+	uint8_t client[4];
 
 	for (int i = 0; i < 4; i++)
 		client[i] = addr[12 + i] ^ 0xff;
@@ -207,8 +204,8 @@ classify_v6(const uint8_t *addr)
 		return worse(classify_v4(addr + 12), ERRAND_EGRESS_RESERVED);
 
 	/* ISATAP: any prefix, then 0000:5efe or 0200:5efe and an IPv4 address. */
-	if (egress == ERRAND_EGRESS_PUBLIC && (addr[8] & 0xfd) == 0 &&
-		addr[9] == 0 && addr[10] == 0x5e && addr[11] == 0xfe)
+	if (egress == ERRAND_EGRESS_PUBLIC && (addr[8] & 0xfd) == 0 && addr[9] == 0 &&
+		addr[10] == 0x5e && addr[11] == 0xfe)
 		return classify_v4(addr + 12);
 	return egress;
 }
@@ -227,10 +224,10 @@ is_listed(const Endpoint *e, const ErrandCidr *allow, int n_allow)
 }
 
 ErrandEgress
-errand_policy_classify(const struct sockaddr *sa, socklen_t len,
-					   const ErrandCidr *allow, int n_allow)
+errand_policy_classify(const struct sockaddr *sa, socklen_t len, const ErrandCidr *allow,
+					   int n_allow)
 {
-	Endpoint	e;
+	Endpoint e;
 	ErrandEgress egress;
 
 	if (!read_sockaddr(sa, len, &e))
@@ -245,17 +242,12 @@ const char *
 errand_egress_name(ErrandEgress egress)
 {
 	static const char *const names[] = {
-		[ERRAND_EGRESS_PUBLIC] = "public",
-		[ERRAND_EGRESS_LISTED] = "listed",
-		[ERRAND_EGRESS_LOOPBACK] = "loopback",
-		[ERRAND_EGRESS_PRIVATE] = "private",
-		[ERRAND_EGRESS_LINK_LOCAL] = "link-local",
-		[ERRAND_EGRESS_METADATA] = "cloud metadata",
-		[ERRAND_EGRESS_MULTICAST] = "multicast",
-		[ERRAND_EGRESS_RESERVED] = "reserved",
-		[ERRAND_EGRESS_BAD_FAMILY] = "unsupported"
-	};
-	size_t		i = (size_t) egress;
+		[ERRAND_EGRESS_PUBLIC] = "public",		   [ERRAND_EGRESS_LISTED] = "listed",
+		[ERRAND_EGRESS_LOOPBACK] = "loopback",	   [ERRAND_EGRESS_PRIVATE] = "private",
+		[ERRAND_EGRESS_LINK_LOCAL] = "link-local", [ERRAND_EGRESS_METADATA] = "cloud metadata",
+		[ERRAND_EGRESS_MULTICAST] = "multicast",   [ERRAND_EGRESS_RESERVED] = "reserved",
+		[ERRAND_EGRESS_BAD_FAMILY] = "unsupported"};
+	size_t i = (size_t) egress;
 
 	return i < sizeof(names) / sizeof(names[0]) ? names[i] : "unsupported";
 }
@@ -264,7 +256,7 @@ errand_egress_name(ErrandEgress egress)
 static bool
 append(char *buf, size_t n, size_t *used, const char *text)
 {
-	size_t		len = strlen(text);
+	size_t len = strlen(text);
 
 	if (len >= n - *used)
 		return false;
@@ -277,8 +269,8 @@ append(char *buf, size_t n, size_t *used, const char *text)
 static bool
 append_port(char *buf, size_t n, size_t *used, uint16_t port)
 {
-	char		text[8];
-	size_t		at = sizeof(text) - 1;
+	char text[8];
+	size_t at = sizeof(text) - 1;
 	unsigned int rest = port;
 
 	text[at] = '\0';
@@ -296,10 +288,10 @@ append_port(char *buf, size_t n, size_t *used, uint16_t port)
 bool
 errand_policy_suggest(const struct sockaddr *sa, char *buf, size_t n)
 {
-	char		address[INET6_ADDRSTRLEN];
-	socklen_t	len = 0;
-	size_t		used = 0;
-	Endpoint	e;
+	char address[INET6_ADDRSTRLEN];
+	socklen_t len = 0;
+	size_t used = 0;
+	Endpoint e;
 
 	if (n == 0)
 		return false;
@@ -311,12 +303,9 @@ errand_policy_suggest(const struct sockaddr *sa, char *buf, size_t n)
 	else if (sa->sa_family == AF_INET6)
 		len = sizeof(struct sockaddr_in6);
 	if (read_sockaddr(sa, len, &e) &&
-		inet_ntop(e.v4 ? AF_INET : AF_INET6, e.addr, address,
-				  sizeof(address)) != NULL &&
-		append(buf, n, &used, e.v4 ? "" : "[") &&
-		append(buf, n, &used, address) &&
-		append(buf, n, &used, e.v4 ? "/32" : "]/128") &&
-		append_port(buf, n, &used, e.port))
+		inet_ntop(e.v4 ? AF_INET : AF_INET6, e.addr, address, sizeof(address)) != NULL &&
+		append(buf, n, &used, e.v4 ? "" : "[") && append(buf, n, &used, address) &&
+		append(buf, n, &used, e.v4 ? "/32" : "]/128") && append_port(buf, n, &used, e.port))
 		return true;
 	buf[0] = '\0';
 	return false;

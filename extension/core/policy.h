@@ -19,24 +19,24 @@
 /* One item of errand.allow_networks. */
 typedef struct ErrandCidr
 {
-	uint8_t		addr[16];		/* network byte order, host bits zero; IPv4 in
+	uint8_t addr[16]; /* network byte order, host bits zero; IPv4 in
 								 * the first four */
-	uint8_t		prefix;			/* bits that count: 0..32 or 0..128 */
-	uint16_t	port;			/* 0: any */
-	bool		v4;
+	uint8_t prefix;	  /* bits that count: 0..32 or 0..128 */
+	uint16_t port;	  /* 0: any */
+	bool v4;
 } ErrandCidr;
 
 typedef enum ErrandEgress
 {
-	ERRAND_EGRESS_PUBLIC,		/* allowed: the public internet */
-	ERRAND_EGRESS_LISTED,		/* allowed: not public, but listed */
+	ERRAND_EGRESS_PUBLIC, /* allowed: the public internet */
+	ERRAND_EGRESS_LISTED, /* allowed: not public, but listed */
 	ERRAND_EGRESS_LOOPBACK,
 	ERRAND_EGRESS_PRIVATE,
 	ERRAND_EGRESS_LINK_LOCAL,
-	ERRAND_EGRESS_METADATA,		/* a cloud's metadata service */
+	ERRAND_EGRESS_METADATA, /* a cloud's metadata service */
 	ERRAND_EGRESS_MULTICAST,
 	ERRAND_EGRESS_RESERVED,
-	ERRAND_EGRESS_BAD_FAMILY	/* neither IPv4 nor IPv6, or cut short */
+	ERRAND_EGRESS_BAD_FAMILY /* neither IPv4 nor IPv6, or cut short */
 } ErrandEgress;
 
 /*
@@ -51,8 +51,8 @@ typedef enum ErrandEgress
  * list.  out may be NULL to check only; max is then ignored.  Host bits below
  * the prefix are cleared; ::ffff:a.b.c.d/96+n becomes a.b.c.d/n.
  */
-extern int	errand_policy_parse(const char *list, ErrandCidr *out, int max,
-								const char **bad_item, size_t *bad_len);
+extern int errand_policy_parse(const char *list, ErrandCidr *out, int max, const char **bad_item,
+							   size_t *bad_len);
 
 /*
  * What kind of address is it?  sa, len: as handed to connect(); any alignment,
@@ -62,8 +62,7 @@ extern int	errand_policy_parse(const char *list, ErrandCidr *out, int max,
  * ISATAP) is judged by what it wraps.  An IPv4 item of the list covers IPv4 and
  * the mapped form of it; an IPv6 item never covers a mapped address.
  */
-extern ErrandEgress errand_policy_classify(const struct sockaddr *sa,
-										   socklen_t len,
+extern ErrandEgress errand_policy_classify(const struct sockaddr *sa, socklen_t len,
 										   const ErrandCidr *allow, int n_allow);
 
 /* What a message calls it, like "loopback" or "link-local"; never NULL. */
@@ -83,4 +82,4 @@ errand_egress_allowed(ErrandEgress egress)
 	return egress == ERRAND_EGRESS_PUBLIC || egress == ERRAND_EGRESS_LISTED;
 }
 
-#endif							/* ERRAND_CORE_POLICY_H */
+#endif /* ERRAND_CORE_POLICY_H */

@@ -14,7 +14,7 @@
 
 #include "ascii.h"
 
-#define MAX_PORT	65535
+#define MAX_PORT 65535
 
 static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
@@ -30,7 +30,7 @@ clear_host_bits(ErrandCidr *cidr)
 {
 	for (int i = 0; i < 16; i++)
 	{
-		int			keep = cidr->prefix - 8 * i;
+		int keep = cidr->prefix - 8 * i;
 
 		if (keep <= 0)
 			cidr->addr[i] = 0;
@@ -55,7 +55,7 @@ unwrap_mapped(ErrandCidr *cidr)
 static bool
 read_address(const char *s, size_t len, ErrandCidr *cidr)
 {
-	char		text[INET6_ADDRSTRLEN];
+	char text[INET6_ADDRSTRLEN];
 
 	if (len >= sizeof(text))
 		return false;
@@ -72,20 +72,19 @@ static bool
 read_tail(const char *s, size_t len, ErrandCidr *cidr)
 {
 	const char *colon = len > 0 ? memchr(s, ':', len) : NULL;
-	size_t		before = colon != NULL ? (size_t) (colon - s) : len;
-	int64_t		value;
+	size_t before = colon != NULL ? (size_t) (colon - s) : len;
+	int64_t value;
 
 	if (before > 0)
 	{
-		if (s[0] != '/' || !errand_ascii_uint(s + 1, before - 1, 3, &value) ||
-			value > cidr->prefix)
+		if (s[0] != '/' || !errand_ascii_uint(s + 1, before - 1, 3, &value) || value > cidr->prefix)
 			return false;
 		cidr->prefix = (uint8_t) value;
 	}
 	if (colon != NULL)
 	{
-		if (!errand_ascii_uint(colon + 1, len - before - 1, 5, &value) ||
-			value < 1 || value > MAX_PORT)
+		if (!errand_ascii_uint(colon + 1, len - before - 1, 5, &value) || value < 1 ||
+			value > MAX_PORT)
 			return false;
 		cidr->port = (uint16_t) value;
 	}
@@ -98,7 +97,7 @@ address_length(const char *s, size_t len)
 {
 	const char *slash = memchr(s, '/', len);
 	const char *colon = memchr(s, ':', len);
-	size_t		after;
+	size_t after;
 
 	if (slash != NULL)
 		return (size_t) (slash - s);
@@ -112,9 +111,9 @@ address_length(const char *s, size_t len)
 static bool
 read_item(const char *s, size_t len, ErrandCidr *cidr)
 {
-	bool		bracketed = s[0] == '[';
-	size_t		address_len;
-	size_t		tail;
+	bool bracketed = s[0] == '[';
+	size_t address_len;
+	size_t tail;
 
 	if (bracketed)
 	{
@@ -130,8 +129,7 @@ read_item(const char *s, size_t len, ErrandCidr *cidr)
 		address_len = address_length(s, len);
 		tail = address_len;
 	}
-	if (!read_address(s + (bracketed ? 1 : 0), address_len, cidr) ||
-		(bracketed && cidr->v4) ||
+	if (!read_address(s + (bracketed ? 1 : 0), address_len, cidr) || (bracketed && cidr->v4) ||
 		!read_tail(s + tail, len - tail, cidr))
 		return false;
 	unwrap_mapped(cidr);
@@ -140,15 +138,15 @@ read_item(const char *s, size_t len, ErrandCidr *cidr)
 }
 
 int
-errand_policy_parse(const char *list, ErrandCidr *out, int max,
-					const char **bad_item, size_t *bad_len)
+errand_policy_parse(const char *list, ErrandCidr *out, int max, const char **bad_item,
+					size_t *bad_len)
 {
-	int			count = 0;
+	int count = 0;
 
 	for (;;)
 	{
-		size_t		len = 0;
-		ErrandCidr	cidr;
+		size_t len = 0;
+		ErrandCidr cidr;
 
 		while (*list != '\0' && is_separator(*list))
 			list++;
@@ -156,8 +154,7 @@ errand_policy_parse(const char *list, ErrandCidr *out, int max,
 			return count;
 		while (list[len] != '\0' && !is_separator(list[len]))
 			len++;
-		if ((out != NULL && count >= max) || count == INT32_MAX ||
-			!read_item(list, len, &cidr))
+		if ((out != NULL && count >= max) || count == INT32_MAX || !read_item(list, len, &cidr))
 		{
 			if (bad_item != NULL)
 				*bad_item = list;

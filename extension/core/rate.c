@@ -11,21 +11,19 @@
 #include "ascii.h"
 
 /* Digits before and after the point; more could not make a rate in range. */
-#define MAX_WHOLE_DIGITS	15
-#define MAX_FRACTION_DIGITS	15
+#define MAX_WHOLE_DIGITS 15
+#define MAX_FRACTION_DIGITS 15
 
 typedef struct Unit
 {
 	const char *name;
-	double		seconds;
+	double seconds;
 } Unit;
 
-static const Unit units[] = {
-	{"s", 1}, {"sec", 1}, {"second", 1}, {"seconds", 1},
-	{"m", 60}, {"min", 60}, {"minute", 60}, {"minutes", 60},
-	{"h", 3600}, {"hour", 3600}, {"hours", 3600},
-	{"d", 86400}, {"day", 86400}, {"days", 86400}
-};
+static const Unit units[] = {{"s", 1},		 {"sec", 1},	 {"second", 1},	  {"seconds", 1},
+							 {"m", 60},		 {"min", 60},	 {"minute", 60},  {"minutes", 60},
+							 {"h", 3600},	 {"hour", 3600}, {"hours", 3600}, {"d", 86400},
+							 {"day", 86400}, {"days", 86400}};
 
 static bool
 parse_unit(const char *s, size_t len, double *seconds)
@@ -47,10 +45,10 @@ static bool
 parse_decimal(const char *s, size_t len, double *value)
 {
 	const char *point;
-	size_t		whole_len;
-	int64_t		whole;
-	int64_t		fraction;
-	double		scale = 1;
+	size_t whole_len;
+	int64_t whole;
+	int64_t fraction;
+	double scale = 1;
 
 	errand_ascii_trim(&s, &len);
 	if (len == 0)
@@ -62,8 +60,7 @@ parse_decimal(const char *s, size_t len, double *value)
 	*value = (double) whole;
 	if (point == NULL)
 		return true;
-	if (!errand_ascii_uint(point + 1, len - whole_len - 1, MAX_FRACTION_DIGITS,
-						   &fraction))
+	if (!errand_ascii_uint(point + 1, len - whole_len - 1, MAX_FRACTION_DIGITS, &fraction))
 		return false;
 	for (size_t i = 0; i < len - whole_len - 1; i++)
 		scale *= 10;
@@ -75,10 +72,10 @@ bool
 errand_rate_parse(const char *text, size_t len, double *per_second)
 {
 	const char *slash;
-	size_t		before;
-	double		count;
-	double		seconds;
-	double		rate;
+	size_t before;
+	double count;
+	double seconds;
+	double rate;
 
 	if (len == 0)
 		return false;
@@ -86,8 +83,7 @@ errand_rate_parse(const char *text, size_t len, double *per_second)
 	if (slash == NULL)
 		return false;
 	before = (size_t) (slash - text);
-	if (!parse_decimal(text, before, &count) ||
-		!parse_unit(slash + 1, len - before - 1, &seconds))
+	if (!parse_decimal(text, before, &count) || !parse_unit(slash + 1, len - before - 1, &seconds))
 		return false;
 	rate = count / seconds;
 	if (!(rate >= ERRAND_RATE_MIN && rate <= ERRAND_RATE_MAX))

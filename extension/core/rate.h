@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 /* The bounds of a rate, per second: about one in 115 days, and a million. */
-#define ERRAND_RATE_MIN		1e-7
-#define ERRAND_RATE_MAX		1e6
+#define ERRAND_RATE_MIN 1e-7
+#define ERRAND_RATE_MAX 1e6
 
 /*
  * "<number>/<unit>": an integer or a decimal (with a point, whatever the
@@ -22,4 +22,4 @@
  */
 extern bool errand_rate_parse(const char *text, size_t len, double *per_second);
 
-#endif							/* ERRAND_CORE_RATE_H */
+#endif /* ERRAND_CORE_RATE_H */

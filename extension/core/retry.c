@@ -13,13 +13,13 @@ status_retryable(int status)
 {
 	switch (status)
 	{
-		case 0:					/* no failure and no answer: ours, try again */
-		case 408:				/* request timeout */
-		case 425:				/* too early */
-		case 429:				/* too many requests */
+		case 0:	  /* no failure and no answer: ours, try again */
+		case 408: /* request timeout */
+		case 425: /* too early */
+		case 429: /* too many requests */
 			return true;
-		case 501:				/* not implemented: nor will it be soon */
-		case 505:				/* HTTP version not supported */
+		case 501: /* not implemented: nor will it be soon */
+		case 505: /* HTTP version not supported */
 			return false;
 		default:
 			return status >= 500 && status <= 599;
@@ -41,7 +41,7 @@ errand_http_retryable(ErrandFailure failure, int status)
 		case ERRAND_FAIL_PROTOCOL:
 		case ERRAND_FAIL_INTERNAL:
 			return true;
-		case ERRAND_FAIL_TLS:	/* no certificate turns good by waiting */
+		case ERRAND_FAIL_TLS: /* no certificate turns good by waiting */
 		case ERRAND_FAIL_TOO_LARGE:
 		case ERRAND_FAIL_POLICY:
 		case ERRAND_FAIL_REDIRECT:
@@ -76,10 +76,9 @@ judge_sent_once(const ErrandRetryInput *in)
 static int64_t
 next_delay_ms(const ErrandRetryInput *in, int failures)
 {
-	int64_t		delay = errand_backoff_delay_ms(in->backoff, in->base_ms,
-												in->factor, in->max_ms,
-												failures, in->random01);
-	int64_t		asked = in->retry_after_ms;
+	int64_t delay = errand_backoff_delay_ms(in->backoff, in->base_ms, in->factor, in->max_ms,
+											failures, in->random01);
+	int64_t asked = in->retry_after_ms;
 
 	if (asked > ERRAND_RETRY_AFTER_MAX_MS)
 		asked = ERRAND_RETRY_AFTER_MAX_MS;
@@ -90,8 +89,8 @@ ErrandDecision
 errand_decide(const ErrandRetryInput *in)
 {
 	ErrandDecision decision = {ERRAND_VERDICT_FAILED, 0};
-	int			before = in->failures_before < 0 ? 0 : in->failures_before;
-	int64_t		delay;
+	int before = in->failures_before < 0 ? 0 : in->failures_before;
+	int64_t delay;
 
 	if (in->failure == ERRAND_FAIL_NONE && is_success(in))
 	{

@@ -16,7 +16,6 @@
  * seconds ("120") or one of the three forms of HTTP-date; a date in the past
  * gives 0.  now_unix_ms: the wall clock, milliseconds since 1970 in UTC.
  */
-extern int64_t errand_retry_after_ms(const char *value, size_t len,
-									 int64_t now_unix_ms);
+extern int64_t errand_retry_after_ms(const char *value, size_t len, int64_t now_unix_ms);
 
-#endif							/* ERRAND_CORE_RETRY_AFTER_H */
+#endif /* ERRAND_CORE_RETRY_AFTER_H */

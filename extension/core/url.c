@@ -13,8 +13,8 @@
 
 #include "ascii.h"
 
-#define MAX_LABEL_LENGTH	63
-#define MAX_PORT			65535
+#define MAX_LABEL_LENGTH 63
+#define MAX_PORT 65535
 
 static const char *const url_reasons[] = {
 	[ERRAND_URL_OK] = "it is fine",
@@ -33,8 +33,7 @@ static const char *const url_reasons[] = {
 	[ERRAND_URL_BAD_IPV6] = "its host is no IPv6 address",
 	[ERRAND_URL_ZONE_ID] = "its host contains a zone identifier",
 	[ERRAND_URL_BAD_PORT] = "its port is not a number from 1 to 65535",
-	[ERRAND_URL_AMBIGUOUS] = "it contains \"@\" although no slash ends its host"
-};
+	[ERRAND_URL_AMBIGUOUS] = "it contains \"@\" although no slash ends its host"};
 
 /* No byte of a URL may be one of these, wherever it stands. */
 static ErrandUrlCheck
@@ -56,7 +55,7 @@ check_bytes(const char *url, size_t len)
 static ErrandUrlCheck
 check_scheme(const char *url, size_t len, bool *https, size_t *used)
 {
-	size_t		n = 0;
+	size_t n = 0;
 
 	while (n < len && url[n] != ':' && url[n] != '/')
 		n++;
@@ -81,14 +80,14 @@ check_scheme(const char *url, size_t len, bool *https, size_t *used)
 static bool
 read_aton_number(const char *s, size_t len, uint32_t *value)
 {
-	uint64_t	v = 0;
-	int			base = 10;
+	uint64_t v = 0;
+	int base = 10;
 
 	if (len >= 2 && s[0] == '0' && errand_ascii_lower(s[1]) == 'x')
 	{
 		base = 16;
 		s += 2;
-		len -= 2;				/* "0x" alone is 0 to some parsers, none to us */
+		len -= 2; /* "0x" alone is 0 to some parsers, none to us */
 	}
 	else if (len >= 2 && s[0] == '0')
 		base = 8;
@@ -96,7 +95,7 @@ read_aton_number(const char *s, size_t len, uint32_t *value)
 		return false;
 	for (size_t i = 0; i < len; i++)
 	{
-		int			digit = errand_ascii_hex(s[i]);
+		int digit = errand_ascii_hex(s[i]);
 
 		if (digit < 0 || digit >= base)
 			return false;
@@ -111,14 +110,14 @@ read_aton_number(const char *s, size_t len, uint32_t *value)
 bool
 errand_host_ipv4(const char *host, size_t len, uint32_t *address)
 {
-	uint32_t	result = 0;
-	size_t		start = 0;
+	uint32_t result = 0;
+	size_t start = 0;
 
 	/* All numbers but the last fill one byte, the last fills what remains. */
 	for (int part = 0; part < 4; part++)
 	{
-		size_t		end = start;
-		uint32_t	value;
+		size_t end = start;
+		uint32_t value;
 
 		while (end < len && host[end] != '.')
 			end++;
@@ -147,16 +146,15 @@ errand_host_ipv4(const char *host, size_t len, uint32_t *address)
 static bool
 ends_in_number(const char *host, size_t len)
 {
-	size_t		start;
-	bool		hex;
+	size_t start;
+	bool hex;
 
 	if (host[len - 1] == '.')
 		len--;
 	start = len;
 	while (start > 0 && host[start - 1] != '.')
 		start--;
-	hex = len - start >= 2 && host[start] == '0' &&
-		errand_ascii_lower(host[start + 1]) == 'x';
+	hex = len - start >= 2 && host[start] == '0' && errand_ascii_lower(host[start + 1]) == 'x';
 	for (size_t i = start + (hex ? 2 : 0); i < len; i++)
 		if (hex ? errand_ascii_hex(host[i]) < 0 : !errand_ascii_is_digit(host[i]))
 			return false;
@@ -167,8 +165,8 @@ ends_in_number(const char *host, size_t len)
 static ErrandUrlCheck
 check_name(const char *host, size_t len)
 {
-	size_t		label = 0;
-	uint32_t	ignored;
+	size_t label = 0;
+	uint32_t ignored;
 
 	for (size_t i = 0; i < len; i++)
 	{
@@ -197,7 +195,7 @@ check_name(const char *host, size_t len)
 static ErrandUrlCheck
 check_ipv6(const char *host, size_t len)
 {
-	char		text[INET6_ADDRSTRLEN];
+	char text[INET6_ADDRSTRLEN];
 	struct in6_addr ignored;
 
 	if (len == 0)
@@ -208,20 +206,19 @@ check_ipv6(const char *host, size_t len)
 		return ERRAND_URL_BAD_IPV6;
 	memcpy(text, host, len);
 	text[len] = '\0';
-	return inet_pton(AF_INET6, text, &ignored) == 1 ? ERRAND_URL_OK
-		: ERRAND_URL_BAD_IPV6;
+	return inet_pton(AF_INET6, text, &ignored) == 1 ? ERRAND_URL_OK : ERRAND_URL_BAD_IPV6;
 }
 
 /* What follows the host: nothing, or a colon and a port. */
 static ErrandUrlCheck
 check_port(const char *s, size_t len, int *port)
 {
-	int64_t		value;
+	int64_t value;
 
 	if (len == 0)
 		return ERRAND_URL_OK;
-	if (s[0] != ':' || !errand_ascii_uint(s + 1, len - 1, 5, &value) ||
-		value < 1 || value > MAX_PORT)
+	if (s[0] != ':' || !errand_ascii_uint(s + 1, len - 1, 5, &value) || value < 1 ||
+		value > MAX_PORT)
 		return ERRAND_URL_BAD_PORT;
 	*port = (int) value;
 	return ERRAND_URL_OK;
@@ -232,7 +229,7 @@ static ErrandUrlCheck
 check_authority(const char *s, size_t len, ErrandUrlParts *parts)
 {
 	ErrandUrlCheck check;
-	size_t		end = 0;
+	size_t end = 0;
 
 	if (memchr(s, '@', len) != NULL)
 		return ERRAND_URL_USERINFO;
@@ -266,8 +263,8 @@ static ErrandUrlCheck
 parse(const char *url, size_t len, ErrandUrlParts *parts)
 {
 	ErrandUrlCheck check;
-	size_t		start = 0;
-	size_t		end;
+	size_t start = 0;
+	size_t end;
 	const char *fragment;
 
 	if (len == 0)
@@ -295,8 +292,7 @@ parse(const char *url, size_t len, ErrandUrlParts *parts)
 
 	fragment = memchr(url + end, '#', len - end);
 	parts->path = url + end;
-	parts->path_len = fragment != NULL ? (size_t) (fragment - parts->path)
-		: len - end;
+	parts->path_len = fragment != NULL ? (size_t) (fragment - parts->path) : len - end;
 	return ERRAND_URL_OK;
 }
 
@@ -322,10 +318,9 @@ errand_url_split(const char *url, size_t len, ErrandUrlParts *out)
 const char *
 errand_url_reason(ErrandUrlCheck check)
 {
-	size_t		i = (size_t) check;
+	size_t i = (size_t) check;
 
-	if (i >= sizeof(url_reasons) / sizeof(url_reasons[0]) ||
-		url_reasons[i] == NULL)
+	if (i >= sizeof(url_reasons) / sizeof(url_reasons[0]) || url_reasons[i] == NULL)
 		return "it is malformed";
 	return url_reasons[i];
 }

@@ -14,41 +14,41 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ERRAND_URL_MAX_LENGTH	8192
-#define ERRAND_HOST_MAX_LENGTH	253
+#define ERRAND_URL_MAX_LENGTH 8192
+#define ERRAND_HOST_MAX_LENGTH 253
 
 typedef enum ErrandUrlCheck
 {
 	ERRAND_URL_OK = 0,
 	ERRAND_URL_EMPTY,
-	ERRAND_URL_TOO_LONG,		/* more than ERRAND_URL_MAX_LENGTH bytes */
-	ERRAND_URL_CONTROL,			/* NUL, CR, LF, tab, any other control */
+	ERRAND_URL_TOO_LONG, /* more than ERRAND_URL_MAX_LENGTH bytes */
+	ERRAND_URL_CONTROL,	 /* NUL, CR, LF, tab, any other control */
 	ERRAND_URL_BLANK,
-	ERRAND_URL_BACKSLASH,		/* browsers read it as a slash, curl does not */
-	ERRAND_URL_BAD_SCHEME,		/* neither http nor https */
-	ERRAND_URL_NO_SLASHES,		/* no "//" after the scheme */
-	ERRAND_URL_USERINFO,		/* "user@", "user:password@" */
+	ERRAND_URL_BACKSLASH,  /* browsers read it as a slash, curl does not */
+	ERRAND_URL_BAD_SCHEME, /* neither http nor https */
+	ERRAND_URL_NO_SLASHES, /* no "//" after the scheme */
+	ERRAND_URL_USERINFO,   /* "user@", "user:password@" */
 	ERRAND_URL_EMPTY_HOST,
-	ERRAND_URL_BAD_HOST,		/* a byte or a form no host name has */
-	ERRAND_URL_HOST_TOO_LONG,	/* the name, or one label of it */
-	ERRAND_URL_BAD_IPV4,		/* ends in a number but is no address */
-	ERRAND_URL_BAD_IPV6,		/* what stands in the brackets */
-	ERRAND_URL_ZONE_ID,			/* "[fe80::1%eth0]" */
-	ERRAND_URL_BAD_PORT,		/* empty, no number, 0, over 65535 */
-	ERRAND_URL_AMBIGUOUS		/* "@" after a host ended by "?" or "#" */
+	ERRAND_URL_BAD_HOST,	  /* a byte or a form no host name has */
+	ERRAND_URL_HOST_TOO_LONG, /* the name, or one label of it */
+	ERRAND_URL_BAD_IPV4,	  /* ends in a number but is no address */
+	ERRAND_URL_BAD_IPV6,	  /* what stands in the brackets */
+	ERRAND_URL_ZONE_ID,		  /* "[fe80::1%eth0]" */
+	ERRAND_URL_BAD_PORT,	  /* empty, no number, 0, over 65535 */
+	ERRAND_URL_AMBIGUOUS	  /* "@" after a host ended by "?" or "#" */
 } ErrandUrlCheck;
 
 /* All pointers point into the URL that was split; nothing is owned. */
 typedef struct ErrandUrlParts
 {
-	const char *host;			/* as written, without brackets */
-	size_t		host_len;
-	bool		ipv6_literal;	/* the host stood in brackets */
-	int			port;			/* 1..65535; 80 or 443 where none was written */
-	bool		https;
-	const char *path;			/* with the query, without the fragment; empty,
+	const char *host; /* as written, without brackets */
+	size_t host_len;
+	bool ipv6_literal; /* the host stood in brackets */
+	int port;		   /* 1..65535; 80 or 443 where none was written */
+	bool https;
+	const char *path; /* with the query, without the fragment; empty,
 								 * or begins with "/" or "?" */
-	size_t		path_len;
+	size_t path_len;
 } ErrandUrlParts;
 
 /*
@@ -80,4 +80,4 @@ extern bool errand_url_split(const char *url, size_t len, ErrandUrlParts *out);
  */
 extern bool errand_host_ipv4(const char *host, size_t len, uint32_t *address);
 
-#endif							/* ERRAND_CORE_URL_H */
+#endif /* ERRAND_CORE_URL_H */

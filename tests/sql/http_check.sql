@@ -2,6 +2,7 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS pg_errand;
 RESET client_min_messages;
+\set SHOW_CONTEXT never
 BEGIN;
 \set ON_ERROR_ROLLBACK on
 CREATE FUNCTION pg_temp.verdict(url text, method text DEFAULT NULL, headers jsonb DEFAULT NULL, cookies jsonb DEFAULT NULL,

@@ -3,6 +3,7 @@ SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS pg_errand;
 DROP EXTENSION pg_errand;
 RESET client_min_messages;
+\set SHOW_CONTEXT never
 
 -- DROP EXTENSION leaves nothing but the empty schema
 SELECT count(*) FROM pg_depend WHERE refclassid = 'pg_namespace'::regclass AND refobjid = 'errand'::regnamespace;

@@ -2,6 +2,7 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS pg_errand;
 RESET client_min_messages;
+\set SHOW_CONTEXT never
 \set base `echo http://127.0.0.1:$COUNT_PORT`
 SELECT errand.wait_until_running();
 
@@ -72,7 +73,9 @@ BEGIN
 END $$;
 SELECT errand.health() ->> 'status' AS status, errand.health() #>> '{checks,paused,output}' AS output;
 SELECT errand.http_get(:'base' || '/ok') AS id \gset
+\set VERBOSITY sqlstate
 SELECT errand.wait_for(:id, '100 ms');
+\set VERBOSITY default
 SELECT errand.resume_all();
 DO $$
 BEGIN
@@ -80,6 +83,7 @@ BEGIN
         ASSERT clock_timestamp() < statement_timestamp() + interval '20 s';
     END LOOP;
 END $$;
+SELECT errand.status(:id);
 SELECT errand.http_get(:'base' || '/ok') AS id \gset
 SELECT errand.wait_for(:id) ->> 'status' AS status;
 

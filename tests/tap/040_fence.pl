@@ -65,7 +65,7 @@ sub crash_at
 my $offset = new_log($node);
 arm('commit=pause');
 my @ids = submit('/a', 10, "success_codes => '[200,500)'");
-my $pid = paused_at('commit', $offset);
+paused_at('commit', $offset);
 is(hits(@ids), join(' ', (0) x 10), 'before the claim commits nothing is sent');
 crash_at('commit', $offset);
 ok(finish_all($node), 'after a crash before the commit of a claim');
@@ -75,7 +75,7 @@ is(hits(@ids), join(' ', (1) x 10), '... each was sent once');
 $offset = new_log($node);
 arm('committed=pause');
 @ids = (submit('/b', 10, "success_codes => '[200,500)'"), submit('/b', 5, "success_codes => '[200,500)', delivery => 'at_most_once'"));
-$pid = paused_at('committed', $offset);
+paused_at('committed', $offset);
 is(hits(@ids), join(' ', (0) x 15), 'before the claim is known to be committed nothing is sent');
 is(sql($node, "SELECT count(*) FROM errand.lease"), '1', 'but the attempts are on disk');
 crash_at('committed', $offset);

@@ -70,7 +70,6 @@ is((map { $_->{key} } $web->of_task($id))[0], (map { $_->{key} } $web->of_task($
 
 # ---- a reap that meets a settle which has not committed ----
 
-my $other = sql($node, 'SELECT 1');
 my ($quick, $slow);
 sql($node, "CREATE TABLE pair AS SELECT errand.http_get('" . $web->url('/delay/800') . "') AS quick,
 	errand.http_get('" . $web->url('/hang') . "', timeout => '1 h') AS slow");

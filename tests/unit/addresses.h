@@ -10,14 +10,14 @@
 
 #include "policy.h"
 
-#define PUBLIC		ERRAND_EGRESS_PUBLIC
-#define LISTED		ERRAND_EGRESS_LISTED
-#define LOOPBACK	ERRAND_EGRESS_LOOPBACK
-#define PRIVATE		ERRAND_EGRESS_PRIVATE
-#define LINK_LOCAL	ERRAND_EGRESS_LINK_LOCAL
-#define METADATA	ERRAND_EGRESS_METADATA
-#define MULTICAST	ERRAND_EGRESS_MULTICAST
-#define RESERVED	ERRAND_EGRESS_RESERVED
+#define PUBLIC ERRAND_EGRESS_PUBLIC
+#define LISTED ERRAND_EGRESS_LISTED
+#define LOOPBACK ERRAND_EGRESS_LOOPBACK
+#define PRIVATE ERRAND_EGRESS_PRIVATE
+#define LINK_LOCAL ERRAND_EGRESS_LINK_LOCAL
+#define METADATA ERRAND_EGRESS_METADATA
+#define MULTICAST ERRAND_EGRESS_MULTICAST
+#define RESERVED ERRAND_EGRESS_RESERVED
 
 typedef union Address
 {
@@ -47,14 +47,14 @@ make_address(const char *text, int port, Address *a)
 static inline ErrandEgress
 classify(const char *text, int port, const char *allow)
 {
-	ErrandCidr	list[32];
-	Address		a;
-	socklen_t	len = make_address(text, port, &a);
-	int			n = errand_policy_parse(allow, list, 32, NULL, NULL);
+	ErrandCidr list[32];
+	Address a;
+	socklen_t len = make_address(text, port, &a);
+	int n = errand_policy_parse(allow, list, 32, NULL, NULL);
 
 	if (n < 0)
 		fail_msg("list <%s> cannot be read", allow);
 	return errand_policy_classify(&a.sa, len, list, n);
 }
 
-#endif							/* ERRAND_TESTS_ADDRESSES_H */
+#endif /* ERRAND_TESTS_ADDRESSES_H */

@@ -12,19 +12,17 @@ test_classes_of_all_bytes(void **state)
 	(void) state;
 	for (int i = 0; i < 256; i++)
 	{
-		char		c = (char) i;
-		bool		upper = i >= 65 && i <= 90;
-		bool		lower = i >= 97 && i <= 122;
-		bool		digit = i >= 48 && i <= 57;
+		char c = (char) i;
+		bool upper = i >= 65 && i <= 90;
+		bool lower = i >= 97 && i <= 122;
+		bool digit = i >= 48 && i <= 57;
 
 		assert_int_equal(errand_ascii_is_digit(c), digit);
 		assert_int_equal(errand_ascii_is_alpha(c), upper || lower);
 		assert_int_equal(errand_ascii_is_alnum(c), upper || lower || digit);
 		assert_int_equal(errand_ascii_is_control(c), i < 32 || i == 127);
-		assert_int_equal(errand_ascii_is_space(c),
-						 i == 32 || i == 9 || i == 10 || i == 13);
-		assert_int_equal((unsigned char) errand_ascii_lower(c),
-						 upper ? i + 32 : i);
+		assert_int_equal(errand_ascii_is_space(c), i == 32 || i == 9 || i == 10 || i == 13);
+		assert_int_equal((unsigned char) errand_ascii_lower(c), upper ? i + 32 : i);
 	}
 }
 
@@ -37,8 +35,7 @@ test_hex(void **state)
 		static const char digits[] = "0123456789abcdef0123456789ABCDEF";
 		const char *at = i == 0 ? NULL : strchr(digits, i);
 
-		assert_int_equal(errand_ascii_hex((char) i),
-						 at == NULL ? -1 : (at - digits) % 16);
+		assert_int_equal(errand_ascii_hex((char) i), at == NULL ? -1 : (at - digits) % 16);
 	}
 }
 
@@ -60,7 +57,7 @@ static void
 test_trim(void **state)
 {
 	const char *s = " \t\r\nab c\n ";
-	size_t		len = strlen(s);
+	size_t len = strlen(s);
 
 	(void) state;
 	errand_ascii_trim(&s, &len);
@@ -81,7 +78,7 @@ test_trim(void **state)
 static void
 test_uint(void **state)
 {
-	int64_t		v = -7;
+	int64_t v = -7;
 
 	(void) state;
 	assert_true(errand_ascii_uint(LIT("0"), 5, &v) && v == 0);
@@ -103,13 +100,9 @@ test_uint(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_classes_of_all_bytes),
-		cmocka_unit_test(test_hex),
-		cmocka_unit_test(test_equals),
-		cmocka_unit_test(test_trim),
-		cmocka_unit_test(test_uint)
-	};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_classes_of_all_bytes),
+									   cmocka_unit_test(test_hex), cmocka_unit_test(test_equals),
+									   cmocka_unit_test(test_trim), cmocka_unit_test(test_uint)};
 
 	return cmocka_run_group_tests_name("ascii", tests, NULL, NULL);
 }

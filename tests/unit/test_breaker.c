@@ -6,9 +6,9 @@
 
 #include "breaker.h"
 
-#define SECOND_US	INT64_C(1000000)
-#define HOUR_US		(3600 * SECOND_US)
-#define DAY_US		(24 * HOUR_US)
+#define SECOND_US INT64_C(1000000)
+#define HOUR_US (3600 * SECOND_US)
+#define DAY_US (24 * HOUR_US)
 
 /* Opens after 3 failures for 10 s, at most for 60 s. */
 static ErrandBreaker
@@ -60,7 +60,7 @@ static void
 test_one_probe(void **state)
 {
 	ErrandBreaker b = opened(0);
-	int64_t		now = 10 * SECOND_US;
+	int64_t now = 10 * SECOND_US;
 
 	(void) state;
 	assert_true(errand_breaker_wait(&b, now) == 0);
@@ -86,7 +86,7 @@ test_failing_probes_back_off(void **state)
 {
 	static const int expected[] = {20, 40, 60, 60, 60};
 	ErrandBreaker b = opened(0);
-	int64_t		now = 0;
+	int64_t now = 0;
 
 	(void) state;
 	for (size_t i = 0; i < LENGTH_OF(expected); i++)
@@ -123,7 +123,7 @@ static void
 test_lost_probe(void **state)
 {
 	ErrandBreaker b = opened(0);
-	int64_t		now = 10 * SECOND_US;
+	int64_t now = 10 * SECOND_US;
 
 	(void) state;
 	assert_true(errand_breaker_allow(&b, now));
@@ -138,7 +138,7 @@ static void
 test_released_probe(void **state)
 {
 	ErrandBreaker b = opened(0);
-	int64_t		now = 10 * SECOND_US;
+	int64_t now = 10 * SECOND_US;
 
 	(void) state;
 	assert_true(errand_breaker_allow(&b, now));
@@ -156,13 +156,13 @@ static void
 test_hold(void **state)
 {
 	ErrandBreaker b = fresh();
-	int64_t		now = 100 * SECOND_US;
+	int64_t now = 100 * SECOND_US;
 
 	(void) state;
 	errand_breaker_hold(&b, now + 5 * SECOND_US);
 	assert_false(errand_breaker_allow(&b, now));
 	assert_true(errand_breaker_wait(&b, now) == 5 * SECOND_US);
-	errand_breaker_hold(&b, now + 3 * SECOND_US);	/* the longer one stays */
+	errand_breaker_hold(&b, now + 3 * SECOND_US); /* the longer one stays */
 	assert_true(errand_breaker_wait(&b, now) == 5 * SECOND_US);
 	errand_breaker_hold(&b, now + 7 * SECOND_US);
 	assert_true(errand_breaker_wait(&b, now) == 7 * SECOND_US);
@@ -214,9 +214,7 @@ test_clock_goes_back(void **state)
 static void
 test_bounds(void **state)
 {
-	static const int64_t times[] = {
-		INT64_MIN, -DAY_US, -1, 0, 1, DAY_US, INT64_MAX
-	};
+	static const int64_t times[] = {INT64_MIN, -DAY_US, -1, 0, 1, DAY_US, INT64_MAX};
 	static const int thresholds[] = {INT32_MIN, -1, 0, 1, 2, INT32_MAX};
 	ErrandBreaker small;
 
@@ -239,10 +237,10 @@ test_bounds(void **state)
 				assert_true(b.threshold >= 1);
 				assert_true(b.open_us >= 1000 && b.open_us <= DAY_US);
 				assert_true(b.max_open_us >= b.open_us && b.max_open_us <= DAY_US);
-				b.opens = INT32_MAX;	/* failing for ever */
+				b.opens = INT32_MAX; /* failing for ever */
 				for (size_t t = 0; t < LENGTH_OF(times); t++)
 				{
-					int64_t		wait;
+					int64_t wait;
 
 					errand_breaker_failure(&b, times[t]);
 					errand_breaker_hold(&b, times[LENGTH_OF(times) - 1 - t]);
@@ -267,18 +265,18 @@ test_names(void **state)
 static void
 test_walk(void **state)
 {
-	Random		r = seeded_random("breaker");
+	Random r = seeded_random("breaker");
 	ErrandBreaker b = fresh();
-	int64_t		now = 0;
-	int64_t		probe_at = 0;
-	int			in_a_row = 0;
-	int			seen[3] = {0};
+	int64_t now = 0;
+	int64_t probe_at = 0;
+	int in_a_row = 0;
+	int seen[3] = {0};
 
 	(void) state;
 	for (int step = 0; step < 100000; step++)
 	{
 		ErrandBreakerState before = b.state;
-		int64_t		wait = errand_breaker_wait(&b, now);
+		int64_t wait = errand_breaker_wait(&b, now);
 
 		seen[before]++;
 		assert_true(wait >= 0 && wait <= DAY_US);
@@ -287,8 +285,8 @@ test_walk(void **state)
 			case 0:
 				errand_breaker_success(&b);
 				in_a_row = 0;
-				assert_true(before == ERRAND_BREAKER_OPEN ? b.state == before
-							: b.state == ERRAND_BREAKER_CLOSED);
+				assert_true(before == ERRAND_BREAKER_OPEN ? b.state == before :
+															b.state == ERRAND_BREAKER_CLOSED);
 				break;
 			case 1:
 			case 2:
@@ -321,8 +319,7 @@ test_walk(void **state)
 					errand_breaker_release(&b);
 				break;
 			default:
-				now += random_below(&r, 3) == 0 ? wait
-					: (int64_t) random_below(&r, 5 * SECOND_US);
+				now += random_below(&r, 3) == 0 ? wait : (int64_t) random_below(&r, 5 * SECOND_US);
 				if (random_below(&r, 500) == 0)
 					now -= (int64_t) random_below(&r, HOUR_US);
 				break;
@@ -336,19 +333,17 @@ test_walk(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_opens_after_failures_in_a_row),
-		cmocka_unit_test(test_one_probe),
-		cmocka_unit_test(test_failing_probes_back_off),
-		cmocka_unit_test(test_open_ignores_reports),
-		cmocka_unit_test(test_lost_probe),
-		cmocka_unit_test(test_released_probe),
-		cmocka_unit_test(test_hold),
-		cmocka_unit_test(test_clock_goes_back),
-		cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_walk)
-	};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_opens_after_failures_in_a_row),
+									   cmocka_unit_test(test_one_probe),
+									   cmocka_unit_test(test_failing_probes_back_off),
+									   cmocka_unit_test(test_open_ignores_reports),
+									   cmocka_unit_test(test_lost_probe),
+									   cmocka_unit_test(test_released_probe),
+									   cmocka_unit_test(test_hold),
+									   cmocka_unit_test(test_clock_goes_back),
+									   cmocka_unit_test(test_bounds),
+									   cmocka_unit_test(test_names),
+									   cmocka_unit_test(test_walk)};
 
 	return cmocka_run_group_tests_name("breaker", tests, NULL, NULL);
 }

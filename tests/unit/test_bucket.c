@@ -9,8 +9,8 @@
 #include "bucket.h"
 #include "rate.h"
 
-#define SECOND_US	INT64_C(1000000)
-#define HOUR_US		(3600 * SECOND_US)
+#define SECOND_US INT64_C(1000000)
+#define HOUR_US (3600 * SECOND_US)
 
 /* Times at which tokens were taken. */
 static int64_t taken[2000000];
@@ -19,8 +19,8 @@ static size_t n_taken;
 static int
 compare_int64(const void *a, const void *b)
 {
-	int64_t		x = *(const int64_t *) a;
-	int64_t		y = *(const int64_t *) b;
+	int64_t x = *(const int64_t *) a;
+	int64_t y = *(const int64_t *) b;
 
 	return (x > y) - (x < y);
 }
@@ -29,8 +29,8 @@ compare_int64(const void *a, const void *b)
 static size_t
 fullest_second(void)
 {
-	size_t		most = 0;
-	size_t		first = 0;
+	size_t most = 0;
+	size_t first = 0;
 
 	qsort(taken, n_taken, sizeof(taken[0]), compare_int64);
 	for (size_t i = 0; i < n_taken; i++)
@@ -46,8 +46,8 @@ fullest_second(void)
 static void
 check_fullest_second(double rate, const char *what)
 {
-	size_t		most = fullest_second();
-	double		limit = fmax(ceil(rate), rate * 1.1);
+	size_t most = fullest_second();
+	double limit = fmax(ceil(rate), rate * 1.1);
 
 	if ((double) most > limit + 1e-9)
 		fail_msg("%s: %zu in a second at %g/s", what, most, rate);
@@ -120,12 +120,12 @@ test_told_wait_suffices(void **state)
 	for (size_t i = 0; i < LENGTH_OF(rates); i++)
 	{
 		ErrandBucket b;
-		int64_t		now = 0;
+		int64_t now = 0;
 
 		errand_bucket_init(&b, rates[i], now);
 		for (int n = 1; n <= 1000; n++)
 		{
-			int64_t		wait = errand_bucket_take(&b, now);
+			int64_t wait = errand_bucket_take(&b, now);
 
 			assert_true(wait > 0 && wait <= (int64_t) (1e6 / rates[i]) + 1);
 			now += wait;
@@ -144,21 +144,20 @@ test_told_wait_suffices(void **state)
 static void
 test_saturated(void **state)
 {
-	static const double rates[] = {
-		0.1, 0.5, 0.95, 1, 1.5, 1.9, 2, 3, 5, 7, 9.5, 9.99, 10, 10.5, 11, 12.7, 19,
-		20, 33.3, 49.9, 50, 100, 101, 333.3, 1000, 4999, 20000
-	};
-	Random		r = seeded_random("bucket, saturated");
+	static const double rates[] = {0.1,	 0.5,  0.95, 1,	  1.5,	1.9,   2,	 3,	   5,
+								   7,	 9.5,  9.99, 10,  10.5, 11,	   12.7, 19,   20,
+								   33.3, 49.9, 50,	 100, 101,	333.3, 1000, 4999, 20000};
+	Random r = seeded_random("bucket, saturated");
 
 	(void) state;
 	for (size_t i = 0; i < LENGTH_OF(rates); i++)
 	{
-		double		rate = rates[i];
-		int64_t		now = (int64_t) random_below(&r, 1u << 30);
-		int64_t		start = now;
-		int64_t		span = (int64_t) fmax(60e6, 200e6 / rate);
+		double rate = rates[i];
+		int64_t now = (int64_t) random_below(&r, 1u << 30);
+		int64_t start = now;
+		int64_t span = (int64_t) fmax(60e6, 200e6 / rate);
 		/* 4 % of an interval, or the naps of a busy loop */
-		int64_t		late = rate < 10 ? (int64_t) (0.04e6 / rate) : 30000;
+		int64_t late = rate < 10 ? (int64_t) (0.04e6 / rate) : 30000;
 		ErrandBucket b;
 
 		if (rate > 1000)
@@ -167,7 +166,7 @@ test_saturated(void **state)
 		errand_bucket_init(&b, rate, now);
 		while (now - start < span)
 		{
-			int64_t		wait = errand_bucket_take(&b, now);
+			int64_t wait = errand_bucket_take(&b, now);
 
 			if (wait == 0)
 				note(now);
@@ -176,8 +175,8 @@ test_saturated(void **state)
 		}
 		check_fullest_second(rate, "saturated");
 		if ((double) n_taken < 0.95 * rate * (double) (now - start) / 1e6 - 1)
-			fail_msg("only %zu tokens in %g s at %g/s", n_taken,
-					 (double) (now - start) / 1e6, rate);
+			fail_msg("only %zu tokens in %g s at %g/s", n_taken, (double) (now - start) / 1e6,
+					 rate);
 	}
 }
 
@@ -185,27 +184,27 @@ test_saturated(void **state)
 static void
 test_walk(void **state)
 {
-	Random		r = seeded_random("bucket, walk");
+	Random r = seeded_random("bucket, walk");
 
 	(void) state;
 	for (int walk = 0; walk < 100; walk++)
 	{
-		double		rate = pow(10, random_unit(&r) * 4 - 1);
-		int64_t		now = 0;
+		double rate = pow(10, random_unit(&r) * 4 - 1);
+		int64_t now = 0;
 		ErrandBucket b;
 
 		n_taken = 0;
 		errand_bucket_init(&b, rate, now);
 		for (int step = 0; step < 1000; step++)
 		{
-			double		u = random_unit(&r);
-			int			max = 1 + (int) random_below(&r, 50);
-			int			got;
+			double u = random_unit(&r);
+			int max = 1 + (int) random_below(&r, 50);
+			int got;
 
-			now += u < 0.4 ? (int64_t) random_below(&r, 2000)
-				: u < 0.8 ? (int64_t) random_below(&r, 200000)
-				: u < 0.99 ? errand_bucket_wait(&b, now)
-				: (int64_t) random_below(&r, 10 * SECOND_US);
+			now += u < 0.4	? (int64_t) random_below(&r, 2000) :
+				   u < 0.8	? (int64_t) random_below(&r, 200000) :
+				   u < 0.99 ? errand_bucket_wait(&b, now) :
+							  (int64_t) random_below(&r, 10 * SECOND_US);
 			got = errand_bucket_take_many(&b, max, now);
 			for (int i = 0; i < got; i++)
 				note(now);
@@ -224,23 +223,23 @@ test_walk(void **state)
 static void
 test_clock_goes_back(void **state)
 {
-	Random		r = seeded_random("bucket, clock");
+	Random r = seeded_random("bucket, clock");
 
 	(void) state;
 	for (int walk = 0; walk < 40; walk++)
 	{
-		double		rate = pow(10, random_unit(&r) * 3);
-		int64_t		truth = 0;
-		int64_t		shift = 0;
-		int64_t		idle = 0;
+		double rate = pow(10, random_unit(&r) * 3);
+		int64_t truth = 0;
+		int64_t shift = 0;
+		int64_t idle = 0;
 		ErrandBucket b;
 
 		n_taken = 0;
 		errand_bucket_init(&b, rate, truth);
 		for (int step = 0; step < 2500; step++)
 		{
-			double		u = random_unit(&r);
-			int64_t		wait;
+			double u = random_unit(&r);
+			int64_t wait;
 
 			if (u < 0.01)
 				shift -= (int64_t) random_below(&r, (uint64_t) (u < 0.005 ? HOUR_US : SECOND_US));
@@ -269,20 +268,20 @@ test_clock_goes_back(void **state)
 static void
 test_readings_out_of_order(void **state)
 {
-	Random		r = seeded_random("bucket, order");
+	Random r = seeded_random("bucket, order");
 	static const double rates[] = {5, 100, 2000};
 
 	(void) state;
 	for (size_t i = 0; i < LENGTH_OF(rates); i++)
 	{
-		int64_t		now = 0;
+		int64_t now = 0;
 		ErrandBucket b;
 
 		n_taken = 0;
 		errand_bucket_init(&b, rates[i], 0);
 		for (int step = 0; step < 100000; step++)
 		{
-			int64_t		reading = now - (int64_t) random_below(&r, 3000);
+			int64_t reading = now - (int64_t) random_below(&r, 3000);
 
 			if (errand_bucket_take(&b, reading) == 0)
 				note(reading);
@@ -319,7 +318,7 @@ test_set_rate(void **state)
 	assert_true(errand_bucket_wait(&b, 0) == 24 * HOUR_US);
 	errand_bucket_set_rate(&b, 10, SECOND_US);
 	assert_true(errand_bucket_wait(&b, SECOND_US) == 100000);
-	errand_bucket_set_rate(&b, 10, SECOND_US + 50000);	/* no change, no delay */
+	errand_bucket_set_rate(&b, 10, SECOND_US + 50000); /* no change, no delay */
 	assert_true(errand_bucket_wait(&b, SECOND_US + 50000) == 50000);
 	errand_bucket_set_rate(&b, 1, SECOND_US + 50000);
 	assert_true(errand_bucket_take(&b, SECOND_US + 100000) == 0);
@@ -329,12 +328,8 @@ test_set_rate(void **state)
 static void
 test_hostile_values(void **state)
 {
-	static const double rates[] = {
-		NAN, -INFINITY, -1, 0, 1e-300, 1, 1e300, INFINITY
-	};
-	static const int64_t times[] = {
-		INT64_MIN, INT64_MIN / 2, -1, 0, 1, INT64_MAX / 2, INT64_MAX
-	};
+	static const double rates[] = {NAN, -INFINITY, -1, 0, 1e-300, 1, 1e300, INFINITY};
+	static const int64_t times[] = {INT64_MIN, INT64_MIN / 2, -1, 0, 1, INT64_MAX / 2, INT64_MAX};
 
 	(void) state;
 	for (size_t i = 0; i < LENGTH_OF(rates); i++)
@@ -357,18 +352,16 @@ test_hostile_values(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_starts_empty),
-		cmocka_unit_test(test_looking_takes_nothing),
-		cmocka_unit_test(test_told_wait_suffices),
-		cmocka_unit_test(test_saturated),
-		cmocka_unit_test(test_walk),
-		cmocka_unit_test(test_clock_goes_back),
-		cmocka_unit_test(test_readings_out_of_order),
-		cmocka_unit_test(test_clock_goes_forward),
-		cmocka_unit_test(test_set_rate),
-		cmocka_unit_test(test_hostile_values)
-	};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_starts_empty),
+									   cmocka_unit_test(test_looking_takes_nothing),
+									   cmocka_unit_test(test_told_wait_suffices),
+									   cmocka_unit_test(test_saturated),
+									   cmocka_unit_test(test_walk),
+									   cmocka_unit_test(test_clock_goes_back),
+									   cmocka_unit_test(test_readings_out_of_order),
+									   cmocka_unit_test(test_clock_goes_forward),
+									   cmocka_unit_test(test_set_rate),
+									   cmocka_unit_test(test_hostile_values)};
 
 	return cmocka_run_group_tests_name("bucket", tests, NULL, NULL);
 }

@@ -11,14 +11,14 @@
 static int64_t
 at(int64_t year, int month, int day, int hour, int minute, int second)
 {
-	return errand_days_from_civil(year, month, day) * ERRAND_DAY_S + hour * 3600 +
-		minute * 60 + second;
+	return errand_days_from_civil(year, month, day) * ERRAND_DAY_S + hour * 3600 + minute * 60 +
+		   second;
 }
 
 static ErrandCron
 parsed(const char *text)
 {
-	ErrandCron	cron;
+	ErrandCron cron;
 	const char *why = NULL;
 
 	if (!errand_cron_parse(text, strlen(text), &cron, &why))
@@ -30,8 +30,8 @@ parsed(const char *text)
 static int64_t
 next_of(const char *text, int64_t after, ErrandUtcOffset zone)
 {
-	ErrandCron	cron = parsed(text);
-	int64_t		next = -1;
+	ErrandCron cron = parsed(text);
+	int64_t next = -1;
 
 	if (!errand_cron_next(&cron, after, zone, NULL, &next))
 		return -1;
@@ -42,18 +42,18 @@ next_of(const char *text, int64_t after, ErrandUtcOffset zone)
 typedef struct SetCase
 {
 	const char *text;
-	uint64_t	minutes;
-	uint32_t	hours;
-	uint32_t	days;
-	uint16_t	months;
-	uint8_t		weekdays;
+	uint64_t minutes;
+	uint32_t hours;
+	uint32_t days;
+	uint16_t months;
+	uint8_t weekdays;
 } SetCase;
 
-#define ALL_MINUTES	UINT64_C(0xfffffffffffffff)
-#define ALL_HOURS	UINT32_C(0xffffff)
-#define ALL_DAYS	UINT32_C(0xfffffffe)
-#define ALL_MONTHS	UINT16_C(0x1ffe)
-#define ALL_WEEK	UINT8_C(0x7f)
+#define ALL_MINUTES UINT64_C(0xfffffffffffffff)
+#define ALL_HOURS UINT32_C(0xffffff)
+#define ALL_DAYS UINT32_C(0xfffffffe)
+#define ALL_MONTHS UINT16_C(0x1ffe)
+#define ALL_WEEK UINT8_C(0x7f)
 
 static const SetCase set_cases[] = {
 	{"* * * * *", ALL_MINUTES, ALL_HOURS, ALL_DAYS, ALL_MONTHS, ALL_WEEK},
@@ -73,19 +73,20 @@ static const SetCase set_cases[] = {
 	{"*/60 */24 * * *", 1, 1, ALL_DAYS, ALL_MONTHS, ALL_WEEK},
 	{"*/59 * * * *", UINT64_C(1) | UINT64_C(1) << 59, ALL_HOURS, ALL_DAYS, ALL_MONTHS, ALL_WEEK},
 	{"*/1 * * * *", ALL_MINUTES, ALL_HOURS, ALL_DAYS, ALL_MONTHS, ALL_WEEK},
-	{"5-20/5 * * * *", 1u << 5 | 1u << 10 | 1u << 15 | 1u << 20, ALL_HOURS, ALL_DAYS, ALL_MONTHS, ALL_WEEK},
+	{"5-20/5 * * * *", 1u << 5 | 1u << 10 | 1u << 15 | 1u << 20, ALL_HOURS, ALL_DAYS, ALL_MONTHS,
+	 ALL_WEEK},
 	{"5-19/5 * * * *", 1u << 5 | 1u << 10 | 1u << 15, ALL_HOURS, ALL_DAYS, ALL_MONTHS, ALL_WEEK},
 	{"1,2,4-6,4 * * * *", 0x76, ALL_HOURS, ALL_DAYS, ALL_MONTHS, ALL_WEEK},
 	{"7-7 07 * * *", 1u << 7, 1u << 7, ALL_DAYS, ALL_MONTHS, ALL_WEEK},
 	{"0 0 */10 * *", 1, 1, 1u << 1 | 1u << 11 | 1u << 21 | 1u << 31, ALL_MONTHS, ALL_WEEK},
 	{"0 0 * * */2", 1, 1, ALL_DAYS, ALL_MONTHS, 0x55},
-	{"@yearly", 1, 1, 2, 2, ALL_WEEK}, {"@Annually", 1, 1, 2, 2, ALL_WEEK},
+	{"@yearly", 1, 1, 2, 2, ALL_WEEK},
+	{"@Annually", 1, 1, 2, 2, ALL_WEEK},
 	{"@monthly", 1, 1, 2, ALL_MONTHS, ALL_WEEK},
 	{"@weekly", 1, 1, ALL_DAYS, ALL_MONTHS, 1},
 	{" @daily ", 1, 1, ALL_DAYS, ALL_MONTHS, ALL_WEEK},
 	{"@midnight", 1, 1, ALL_DAYS, ALL_MONTHS, ALL_WEEK},
-	{"@hourly", 1, ALL_HOURS, ALL_DAYS, ALL_MONTHS, ALL_WEEK}
-};
+	{"@hourly", 1, ALL_HOURS, ALL_DAYS, ALL_MONTHS, ALL_WEEK}};
 
 static void
 test_sets(void **state)
@@ -94,11 +95,10 @@ test_sets(void **state)
 	for (size_t i = 0; i < LENGTH_OF(set_cases); i++)
 	{
 		const SetCase *c = &set_cases[i];
-		ErrandCron	cron = parsed(c->text);
+		ErrandCron cron = parsed(c->text);
 
 		if (cron.every_s != 0 || cron.minutes != c->minutes || cron.hours != c->hours ||
-			cron.days != c->days || cron.months != c->months ||
-			cron.weekdays != c->weekdays)
+			cron.days != c->days || cron.months != c->months || cron.weekdays != c->weekdays)
 			fail_msg("<%s>", c->text);
 	}
 	assert_true(parsed("*/2 * 1 * 1").minute_star);
@@ -111,49 +111,85 @@ test_sets(void **state)
 typedef struct BadCase
 {
 	const char *text;
-	size_t		len;
-	const char *why;			/* some of the reason */
+	size_t len;
+	const char *why; /* some of the reason */
 } BadCase;
 
-static const BadCase bad_cases[] = {
-	{LIT(""), "empty"}, {NULL, 0, "empty"}, {LIT(" \t "), "empty"},
-	{LIT("*"), "fewer"}, {LIT("* * * *"), "fewer"}, {LIT("* * * * * *"), "more"},
-	{LIT("0 0 1 1 0 2027"), "more"},
-	{LIT("60 * * * *"), "minute"}, {LIT("-1 * * * *"), "minute"},
-	{LIT("* 24 * * *"), "hour"}, {LIT("* * 0 * *"), "day-of-month"},
-	{LIT("* * 32 * *"), "day-of-month"}, {LIT("* * * 0 *"), "month"},
-	{LIT("* * * 13 *"), "month"}, {LIT("* * * * 8"), "day-of-week"},
-	{LIT("* * * * monday"), "day-of-week"}, {LIT("* * * janu *"), "month"},
-	{LIT("* * * ja *"), "month"}, {LIT("* * jan * *"), "day-of-month"},
-	{LIT("* * * mon *"), "month"}, {LIT("* * * * jan"), "day-of-week"},
-	{LIT("20-10 * * * *"), "minute"}, {LIT("* * * * fri-mon"), "day-of-week"},
-	{LIT("1- * * * *"), "minute"}, {LIT("-5 * * * *"), "minute"},
-	{LIT("1-2-3 * * * *"), "minute"}, {LIT("*-5 * * * *"), "minute"},
-	{LIT("** * * * *"), "minute"}, {LIT("1,,2 * * * *"), "minute"},
-	{LIT(",1 * * * *"), "minute"}, {LIT("1, * * * *"), "minute"},
-	{LIT("* * * * ,"), "day-of-week"}, {LIT("1.5 * * * *"), "minute"},
-	{LIT("001 * * * *"), "minute"}, {LIT("+1 * * * *"), "minute"},
-	{LIT("? * * * *"), "minute"}, {LIT("0 0 L * *"), "day-of-month"},
-	{LIT("0 0 15W * *"), "day-of-month"}, {LIT("0 0 * * 5#2"), "day-of-week"},
-	{LIT("H * * * *"), "minute"},
-	{LIT("5/15 * * * *"), "neither"}, {LIT("*/0 * * * *"), "step"},
-	{LIT("*/61 * * * *"), "longer"}, {LIT("*/90 * * * *"), "longer"},
-	{LIT("* */25 * * *"), "longer"}, {LIT("*/ * * * *"), "step"}, {LIT("*/005 * * * *"), "step"},
-	{LIT("*/x * * * *"), "step"}, {LIT("*/-5 * * * *"), "step"},
-	{LIT("*/5/5 * * * *"), "step"}, {LIT("/5 * * * *"), "minute"},
-	{LIT("1-9/100 * * * *"), "step"}, {LIT("*5 * * * *"), "minute"},
-	{LIT("* * * * *\0"), "day-of-week"}, {LIT("\0"), "minute"},
-	{LIT("*\x0b* * * * *"), "minute"},
-	{LIT("@reboot"), "@"}, {LIT("@"), "@"}, {LIT("@dailyy"), "@"},
-	{LIT("@daily x"), "@"}, {LIT("@ daily"), "@"},
-	{LIT("every"), "interval"}, {LIT("every 10"), "interval"},
-	{LIT("every 0 s"), "between"}, {LIT("every -1 s"), "interval"},
-	{LIT("every 1.5 s"), "interval"}, {LIT("every 10 ms"), "interval"},
-	{LIT("every 10 weeks"), "interval"}, {LIT("every ten s"), "interval"},
-	{LIT("every 10 s 5 min"), "interval"}, {LIT("every 367 d"), "between"},
-	{LIT("every 999999999 d"), "between"}, {LIT("every 9999999999 s"), "interval"},
-	{LIT("every10s"), "minute"}, {LIT("every 10 s\0"), "interval"}
-};
+static const BadCase bad_cases[] = {{LIT(""), "empty"},
+									{NULL, 0, "empty"},
+									{LIT(" \t "), "empty"},
+									{LIT("*"), "fewer"},
+									{LIT("* * * *"), "fewer"},
+									{LIT("* * * * * *"), "more"},
+									{LIT("0 0 1 1 0 2027"), "more"},
+									{LIT("60 * * * *"), "minute"},
+									{LIT("-1 * * * *"), "minute"},
+									{LIT("* 24 * * *"), "hour"},
+									{LIT("* * 0 * *"), "day-of-month"},
+									{LIT("* * 32 * *"), "day-of-month"},
+									{LIT("* * * 0 *"), "month"},
+									{LIT("* * * 13 *"), "month"},
+									{LIT("* * * * 8"), "day-of-week"},
+									{LIT("* * * * monday"), "day-of-week"},
+									{LIT("* * * janu *"), "month"},
+									{LIT("* * * ja *"), "month"},
+									{LIT("* * jan * *"), "day-of-month"},
+									{LIT("* * * mon *"), "month"},
+									{LIT("* * * * jan"), "day-of-week"},
+									{LIT("20-10 * * * *"), "minute"},
+									{LIT("* * * * fri-mon"), "day-of-week"},
+									{LIT("1- * * * *"), "minute"},
+									{LIT("-5 * * * *"), "minute"},
+									{LIT("1-2-3 * * * *"), "minute"},
+									{LIT("*-5 * * * *"), "minute"},
+									{LIT("** * * * *"), "minute"},
+									{LIT("1,,2 * * * *"), "minute"},
+									{LIT(",1 * * * *"), "minute"},
+									{LIT("1, * * * *"), "minute"},
+									{LIT("* * * * ,"), "day-of-week"},
+									{LIT("1.5 * * * *"), "minute"},
+									{LIT("001 * * * *"), "minute"},
+									{LIT("+1 * * * *"), "minute"},
+									{LIT("? * * * *"), "minute"},
+									{LIT("0 0 L * *"), "day-of-month"},
+									{LIT("0 0 15W * *"), "day-of-month"},
+									{LIT("0 0 * * 5#2"), "day-of-week"},
+									{LIT("H * * * *"), "minute"},
+									{LIT("5/15 * * * *"), "neither"},
+									{LIT("*/0 * * * *"), "step"},
+									{LIT("*/61 * * * *"), "longer"},
+									{LIT("*/90 * * * *"), "longer"},
+									{LIT("* */25 * * *"), "longer"},
+									{LIT("*/ * * * *"), "step"},
+									{LIT("*/005 * * * *"), "step"},
+									{LIT("*/x * * * *"), "step"},
+									{LIT("*/-5 * * * *"), "step"},
+									{LIT("*/5/5 * * * *"), "step"},
+									{LIT("/5 * * * *"), "minute"},
+									{LIT("1-9/100 * * * *"), "step"},
+									{LIT("*5 * * * *"), "minute"},
+									{LIT("* * * * *\0"), "day-of-week"},
+									{LIT("\0"), "minute"},
+									{LIT("*\x0b* * * * *"), "minute"},
+									{LIT("@reboot"), "@"},
+									{LIT("@"), "@"},
+									{LIT("@dailyy"), "@"},
+									{LIT("@daily x"), "@"},
+									{LIT("@ daily"), "@"},
+									{LIT("every"), "interval"},
+									{LIT("every 10"), "interval"},
+									{LIT("every 0 s"), "between"},
+									{LIT("every -1 s"), "interval"},
+									{LIT("every 1.5 s"), "interval"},
+									{LIT("every 10 ms"), "interval"},
+									{LIT("every 10 weeks"), "interval"},
+									{LIT("every ten s"), "interval"},
+									{LIT("every 10 s 5 min"), "interval"},
+									{LIT("every 367 d"), "between"},
+									{LIT("every 999999999 d"), "between"},
+									{LIT("every 9999999999 s"), "interval"},
+									{LIT("every10s"), "minute"},
+									{LIT("every 10 s\0"), "interval"}};
 
 static void
 test_bad(void **state)
@@ -162,8 +198,8 @@ test_bad(void **state)
 	for (size_t i = 0; i < LENGTH_OF(bad_cases); i++)
 	{
 		const BadCase *c = &bad_cases[i];
-		char	   *text = exact_copy(c->text, c->len);
-		ErrandCron	cron;
+		char *text = exact_copy(c->text, c->len);
+		ErrandCron cron;
 		const char *why = NULL;
 
 		if (errand_cron_parse(text, c->len, &cron, &why))
@@ -181,22 +217,20 @@ test_every(void **state)
 	static const struct
 	{
 		const char *text;
-		int64_t		seconds;
-	}			units[] = {
-		{"every 10 s", 10}, {"every 10s", 10}, {"EVERY 10 Sec", 10},
-		{"  every   1 second ", 1}, {"every 90 seconds", 90}, {"every 5 min", 300},
-		{"every 5 m", 300}, {"every 5 mins", 300}, {"every minute", 60},
-		{"every 90 minutes", 5400}, {"every 2 h", 7200}, {"every hour", 3600},
-		{"every 36 hours", 129600}, {"every 1 d", 86400}, {"every day", 86400},
-		{"every 366 days", 31622400}
-	};
+		int64_t seconds;
+	} units[] = {{"every 10 s", 10},		  {"every 10s", 10},		{"EVERY 10 Sec", 10},
+				 {"  every   1 second ", 1},  {"every 90 seconds", 90}, {"every 5 min", 300},
+				 {"every 5 m", 300},		  {"every 5 mins", 300},	{"every minute", 60},
+				 {"every 90 minutes", 5400},  {"every 2 h", 7200},		{"every hour", 3600},
+				 {"every 36 hours", 129600},  {"every 1 d", 86400},		{"every day", 86400},
+				 {"every 366 days", 31622400}};
 
 	(void) state;
 	for (size_t i = 0; i < LENGTH_OF(units); i++)
 	{
-		ErrandCron	cron = parsed(units[i].text);
-		int64_t		now = 1700000001;
-		int64_t		next;
+		ErrandCron cron = parsed(units[i].text);
+		int64_t now = 1700000001;
+		int64_t next;
 
 		assert_true(cron.every_s == units[i].seconds);
 		for (int n = 0; n < 5; n++)
@@ -220,8 +254,10 @@ test_plain_utc(void **state)
 	assert_true(next_of("* * * * *", 59, NULL) == 60);
 	assert_true(next_of("* * * * *", -1, NULL) == 0);
 	assert_true(next_of("* * * * *", 60, NULL) == 120);
-	assert_true(next_of("30 2 * * *", at(2026, 11, 22, 2, 30, 0), NULL) == at(2026, 11, 23, 2, 30, 0));
-	assert_true(next_of("30 2 * * *", at(2026, 11, 22, 2, 29, 59), NULL) == at(2026, 11, 22, 2, 30, 0));
+	assert_true(next_of("30 2 * * *", at(2026, 11, 22, 2, 30, 0), NULL) ==
+				at(2026, 11, 23, 2, 30, 0));
+	assert_true(next_of("30 2 * * *", at(2026, 11, 22, 2, 29, 59), NULL) ==
+				at(2026, 11, 22, 2, 30, 0));
 	assert_true(next_of("0 0 1 1 *", at(2026, 1, 1, 0, 0, 0), NULL) == at(2027, 1, 1, 0, 0, 0));
 	assert_true(next_of("0 0 31 * *", at(2026, 1, 31, 12, 0, 0), NULL) == at(2026, 3, 31, 0, 0, 0));
 	assert_true(next_of("@hourly", at(2026, 12, 31, 23, 0, 0), NULL) == at(2027, 1, 1, 0, 0, 0));
@@ -230,7 +266,8 @@ test_plain_utc(void **state)
 	assert_true(next_of("0 0 29 2 *", at(2025, 1, 1, 0, 0, 0), NULL) == at(2028, 2, 29, 0, 0, 0));
 	assert_true(next_of("0 0 29 2 *", at(2096, 3, 1, 0, 0, 0), NULL) == at(2104, 2, 29, 0, 0, 0));
 	/* kathmandu's midnight is 18:15 UTC */
-	assert_true(next_of("0 0 * * *", at(2026, 11, 22, 18, 14, 59), kathmandu) == at(2026, 11, 22, 18, 15, 0));
+	assert_true(next_of("0 0 * * *", at(2026, 11, 22, 18, 14, 59), kathmandu) ==
+				at(2026, 11, 22, 18, 15, 0));
 }
 
 /* Day of month or day of week, when both are restricted. */
@@ -238,7 +275,7 @@ static void
 test_or_rule(void **state)
 {
 	/* 2026-11-22 is a Sunday */
-	int64_t		now = at(2026, 11, 22, 0, 0, 0);
+	int64_t now = at(2026, 11, 22, 0, 0, 0);
 
 	(void) state;
 	assert_true(next_of("0 0 13 * 5", now, NULL) == at(2026, 11, 27, 0, 0, 0));
@@ -256,8 +293,8 @@ test_or_rule(void **state)
 static void
 test_never(void **state)
 {
-	ErrandCron	cron;
-	int64_t		next = -77;
+	ErrandCron cron;
+	int64_t next = -77;
 
 	(void) state;
 	assert_true(next_of("0 0 30 2 *", 0, NULL) == -1);
@@ -269,7 +306,7 @@ test_never(void **state)
 	assert_false(errand_cron_next(&cron, INT64_MIN, berlin, NULL, &next));
 	cron = parsed("every 1 s");
 	assert_false(errand_cron_next(&cron, INT64_MAX, NULL, NULL, &next));
-	memset(&cron, 0, sizeof(cron));	/* a schedule nobody parsed */
+	memset(&cron, 0, sizeof(cron)); /* a schedule nobody parsed */
 	assert_false(errand_cron_next(&cron, 0, NULL, NULL, &next));
 	assert_true(next == -77);
 }
@@ -278,8 +315,8 @@ test_never(void **state)
 static void
 test_daylight_saving_by_hand(void **state)
 {
-	int64_t		gap = at(2026, 3, 29, 1, 0, 0);
-	int64_t		overlap = at(2026, 10, 25, 1, 0, 0);
+	int64_t gap = at(2026, 3, 29, 1, 0, 0);
+	int64_t overlap = at(2026, 10, 25, 1, 0, 0);
 
 	(void) state;
 	/* 02:30 is skipped: due right after the gap, then at 02:30 again */
@@ -334,18 +371,18 @@ static void
 test_noise(void **state)
 {
 	static const char alphabet[] = "0123456789*/-,  @evrysmonjauhd\t";
-	Random		r = seeded_random("cron, noise");
-	int			taken = 0;
+	Random r = seeded_random("cron, noise");
+	int taken = 0;
 
 	(void) state;
 	for (int step = 0; step < 100000; step++)
 	{
-		char		text[48];
-		size_t		len = random_below(&r, 24);
-		size_t		wrong = random_below(&r, 3);
-		char	   *copy;
+		char text[48];
+		size_t len = random_below(&r, 24);
+		size_t wrong = random_below(&r, 3);
+		char *copy;
 		const char *why = NULL;
-		ErrandCron	cron;
+		ErrandCron cron;
 
 		if (step % 2 == 0)
 			for (size_t i = 0; i < len; i++)
@@ -365,10 +402,9 @@ test_noise(void **state)
 		{
 			taken++;
 			assert_true(cron.every_s > 0 ||
-						(cron.minutes != 0 && cron.minutes <= ALL_MINUTES &&
-						 cron.hours != 0 && cron.hours <= ALL_HOURS && cron.days > 1 &&
-						 (cron.days & 1) == 0 && cron.months > 1 &&
-						 cron.months <= ALL_MONTHS && (cron.months & 1) == 0 &&
+						(cron.minutes != 0 && cron.minutes <= ALL_MINUTES && cron.hours != 0 &&
+						 cron.hours <= ALL_HOURS && cron.days > 1 && (cron.days & 1) == 0 &&
+						 cron.months > 1 && cron.months <= ALL_MONTHS && (cron.months & 1) == 0 &&
 						 cron.weekdays != 0 && cron.weekdays <= ALL_WEEK));
 		}
 		else
@@ -381,16 +417,14 @@ test_noise(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sets),
-		cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_every),
-		cmocka_unit_test(test_plain_utc),
-		cmocka_unit_test(test_or_rule),
-		cmocka_unit_test(test_never),
-		cmocka_unit_test(test_daylight_saving_by_hand),
-		cmocka_unit_test(test_noise)
-	};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_sets),
+									   cmocka_unit_test(test_bad),
+									   cmocka_unit_test(test_every),
+									   cmocka_unit_test(test_plain_utc),
+									   cmocka_unit_test(test_or_rule),
+									   cmocka_unit_test(test_never),
+									   cmocka_unit_test(test_daylight_saving_by_hand),
+									   cmocka_unit_test(test_noise)};
 
 	return cmocka_run_group_tests_name("cron", tests, NULL, NULL);
 }

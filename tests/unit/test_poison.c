@@ -8,35 +8,33 @@
 
 typedef struct Case
 {
-	ErrandFall	fall;			/* falls, restarts, alone_falls, group_size, in_group */
+	ErrandFall fall; /* falls, restarts, alone_falls, group_size, in_group */
 	ErrandFallVerdict expected;
 } Case;
 
-static const Case cases[] = {
-	{{0, 0, 0, 0, false}, ERRAND_FALL_READY},
-	{{1, 0, 0, 0, false}, ERRAND_FALL_READY},
-	{{1, 9, 0, 0, false}, ERRAND_FALL_READY},
-	{{2, 0, 0, 0, false}, ERRAND_FALL_SUSPECT},
-	{{0, 10, 0, 0, false}, ERRAND_FALL_SUSPECT},
-	{{1, 10, 0, 0, false}, ERRAND_FALL_SUSPECT},
-	{{99, 99, 0, 0, false}, ERRAND_FALL_SUSPECT},
-	{{-5, -5, -5, -5, false}, ERRAND_FALL_READY},
-	/* a size is nothing without a group */
-	{{1, 0, 5, 9, false}, ERRAND_FALL_READY},
-	{{2, 0, 5, 9, false}, ERRAND_FALL_SUSPECT},
-	/* groups */
-	{{3, 0, 0, 1000, true}, ERRAND_FALL_SPLIT},
-	{{3, 0, 0, 2, true}, ERRAND_FALL_SPLIT},
-	{{3, 0, 1, 2, true}, ERRAND_FALL_SPLIT},
-	{{3, 0, 9, 2, true}, ERRAND_FALL_SPLIT},	/* not alone this time */
-	{{3, 0, 1, 1, true}, ERRAND_FALL_ALONE_AGAIN},
-	{{3, 99, 1, 1, true}, ERRAND_FALL_ALONE_AGAIN},
-	{{3, 0, 0, 1, true}, ERRAND_FALL_ALONE_AGAIN},
-	{{3, 0, 2, 1, true}, ERRAND_FALL_FAILED},
-	{{3, 0, INT32_MAX, 1, true}, ERRAND_FALL_FAILED},
-	{{3, 0, 2, 0, true}, ERRAND_FALL_FAILED},
-	{{3, 0, -1, -1, true}, ERRAND_FALL_ALONE_AGAIN}
-};
+static const Case cases[] = {{{0, 0, 0, 0, false}, ERRAND_FALL_READY},
+							 {{1, 0, 0, 0, false}, ERRAND_FALL_READY},
+							 {{1, 9, 0, 0, false}, ERRAND_FALL_READY},
+							 {{2, 0, 0, 0, false}, ERRAND_FALL_SUSPECT},
+							 {{0, 10, 0, 0, false}, ERRAND_FALL_SUSPECT},
+							 {{1, 10, 0, 0, false}, ERRAND_FALL_SUSPECT},
+							 {{99, 99, 0, 0, false}, ERRAND_FALL_SUSPECT},
+							 {{-5, -5, -5, -5, false}, ERRAND_FALL_READY},
+							 /* a size is nothing without a group */
+							 {{1, 0, 5, 9, false}, ERRAND_FALL_READY},
+							 {{2, 0, 5, 9, false}, ERRAND_FALL_SUSPECT},
+							 /* groups */
+							 {{3, 0, 0, 1000, true}, ERRAND_FALL_SPLIT},
+							 {{3, 0, 0, 2, true}, ERRAND_FALL_SPLIT},
+							 {{3, 0, 1, 2, true}, ERRAND_FALL_SPLIT},
+							 {{3, 0, 9, 2, true}, ERRAND_FALL_SPLIT}, /* not alone this time */
+							 {{3, 0, 1, 1, true}, ERRAND_FALL_ALONE_AGAIN},
+							 {{3, 99, 1, 1, true}, ERRAND_FALL_ALONE_AGAIN},
+							 {{3, 0, 0, 1, true}, ERRAND_FALL_ALONE_AGAIN},
+							 {{3, 0, 2, 1, true}, ERRAND_FALL_FAILED},
+							 {{3, 0, INT32_MAX, 1, true}, ERRAND_FALL_FAILED},
+							 {{3, 0, 2, 0, true}, ERRAND_FALL_FAILED},
+							 {{3, 0, -1, -1, true}, ERRAND_FALL_ALONE_AGAIN}};
 
 static void
 test_table(void **state)
@@ -53,7 +51,7 @@ test_halves(void **state)
 	(void) state;
 	for (int size = 2; size < 2000; size++)
 	{
-		int			half = errand_fall_first_half(size);
+		int half = errand_fall_first_half(size);
 
 		assert_true(half >= 1 && half < size);
 		assert_true(half - (size - half) <= 1 && half >= size - half);
@@ -69,37 +67,40 @@ test_halves(void **state)
  * that they run; normal running takes several at once, then suspects run group by
  * group.  Every culprit must end failed, no bystander ever.
  */
-#define MAX_TASKS	64
+#define MAX_TASKS 64
 
 typedef enum Place
 {
-	QUEUED, SUSPECTED, DONE, BLAMED
+	QUEUED,
+	SUSPECTED,
+	DONE,
+	BLAMED
 } Place;
 
 typedef struct Task
 {
-	bool		culprit;
-	Place		place;
-	int			group;			/* of suspects; 0: none */
-	ErrandFall	fall;
+	bool culprit;
+	Place place;
+	int group; /* of suspects; 0: none */
+	ErrandFall fall;
 } Task;
 
 static Task tasks[MAX_TASKS];
-static int	n_tasks;
-static int	last_group;
+static int n_tasks;
+static int last_group;
 
 /* Judge all that were in flight at a fall, as the leader would. */
 static void
 judge(const int *flight, int n)
 {
-	int			group = tasks[flight[0]].group;
-	int			suspects = 0;
-	int			left_group = ++last_group;
-	int			right_group = ++last_group;
+	int group = tasks[flight[0]].group;
+	int suspects = 0;
+	int left_group = ++last_group;
+	int right_group = ++last_group;
 
 	for (int i = 0; i < n; i++)
 	{
-		Task	   *t = &tasks[flight[i]];
+		Task *t = &tasks[flight[i]];
 
 		t->fall.falls++;
 		t->fall.in_group = group != 0;
@@ -153,17 +154,17 @@ run(const int *flight, int n)
 static int
 next_flight(Random *r, int *flight)
 {
-	int			capacity = 1 + (int) random_below(r, 16);
-	int			group = 0;
-	int			n = 0;
+	int capacity = 1 + (int) random_below(r, 16);
+	int group = 0;
+	int n = 0;
 
 	for (int i = 0; i < n_tasks && group == 0; i++)
 		if (tasks[i].place == SUSPECTED)
 			group = tasks[i].group;
 	for (int i = 0; i < n_tasks; i++)
 	{
-		if (group != 0 ? tasks[i].place == SUSPECTED && tasks[i].group == group
-			: tasks[i].place == QUEUED && n < capacity)
+		if (group != 0 ? tasks[i].place == SUSPECTED && tasks[i].group == group :
+						 tasks[i].place == QUEUED && n < capacity)
 			flight[n++] = i;
 	}
 	return n;
@@ -172,16 +173,16 @@ next_flight(Random *r, int *flight)
 static void
 test_walk(void **state)
 {
-	Random		r = seeded_random("poison");
-	int			most_falls = 0;
+	Random r = seeded_random("poison");
+	int most_falls = 0;
 
 	(void) state;
 	for (int walk = 0; walk < 2000; walk++)
 	{
-		int			flight[MAX_TASKS];
-		int			culprits = 0;
-		int			falls = 0;
-		int			n;
+		int flight[MAX_TASKS];
+		int culprits = 0;
+		int falls = 0;
+		int n;
 
 		n_tasks = 1 + (int) random_below(&r, MAX_TASKS);
 		last_group = 0;
@@ -207,11 +208,8 @@ test_walk(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),
-		cmocka_unit_test(test_halves),
-		cmocka_unit_test(test_walk)
-	};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_table), cmocka_unit_test(test_halves),
+									   cmocka_unit_test(test_walk)};
 
 	return cmocka_run_group_tests_name("poison", tests, NULL, NULL);
 }

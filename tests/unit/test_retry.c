@@ -6,7 +6,7 @@
 
 #include "retry.h"
 
-#define DAY_MS	INT64_C(86400000)
+#define DAY_MS INT64_C(86400000)
 
 static void
 test_statuses(void **state)
@@ -14,9 +14,8 @@ test_statuses(void **state)
 	(void) state;
 	for (int status = -10; status <= 1100; status++)
 	{
-		bool		expected = status == 0 || status == 408 || status == 425 ||
-			status == 429 || (status >= 500 && status < 600 &&
-							  status != 501 && status != 505);
+		bool expected = status == 0 || status == 408 || status == 425 || status == 429 ||
+						(status >= 500 && status < 600 && status != 501 && status != 505);
 
 		if (errand_http_retryable(ERRAND_FAIL_NONE, status) != expected)
 			fail_msg("status %d", status);
@@ -26,16 +25,14 @@ test_statuses(void **state)
 static void
 test_failures(void **state)
 {
-	static const ErrandFailure yes[] = {
-		ERRAND_FAIL_CONNECT, ERRAND_FAIL_TIMEOUT, ERRAND_FAIL_DNS,
-		ERRAND_FAIL_DNS_NOT_FOUND, ERRAND_FAIL_RESET, ERRAND_FAIL_PROTOCOL,
-		ERRAND_FAIL_INTERNAL
-	};
-	static const ErrandFailure no[] = {
-		ERRAND_FAIL_TLS, ERRAND_FAIL_TOO_LARGE, ERRAND_FAIL_POLICY,
-		ERRAND_FAIL_REDIRECT, ERRAND_FAIL_BAD_REQUEST, ERRAND_FAIL_CANCELLED,
-		(ErrandFailure) 99, (ErrandFailure) -1
-	};
+	static const ErrandFailure yes[] = {ERRAND_FAIL_CONNECT, ERRAND_FAIL_TIMEOUT,
+										ERRAND_FAIL_DNS,	 ERRAND_FAIL_DNS_NOT_FOUND,
+										ERRAND_FAIL_RESET,	 ERRAND_FAIL_PROTOCOL,
+										ERRAND_FAIL_INTERNAL};
+	static const ErrandFailure no[] = {ERRAND_FAIL_TLS,			ERRAND_FAIL_TOO_LARGE,
+									   ERRAND_FAIL_POLICY,		ERRAND_FAIL_REDIRECT,
+									   ERRAND_FAIL_BAD_REQUEST, ERRAND_FAIL_CANCELLED,
+									   (ErrandFailure) 99,		(ErrandFailure) -1};
 
 	(void) state;
 	for (size_t i = 0; i < LENGTH_OF(yes); i++)
@@ -54,20 +51,25 @@ test_failures(void **state)
 static ErrandRetryInput
 attempt(ErrandFailure failure, int status)
 {
-	ErrandRetryInput in = {
-		.failure = failure, .status = status,
-		.success_lo = 200, .success_hi = 300,
-		.failures_before = 0, .max_attempts = 3,
-		.bytes_sent = true,
-		.backoff = ERRAND_BACKOFF_CONSTANT, .base_ms = 1000, .factor = 2,
-		.max_ms = 3600000, .retry_after_ms = -1, .deadline_left_ms = -1,
-		.random01 = 0.5
-	};
+	ErrandRetryInput in = {.failure = failure,
+						   .status = status,
+						   .success_lo = 200,
+						   .success_hi = 300,
+						   .failures_before = 0,
+						   .max_attempts = 3,
+						   .bytes_sent = true,
+						   .backoff = ERRAND_BACKOFF_CONSTANT,
+						   .base_ms = 1000,
+						   .factor = 2,
+						   .max_ms = 3600000,
+						   .retry_after_ms = -1,
+						   .deadline_left_ms = -1,
+						   .random01 = 0.5};
 
 	return in;
 }
 
-#define assert_verdict(in, expected) \
+#define assert_verdict(in, expected)                                                               \
 	assert_int_equal(errand_decide(&(in)).verdict, ERRAND_VERDICT_##expected)
 
 static void
@@ -80,7 +82,7 @@ test_success_range(void **state)
 	assert_true(errand_decide(&in).delay_ms == 0);
 	in.status = 299;
 	assert_verdict(in, SUCCEEDED);
-	in.status = 300;			/* the upper bound is not in the range */
+	in.status = 300; /* the upper bound is not in the range */
 	assert_verdict(in, FAILED);
 	in.status = 199;
 	assert_verdict(in, FAILED);
@@ -176,7 +178,7 @@ test_at_most_once(void **state)
 	(void) state;
 	in.at_most_once = true;
 	assert_verdict(in, SUCCEEDED);
-	in.status = 503;			/* an answer: the server has said no */
+	in.status = 503; /* an answer: the server has said no */
 	assert_verdict(in, FAILED);
 	in.status = 429;
 	assert_verdict(in, FAILED);
@@ -220,7 +222,7 @@ test_retry_after_and_deadline(void **state)
 	assert_true(errand_decide(&in).delay_ms == 1000);
 	in.retry_after_ms = 120000;
 	assert_true(errand_decide(&in).delay_ms == 120000);
-	in.max_ms = 5000;			/* the server outranks backoff_max */
+	in.max_ms = 5000; /* the server outranks backoff_max */
 	assert_true(errand_decide(&in).delay_ms == 120000);
 	in.retry_after_ms = INT64_MAX;
 	assert_true(errand_decide(&in).delay_ms == DAY_MS);
@@ -250,31 +252,33 @@ test_retry_after_and_deadline(void **state)
 static void
 test_walk(void **state)
 {
-	static const int statuses[] = {0, 100, 200, 204, 301, 404, 408, 425, 429, 500, 501, 503, 505, 599, 999, -1};
-	Random		r = seeded_random("retry");
-	int			seen[5] = {0};
+	static const int statuses[] = {0,	100, 200, 204, 301, 404, 408, 425,
+								   429, 500, 501, 503, 505, 599, 999, -1};
+	Random r = seeded_random("retry");
+	int seen[5] = {0};
 
 	(void) state;
 	for (int step = 0; step < 100000; step++)
 	{
-		ErrandRetryInput in = {
-			.failure = random_below(&r, 2) == 0 ? ERRAND_FAIL_NONE
-			: (ErrandFailure) random_below(&r, ERRAND_FAIL_INTERNAL + 1),
-			.status = statuses[random_below(&r, LENGTH_OF(statuses))],
-			.success_lo = 200, .success_hi = 300,
-			.failures_before = (int) random_below(&r, 6),
-			.max_attempts = (int) random_below(&r, 6),
-			.at_most_once = random_below(&r, 2),
-			.bytes_sent = random_below(&r, 2),
-			.cancelled = random_below(&r, 8) == 0,
-			.backoff = (ErrandBackoff) random_below(&r, 3),
-			.base_ms = (int64_t) random_below(&r, 100000),
-			.factor = random_unit(&r) * 10,
-			.max_ms = (int64_t) random_below(&r, 10000000),
-			.retry_after_ms = (int64_t) random_below(&r, 200000000) - 100000000,
-			.deadline_left_ms = (int64_t) random_below(&r, 200000) - 100000,
-			.random01 = random_unit(&r)
-		};
+		ErrandRetryInput in = {.failure = random_below(&r, 2) == 0 ?
+											  ERRAND_FAIL_NONE :
+											  (ErrandFailure)
+												  random_below(&r, ERRAND_FAIL_INTERNAL + 1),
+							   .status = statuses[random_below(&r, LENGTH_OF(statuses))],
+							   .success_lo = 200,
+							   .success_hi = 300,
+							   .failures_before = (int) random_below(&r, 6),
+							   .max_attempts = (int) random_below(&r, 6),
+							   .at_most_once = random_below(&r, 2),
+							   .bytes_sent = random_below(&r, 2),
+							   .cancelled = random_below(&r, 8) == 0,
+							   .backoff = (ErrandBackoff) random_below(&r, 3),
+							   .base_ms = (int64_t) random_below(&r, 100000),
+							   .factor = random_unit(&r) * 10,
+							   .max_ms = (int64_t) random_below(&r, 10000000),
+							   .retry_after_ms = (int64_t) random_below(&r, 200000000) - 100000000,
+							   .deadline_left_ms = (int64_t) random_below(&r, 200000) - 100000,
+							   .random01 = random_unit(&r)};
 		ErrandDecision d = errand_decide(&in);
 
 		seen[d.verdict]++;
@@ -305,8 +309,8 @@ test_walk(void **state)
 				break;
 		}
 		assert_true(d.verdict == ERRAND_VERDICT_RETRY || d.delay_ms == 0);
-		assert_true(d.verdict == ERRAND_VERDICT_SUCCEEDED ||
-					in.failure != ERRAND_FAIL_NONE || in.status / 100 != 2);
+		assert_true(d.verdict == ERRAND_VERDICT_SUCCEEDED || in.failure != ERRAND_FAIL_NONE ||
+					in.status / 100 != 2);
 	}
 	for (int i = 0; i < 5; i++)
 		assert_true(seen[i] > 1000);
@@ -315,16 +319,14 @@ test_walk(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_statuses),
-		cmocka_unit_test(test_failures),
-		cmocka_unit_test(test_success_range),
-		cmocka_unit_test(test_attempts_run_out),
-		cmocka_unit_test(test_cancelled),
-		cmocka_unit_test(test_at_most_once),
-		cmocka_unit_test(test_retry_after_and_deadline),
-		cmocka_unit_test(test_walk)
-	};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_statuses),
+									   cmocka_unit_test(test_failures),
+									   cmocka_unit_test(test_success_range),
+									   cmocka_unit_test(test_attempts_run_out),
+									   cmocka_unit_test(test_cancelled),
+									   cmocka_unit_test(test_at_most_once),
+									   cmocka_unit_test(test_retry_after_and_deadline),
+									   cmocka_unit_test(test_walk)};
 
 	return cmocka_run_group_tests_name("retry", tests, NULL, NULL);
 }

@@ -9,11 +9,11 @@
 typedef struct Case
 {
 	const char *url;
-	size_t		len;
+	size_t len;
 	ErrandUrlCheck expected;
 } Case;
 
-#define L63	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define L63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 static const Case cases[] = {
 	/* what must pass */
@@ -107,9 +107,15 @@ static const Case cases[] = {
 	/* hosts */
 	{LIT("http://ex%61mple.com/"), ERRAND_URL_BAD_HOST},
 	{LIT("http://%31%32%37.0.0.1/"), ERRAND_URL_BAD_HOST},
-	{LIT("http://b\xc3\xbc" "cher.example/"), ERRAND_URL_BAD_HOST},
-	{LIT("http://\xef\xbc\x91" "27.0.0.1/"), ERRAND_URL_BAD_HOST},
-	{LIT("http://127\xe3\x80\x82" "0.0.1/"), ERRAND_URL_BAD_HOST},
+	{LIT("http://b\xc3\xbc"
+		 "cher.example/"),
+	 ERRAND_URL_BAD_HOST},
+	{LIT("http://\xef\xbc\x91"
+		 "27.0.0.1/"),
+	 ERRAND_URL_BAD_HOST},
+	{LIT("http://127\xe3\x80\x82"
+		 "0.0.1/"),
+	 ERRAND_URL_BAD_HOST},
 	{LIT("http://a..b/"), ERRAND_URL_BAD_HOST},
 	{LIT("http://.a/"), ERRAND_URL_BAD_HOST},
 	{LIT("http://./"), ERRAND_URL_BAD_HOST},
@@ -170,8 +176,7 @@ static const Case cases[] = {
 	{LIT("http://a:80:80/"), ERRAND_URL_BAD_PORT},
 	{LIT("http://[::1]80/"), ERRAND_URL_BAD_PORT},
 	{LIT("http://[::1]a/"), ERRAND_URL_BAD_PORT},
-	{LIT("http://[::1]:/"), ERRAND_URL_BAD_PORT}
-};
+	{LIT("http://[::1]:/"), ERRAND_URL_BAD_PORT}};
 
 static void
 test_table(void **state)
@@ -179,7 +184,7 @@ test_table(void **state)
 	(void) state;
 	for (size_t i = 0; i < LENGTH_OF(cases); i++)
 	{
-		char	   *url = exact_copy(cases[i].url, cases[i].len);
+		char *url = exact_copy(cases[i].url, cases[i].len);
 		ErrandUrlParts parts;
 		ErrandUrlCheck check = errand_url_check(url, cases[i].len);
 
@@ -196,9 +201,9 @@ typedef struct SplitCase
 {
 	const char *url;
 	const char *host;
-	bool		ipv6_literal;
-	int			port;
-	bool		https;
+	bool ipv6_literal;
+	int port;
+	bool https;
 	const char *path;
 } SplitCase;
 
@@ -212,8 +217,7 @@ static const SplitCase split_cases[] = {
 	{"http://a:8080#f", "a", false, 8080, false, ""},
 	{"http://[::1]:81/", "::1", true, 81, false, "/"},
 	{"https://[2001:DB8::a]", "2001:DB8::a", true, 443, true, ""},
-	{"http://127.0.0.1:65535//x", "127.0.0.1", false, 65535, false, "//x"}
-};
+	{"http://127.0.0.1:65535//x", "127.0.0.1", false, 65535, false, "//x"}};
 
 static void
 test_split(void **state)
@@ -253,8 +257,8 @@ test_refused_split_leaves_the_parts_alone(void **state)
 static void
 test_longest(void **state)
 {
-	char		url[ERRAND_URL_MAX_LENGTH + 1];
-	char		host[8 + 300];
+	char url[ERRAND_URL_MAX_LENGTH + 1];
+	char host[8 + 300];
 	static const char path_prefix[] = "http://a/";
 	static const char host_prefix[] = "https://";
 
@@ -280,16 +284,16 @@ static void
 test_every_byte_everywhere(void **state)
 {
 	static const char url[] = "https://host.example:8443/path?query#fragment";
-	size_t		len = sizeof(url) - 1;
-	size_t		host_end = strlen("https://host.example:8443");
+	size_t len = sizeof(url) - 1;
+	size_t host_end = strlen("https://host.example:8443");
 
 	(void) state;
 	for (size_t at = 0; at < len; at++)
 	{
 		for (int byte = 0; byte < 256; byte++)
 		{
-			char	   *copy = exact_copy(url, len);
-			bool		ok;
+			char *copy = exact_copy(url, len);
+			bool ok;
 
 			copy[at] = (char) byte;
 			ok = errand_url_check(copy, len) == ERRAND_URL_OK;
@@ -309,14 +313,14 @@ static void
 test_noise(void **state)
 {
 	static const char alphabet[] = "htps:/.@[]?#%01x:9a-_ \\\n\xff";
-	Random		r = seeded_random("url");
+	Random r = seeded_random("url");
 
 	(void) state;
 	for (int step = 0; step < 100000; step++)
 	{
-		char		text[40] = "http://";
-		size_t		len = 7 + random_below(&r, 33);
-		char	   *copy;
+		char text[40] = "http://";
+		size_t len = 7 + random_below(&r, 33);
+		char *copy;
 		ErrandUrlParts p;
 
 		for (size_t i = random_below(&r, 8) == 0 ? 0 : 7; i < len; i++)
@@ -346,8 +350,7 @@ test_reasons(void **state)
 		assert_string_not_equal(reason, "it is malformed");
 		assert_true(strncmp(reason, "it", 2) == 0);
 	}
-	assert_string_equal(errand_url_reason(ERRAND_URL_USERINFO),
-						"it contains user information");
+	assert_string_equal(errand_url_reason(ERRAND_URL_USERINFO), "it contains user information");
 	assert_string_equal(errand_url_reason((ErrandUrlCheck) 999), "it is malformed");
 	assert_string_equal(errand_url_reason((ErrandUrlCheck) -1), "it is malformed");
 }
@@ -355,15 +358,13 @@ test_reasons(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),
-		cmocka_unit_test(test_split),
-		cmocka_unit_test(test_refused_split_leaves_the_parts_alone),
-		cmocka_unit_test(test_longest),
-		cmocka_unit_test(test_every_byte_everywhere),
-		cmocka_unit_test(test_noise),
-		cmocka_unit_test(test_reasons)
-	};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_table),
+									   cmocka_unit_test(test_split),
+									   cmocka_unit_test(test_refused_split_leaves_the_parts_alone),
+									   cmocka_unit_test(test_longest),
+									   cmocka_unit_test(test_every_byte_everywhere),
+									   cmocka_unit_test(test_noise),
+									   cmocka_unit_test(test_reasons)};
 
 	return cmocka_run_group_tests_name("url", tests, NULL, NULL);
 }

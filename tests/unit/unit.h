@@ -17,10 +17,10 @@
 
 #include <cmocka.h>
 
-#define LENGTH_OF(array)	(sizeof(array) / sizeof((array)[0]))
+#define LENGTH_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* A literal and its length, for functions that take both. */
-#define LIT(text)	(text), (sizeof(text) - 1)
+#define LIT(text) (text), (sizeof(text) - 1)
 
 /*
  * A copy that ends exactly where its allocation ends, so that the sanitizer
@@ -29,7 +29,7 @@
 static inline char *
 exact_copy(const char *s, size_t len)
 {
-	char	   *copy = malloc(len > 0 ? len : 1);
+	char *copy = malloc(len > 0 ? len : 1);
 
 	assert_non_null(copy);
 	if (len > 0)
@@ -40,7 +40,7 @@ exact_copy(const char *s, size_t len)
 /* xorshift64*: the same seed gives the same walk everywhere. */
 typedef struct Random
 {
-	uint64_t	state;
+	uint64_t state;
 } Random;
 
 static inline uint64_t
@@ -74,7 +74,7 @@ static inline Random
 seeded_random(const char *what)
 {
 	const char *text = getenv("ERRAND_TEST_SEED");
-	Random		r = {text != NULL ? strtoull(text, NULL, 10) : 20261122};
+	Random r = {text != NULL ? strtoull(text, NULL, 10) : 20261122};
 
 	if (r.state == 0)
 		r.state = 1;
@@ -82,4 +82,4 @@ seeded_random(const char *what)
 	return r;
 }
 
-#endif							/* ERRAND_TESTS_UNIT_H */
+#endif /* ERRAND_TESTS_UNIT_H */

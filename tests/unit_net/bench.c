@@ -15,10 +15,10 @@
 #include <curl/curl.h>
 #include <sys/resource.h>
 
-#define IN_FLIGHT	64
-#define ROUNDS		3
+#define IN_FLIGHT 64
+#define ROUNDS 3
 
-static int	total = 40000;
+static int total = 40000;
 
 static struct curl_slist lines[4] = {
 	{(char *) "Idempotency-Key: \"2f0b2f2c-9d1e-4c7b-8a55-3a1c2b7f9d10\"", &lines[1]},
@@ -29,26 +29,27 @@ static struct curl_slist lines[4] = {
 
 static const ErrandHeaderLine net_lines[4] = {
 	{"Idempotency-Key", "\"2f0b2f2c-9d1e-4c7b-8a55-3a1c2b7f9d10\""},
-	{"X-Task-Id", "123456"}, {"X-Task-Attempt", "1"},
+	{"X-Task-Id", "123456"},
+	{"X-Task-Attempt", "1"},
 	{"Accept", "application/json"},
 };
 
 typedef struct Raw
 {
-	CURLM	   *multi;
-	uv_timer_t	timer;
-	int			sent;
-	int			done;
-	bool		realistic;
+	CURLM *multi;
+	uv_timer_t timer;
+	int sent;
+	int done;
+	bool realistic;
 } Raw;
 
 typedef struct RawSocket
 {
-	uv_poll_t	poll;
-	int			fd;
+	uv_poll_t poll;
+	int fd;
 } RawSocket;
 
-static Raw	R;
+static Raw R;
 
 static double
 cpu_seconds(void)
@@ -57,7 +58,7 @@ cpu_seconds(void)
 
 	getrusage(RUSAGE_SELF, &u);
 	return (double) (u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-		(double) (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+		   (double) (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 static size_t
@@ -72,15 +73,15 @@ raw_body(char *data, size_t size, size_t n, void *arg)
 
 typedef struct RawSlot
 {
-	char		body[4096];
-	size_t		len;
-	size_t		head;
+	char body[4096];
+	size_t len;
+	size_t head;
 } RawSlot;
 
 static size_t
 store_body(char *data, size_t size, size_t n, void *arg)
 {
-	RawSlot    *s = arg;
+	RawSlot *s = arg;
 
 	if (s->len + size * n > sizeof(s->body))
 		return 0;
@@ -92,7 +93,7 @@ store_body(char *data, size_t size, size_t n, void *arg)
 static size_t
 store_head(char *data, size_t size, size_t n, void *arg)
 {
-	RawSlot    *s = arg;
+	RawSlot *s = arg;
 
 	(void) data;
 	s->head += size * n;
@@ -102,7 +103,7 @@ store_head(char *data, size_t size, size_t n, void *arg)
 static void
 raw_set(CURL *easy, RawSlot *slot)
 {
-	char		url[64];
+	char url[64];
 
 	snprintf(url, sizeof(url), "http://127.0.0.1:%d/1k", nginx_port());
 	slot->len = slot->head = 0;
@@ -126,14 +127,14 @@ raw_set(CURL *easy, RawSlot *slot)
 static void
 raw_collect(void)
 {
-	CURLMsg    *msg;
-	int			left;
+	CURLMsg *msg;
+	int left;
 
 	while ((msg = curl_multi_info_read(R.multi, &left)) != NULL)
 	{
-		CURL	   *easy = msg->easy_handle;
-		long		status = 0;
-		RawSlot    *slot;
+		CURL *easy = msg->easy_handle;
+		long status = 0;
+		RawSlot *slot;
 
 		curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
 		curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **) &slot);
@@ -141,7 +142,7 @@ raw_collect(void)
 			fail_msg("raw transfer failed: %ld", status);
 		if (R.realistic)
 		{
-			curl_off_t	us;
+			curl_off_t us;
 
 			curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &us);
 			curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &us);
@@ -164,13 +165,13 @@ raw_collect(void)
 static void
 raw_poll(uv_poll_t *poll, int status, int events)
 {
-	RawSocket  *s = poll->data;
-	int			running;
+	RawSocket *s = poll->data;
+	int running;
 
 	(void) status;
 	curl_multi_socket_action(R.multi, s->fd,
 							 (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
-							 (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0),
+								 (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0),
 							 &running);
 	raw_collect();
 }
@@ -184,7 +185,7 @@ raw_closed(uv_handle_t *h)
 static int
 raw_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socketp)
 {
-	RawSocket  *s = socketp;
+	RawSocket *s = socketp;
 
 	(void) easy;
 	(void) arg;
@@ -206,15 +207,17 @@ raw_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socketp)
 		s->poll.data = s;
 		curl_multi_assign(R.multi, fd, s);
 	}
-	uv_poll_start(&s->poll, (what & CURL_POLL_IN ? UV_READABLE : 0) |
-				  (what & CURL_POLL_OUT ? UV_WRITABLE : 0), raw_poll);
+	uv_poll_start(&s->poll,
+				  (what & CURL_POLL_IN ? UV_READABLE : 0) |
+					  (what & CURL_POLL_OUT ? UV_WRITABLE : 0),
+				  raw_poll);
 	return 0;
 }
 
 static void
 raw_tick(uv_timer_t *timer)
 {
-	int			running;
+	int running;
 
 	(void) timer;
 	curl_multi_socket_action(R.multi, CURL_SOCKET_TIMEOUT, 0, &running);
@@ -236,7 +239,7 @@ raw_timer(CURLM *multi, long ms, void *arg)
 static void
 run_raw(bool realistic)
 {
-	CURL	   *easy[IN_FLIGHT];
+	CURL *easy[IN_FLIGHT];
 	static RawSlot slots[IN_FLIGHT];
 
 	memset(&R, 0, sizeof(R));
@@ -264,17 +267,17 @@ run_raw(bool realistic)
 	uv_loop_close(&H.loop);
 }
 
-static int	sent;
-static int	finished;
+static int sent;
+static int finished;
 static const char *host;
-static int	extra;				/* "?n" makes every URL another one */
+static int extra; /* "?n" makes every URL another one */
 
 static void
 net_start(void)
 {
 	ErrandRequest r = {0};
 	static char url[512][64];
-	char	   *u = url[sent % 512];
+	char *u = url[sent % 512];
 
 	if (extra)
 		snprintf(u, 64, "http://%s:%d/1k?%d", host, nginx_port(), sent);
@@ -346,10 +349,10 @@ run_kind(int kind)
 int
 main(int argc, char **argv)
 {
-	static const char *const names[] = {"raw", "realistic", "net",
-	"net, by name", "net, own URL each"};
-	double		cpu[5] = {0};
-	double		wall[5] = {0};
+	static const char *const names[] = {"raw", "realistic", "net", "net, by name",
+										"net, own URL each"};
+	double cpu[5] = {0};
+	double wall[5] = {0};
 
 	if (argc > 1)
 		total = atoi(argv[1]);
@@ -357,8 +360,8 @@ main(int argc, char **argv)
 	for (int round = 0; round < ROUNDS; round++)
 		for (int kind = 0; kind < 5; kind++)
 		{
-			double		c = cpu_seconds();
-			int64_t		w = harness_now_us();
+			double c = cpu_seconds();
+			int64_t w = harness_now_us();
 
 			if (argc > 2 && kind != atoi(argv[2]))
 				continue;
@@ -373,8 +376,8 @@ main(int argc, char **argv)
 	printf("%d requests, %d in flight, best of %d\n", total, IN_FLIGHT, ROUNDS);
 	for (int kind = 0; kind < 5; kind++)
 		if (cpu[kind] > 0)
-			printf("%-18s %7.0f req/s  %5.1f us CPU  %4.2f of realistic\n",
-				   names[kind], total / wall[kind], cpu[kind] * 1e6 / total,
+			printf("%-18s %7.0f req/s  %5.1f us CPU  %4.2f of realistic\n", names[kind],
+				   total / wall[kind], cpu[kind] * 1e6 / total,
 				   cpu[1] > 0 ? cpu[kind] / cpu[1] : 0.0);
 	nginx_close();
 	return 0;

@@ -22,19 +22,19 @@
 
 struct DnsServer
 {
-	uv_udp_t	udp;
-	char		address[32];
-	int			questions;
-	int			flips;
-	bool		speaks;			/* for "silent..." too */
-	bool		closed;
+	uv_udp_t udp;
+	char address[32];
+	int questions;
+	int flips;
+	bool speaks; /* for "silent..." too */
+	bool closed;
 };
 
 typedef struct Reply
 {
 	uv_udp_send_t req;
 	unsigned char data[512];
-	size_t		len;
+	size_t len;
 } Reply;
 
 static void
@@ -47,13 +47,13 @@ on_sent(uv_udp_send_t *req, int status)
 static void
 add_record(Reply *r, int type, const unsigned char *ip, int len, int ttl)
 {
-	unsigned char record[12] = {0xc0, 12, 0, (unsigned char) type, 0, 1, 0, 0, 0,
-	(unsigned char) ttl, 0, (unsigned char) len};
+	unsigned char record[12] = {0xc0, 12, 0, (unsigned char) type, 0, 1,
+								0,	  0,  0, (unsigned char) ttl,  0, (unsigned char) len};
 
 	memcpy(r->data + r->len, record, sizeof(record));
 	memcpy(r->data + r->len + sizeof(record), ip, (size_t) len);
 	r->len += sizeof(record) + (size_t) len;
-	r->data[7]++;				/* answers */
+	r->data[7]++; /* answers */
 }
 
 /* "a-1-2-3-4-...": four numbers an address. */
@@ -61,7 +61,7 @@ static void
 add_listed(Reply *r, const char *name)
 {
 	unsigned char ip[4];
-	int			n = 0;
+	int n = 0;
 
 	while (*name == '-')
 	{
@@ -86,8 +86,7 @@ answer(DnsServer *d, Reply *r, const char *name, int type)
 		add_listed(r, name + 1);
 	else if (type == 1 && strncmp(name, "flip", 4) == 0)
 		add_record(r, 1, d->flips++ % 2 == 0 ? public : loop, 4, 1);
-	else if (type == 1 && (strncmp(name, "dual", 4) == 0 ||
-						   strncmp(name, "half", 4) == 0 ||
+	else if (type == 1 && (strncmp(name, "dual", 4) == 0 || strncmp(name, "half", 4) == 0 ||
 						   strncmp(name, "silent", 6) == 0))
 		add_record(r, 1, loop, 4, 60);
 	else if (type == 28 && strncmp(name, "dual", 4) == 0)
@@ -105,15 +104,15 @@ on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 }
 
 static void
-on_question(uv_udp_t *udp, ssize_t n, const uv_buf_t *buf,
-			const struct sockaddr *from, unsigned flags)
+on_question(uv_udp_t *udp, ssize_t n, const uv_buf_t *buf, const struct sockaddr *from,
+			unsigned flags)
 {
-	DnsServer  *d = udp->data;
+	DnsServer *d = udp->data;
 	const unsigned char *q = (const unsigned char *) buf->base;
-	char		name[256] = "";
-	size_t		at = 12;
-	Reply	   *r;
-	uv_buf_t	out;
+	char name[256] = "";
+	size_t at = 12;
+	Reply *r;
+	uv_buf_t out;
 
 	(void) flags;
 	if (n < 17 || from == NULL)
@@ -124,14 +123,14 @@ on_question(uv_udp_t *udp, ssize_t n, const uv_buf_t *buf,
 		strcat(name, ".");
 		at += q[at] + 1u;
 	}
-	at += 5;					/* the root, type and class */
+	at += 5; /* the root, type and class */
 	d->questions++;
 	if ((strncmp(name, "silent", 6) == 0 && !d->speaks) ||
 		(strncmp(name, "half", 4) == 0 && q[at - 3] == 28))
 		return;
 	r = calloc(1, sizeof(Reply));
 	memcpy(r->data, q, at);
-	r->data[2] = 0x85;			/* a response, authoritative */
+	r->data[2] = 0x85; /* a response, authoritative */
 	r->data[3] = 0x80;
 	memset(r->data + 6, 0, 6);
 	r->len = at;
@@ -144,9 +143,9 @@ on_question(uv_udp_t *udp, ssize_t n, const uv_buf_t *buf,
 DnsServer *
 dns_open(void)
 {
-	DnsServer  *d = calloc(1, sizeof(DnsServer));
+	DnsServer *d = calloc(1, sizeof(DnsServer));
 	struct sockaddr_in sa;
-	int			len = sizeof(sa);
+	int len = sizeof(sa);
 
 	uv_udp_init(&H.loop, &d->udp);
 	d->udp.data = d;

@@ -18,13 +18,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-Harness		H;
+Harness H;
 
-#ifndef __SANITIZE_ADDRESS__	/* which has its own */
+#ifndef __SANITIZE_ADDRESS__ /* which has its own */
 /* Nobody in this process may ever start a thread, libcurl and libuv included. */
 int
-pthread_create(pthread_t *thread, const pthread_attr_t *attr,
-			   void *(*routine) (void *), void *arg)
+pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*routine)(void *), void *arg)
 {
 	(void) thread;
 	(void) attr;
@@ -46,7 +45,7 @@ void
 harness_turn(void)
 {
 	struct pollfd p = {uv_backend_fd(&H.loop), POLLIN, 0};
-	int			ms = uv_backend_timeout(&H.loop);
+	int ms = uv_backend_timeout(&H.loop);
 
 	if (ms < 0 || ms > 1000)
 		ms = 1000;
@@ -58,7 +57,7 @@ harness_turn(void)
 static void
 on_started(void *owner)
 {
-	Result	   *r = owner;
+	Result *r = owner;
 
 	r->started++;
 	if (H.on_started)
@@ -68,7 +67,7 @@ on_started(void *owner)
 static char *
 copy(const char *data, size_t len)
 {
-	char	   *c = malloc(len + 1);
+	char *c = malloc(len + 1);
 
 	memcpy(c, data, len);
 	c[len] = '\0';
@@ -78,7 +77,7 @@ copy(const char *data, size_t len)
 static void
 on_done(void *owner, ErrandTransfer *t, const ErrandResponse *response)
 {
-	Result	   *r = owner;
+	Result *r = owner;
 
 	H.done++;
 	r->done++;
@@ -87,8 +86,8 @@ on_done(void *owner, ErrandTransfer *t, const ErrandResponse *response)
 	r->r.head = r->head = copy(response->head, response->head_len);
 	r->r.body = r->body = copy(response->body, response->body_len);
 	if (response->content_type)
-		r->r.content_type = r->content_type =
-			copy(response->content_type, strlen(response->content_type));
+		r->r.content_type = r->content_type = copy(response->content_type,
+												   strlen(response->content_type));
 	if (H.on_done)
 		H.on_done(r);
 	errand_transfer_free(t);
@@ -104,12 +103,12 @@ fill_config(const char *allow)
 }
 
 void
-harness_open_with(const char *allow, int in_flight, int per_host,
-				  const char *dns_servers, int dns_ms)
+harness_open_with(const char *allow, int in_flight, int per_host, const char *dns_servers,
+				  int dns_ms)
 {
 	const char *why;
 
-	signal(SIGPIPE, SIG_IGN);	/* as in every process of PostgreSQL's */
+	signal(SIGPIPE, SIG_IGN); /* as in every process of PostgreSQL's */
 	memset(&H, 0, sizeof(H));
 	assert_int_equal(uv_loop_init(&H.loop), 0);
 	fill_config(allow);
@@ -155,15 +154,15 @@ harness_close_loop(void)
 	}
 }
 
-static char urls[64][10000];	/* requests point to their URL */
-static int	next_url;
+static char urls[64][10000]; /* requests point to their URL */
+static int next_url;
 
 ErrandRequest
-harness_request(const char *format,...)
+harness_request(const char *format, ...)
 {
 	ErrandRequest r;
-	char	   *url = urls[next_url++ % 64];
-	va_list		args;
+	char *url = urls[next_url++ % 64];
+	va_list args;
 
 	va_start(args, format);
 	vsnprintf(url, sizeof(urls[0]), format, args);
@@ -180,22 +179,22 @@ harness_request(const char *format,...)
 Result *
 harness_start(const ErrandRequest *request)
 {
-	Result	   *r = calloc(1, sizeof(Result));
+	Result *r = calloc(1, sizeof(Result));
 	ErrandRequest q = *request;
 
 	q.owner = r;
 	r->transfer = errand_transfer_start(H.net, &q);
 	assert_non_null(r->transfer);
-	assert_int_equal(r->done, 0);	/* never from inside start */
+	assert_int_equal(r->done, 0); /* never from inside start */
 	return r;
 }
 
 Result *
-harness_get(const char *format,...)
+harness_get(const char *format, ...)
 {
 	ErrandRequest r = harness_request("%s", "");
-	char	   *url = urls[next_url++ % 64];
-	va_list		args;
+	char *url = urls[next_url++ % 64];
+	va_list args;
 
 	va_start(args, format);
 	vsnprintf(url, sizeof(urls[0]), format, args);
@@ -207,7 +206,7 @@ harness_get(const char *format,...)
 Result *
 harness_run(const ErrandRequest *request)
 {
-	Result	   *r = harness_start(request);
+	Result *r = harness_start(request);
 
 	WAIT_FOR(r->done);
 	return r;
@@ -228,8 +227,8 @@ expect_failure(const Result *r, ErrandFailure failure, const char *text)
 {
 	assert_int_equal(r->done, 1);
 	if (r->r.failure != failure || strstr(r->r.error, text) == NULL)
-		fail_msg("expected failure %d with \"%s\", got %d, status %d, \"%s\"",
-				 failure, text, r->r.failure, r->r.status, r->r.error);
+		fail_msg("expected failure %d with \"%s\", got %d, status %d, \"%s\"", failure, text,
+				 r->r.failure, r->r.status, r->r.error);
 }
 
 void
@@ -237,8 +236,8 @@ expect_ok(const Result *r, int status)
 {
 	assert_int_equal(r->done, 1);
 	if (r->r.failure != ERRAND_FAIL_NONE || r->r.status != status)
-		fail_msg("expected status %d, got %d, failure %d, \"%s\"", status,
-				 r->r.status, r->r.failure, r->r.error);
+		fail_msg("expected status %d, got %d, failure %d, \"%s\"", status, r->r.status,
+				 r->r.failure, r->r.error);
 	assert_string_equal(r->r.error, "");
 	assert_int_equal(r->started, 1);
 }
@@ -256,22 +255,21 @@ expect_idle(void)
 static int
 count_entries(const char *path, const char *prefix)
 {
-	DIR		   *d = opendir(path);
+	DIR *d = opendir(path);
 	struct dirent *e;
-	int			n = 0;
+	int n = 0;
 
 	while ((e = readdir(d)) != NULL)
 	{
-		char		link[300];
-		char		target[300];
-		ssize_t		len;
+		char link[300];
+		char target[300];
+		ssize_t len;
 
 		if (e->d_name[0] == '.')
 			continue;
 		snprintf(link, sizeof(link), "%s/%s", path, e->d_name);
 		len = prefix ? readlink(link, target, sizeof(target) - 1) : 0;
-		if (prefix == NULL ||
-			(len > 0 && strncmp(target, prefix, strlen(prefix)) == 0))
+		if (prefix == NULL || (len > 0 && strncmp(target, prefix, strlen(prefix)) == 0))
 			n++;
 	}
 	closedir(d);
@@ -290,12 +288,23 @@ socket_count(void)
 	return count_entries("/proc/self/fd", "socket:");
 }
 
+/* Under the sanitizers and valgrind the size of the process says nothing. */
+bool
+memory_counts(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return false;
+#else
+	return getenv("UNDER_VALGRIND") == NULL;
+#endif
+}
+
 long
 resident_kb(void)
 {
-	FILE	   *f = fopen("/proc/self/statm", "r");
-	long		total = 0;
-	long		resident = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+	long total = 0;
+	long resident = 0;
 
 	assert_int_equal(fscanf(f, "%ld %ld", &total, &resident), 2);
 	fclose(f);
@@ -305,7 +314,7 @@ resident_kb(void)
 static void
 raise_interface(const char *name, const char *address)
 {
-	int			fd = socket(AF_INET, SOCK_DGRAM, 0);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 	struct ifreq req;
 	struct sockaddr_in *sa = (struct sockaddr_in *) &req.ifr_addr;
 
@@ -327,8 +336,7 @@ raise_interface(const char *name, const char *address)
 bool
 own_network(void)
 {
-	if (unshare(CLONE_NEWNET) != 0 &&
-		unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0)
+	if (unshare(CLONE_NEWNET) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0)
 		return false;
 	raise_interface("lo", NULL);
 	return true;
@@ -337,8 +345,8 @@ own_network(void)
 void
 own_address(const char *address)
 {
-	static int	n;
-	char		name[16];
+	static int n;
+	char name[16];
 
 	snprintf(name, sizeof(name), "lo:%d", ++n);
 	raise_interface(name, address);
@@ -347,9 +355,9 @@ own_address(const char *address)
 int
 free_port(void)
 {
-	int			fd = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	struct sockaddr_in sa = {.sin_family = AF_INET};
-	socklen_t	len = sizeof(sa);
+	socklen_t len = sizeof(sa);
 
 	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(bind(fd, (struct sockaddr *) &sa, sizeof(sa)), 0);

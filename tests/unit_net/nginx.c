@@ -21,30 +21,30 @@
 
 static char dir[64];
 static char ca[128];
-static int	port;
-static int	tls_port;
+static int port;
+static int tls_port;
 static pid_t pid;
 
 static const char conf[] =
-"daemon off; master_process off; pid %1$s/pid; error_log %1$s/error.log;\n"
-"worker_rlimit_nofile 4096; events { worker_connections 2048; }\n"
-"http { access_log off; keepalive_requests 100000000; sendfile on;\n"
-"  client_body_temp_path %1$s/b; proxy_temp_path %1$s/p; fastcgi_temp_path %1$s/f;\n"
-"  uwsgi_temp_path %1$s/u; scgi_temp_path %1$s/s; default_type text/plain;\n"
-"  client_max_body_size 64m; gzip_min_length 10000;\n"
-"  server { listen 127.0.0.1:%2$d backlog=2048;\n"
-"    listen 127.0.0.1:%3$d ssl http2; ssl_certificate %1$s/cert.pem;\n"
-"    ssl_certificate_key %1$s/key.pem; root %1$s/root;\n"
-"    location /down { return 302 http://127.0.0.1:%2$d/1k; }\n"
-"    location /echo/ { return 200 \"$request_method $request_uri\"; }\n"
-"    location /gz { gzip on; gzip_types text/plain; }\n"
-"    location /empty { return 204; } } }\n";
+	"daemon off; master_process off; pid %1$s/pid; error_log %1$s/error.log;\n"
+	"worker_rlimit_nofile 4096; events { worker_connections 2048; }\n"
+	"http { access_log off; keepalive_requests 100000000; sendfile on;\n"
+	"  client_body_temp_path %1$s/b; proxy_temp_path %1$s/p; fastcgi_temp_path %1$s/f;\n"
+	"  uwsgi_temp_path %1$s/u; scgi_temp_path %1$s/s; default_type text/plain;\n"
+	"  client_max_body_size 64m; gzip_min_length 10000;\n"
+	"  server { listen 127.0.0.1:%2$d backlog=2048;\n"
+	"    listen 127.0.0.1:%3$d ssl http2; ssl_certificate %1$s/cert.pem;\n"
+	"    ssl_certificate_key %1$s/key.pem; root %1$s/root;\n"
+	"    location /down { return 302 http://127.0.0.1:%2$d/1k; }\n"
+	"    location /echo/ { return 200 \"$request_method $request_uri\"; }\n"
+	"    location /gz { gzip on; gzip_types text/plain; }\n"
+	"    location /empty { return 204; } } }\n";
 
 static void
-run(const char *format,...)
+run(const char *format, ...)
 {
-	char		command[1024];
-	va_list		args;
+	char command[1024];
+	va_list args;
 
 	va_start(args, format);
 	vsnprintf(command, sizeof(command), format, args);
@@ -56,9 +56,9 @@ run(const char *format,...)
 static bool
 answers(int p)
 {
-	int			fd = socket(AF_INET, SOCK_STREAM, 0);
-	struct sockaddr_in sa = {.sin_family = AF_INET,.sin_port = htons((uint16_t) p)};
-	bool		ok;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons((uint16_t) p)};
+	bool ok;
 
 	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	ok = connect(fd, (struct sockaddr *) &sa, sizeof(sa)) == 0;
@@ -69,8 +69,8 @@ answers(int p)
 static void
 write_files(void)
 {
-	char		path[128];
-	FILE	   *f;
+	char path[128];
+	FILE *f;
 
 	strcpy(dir, "/tmp/errand_net.XXXXXX");
 	assert_non_null(mkdtemp(dir));
@@ -86,14 +86,15 @@ write_files(void)
 		dir, dir);
 	run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
 		" -keyout %s/key.pem -out %s/cert.pem -days 2 -subj /CN=localhost"
-		" -addext subjectAltName=DNS:localhost 2>/dev/null", dir, dir);
+		" -addext subjectAltName=DNS:localhost 2>/dev/null",
+		dir, dir);
 }
 
 void
 nginx_open(void)
 {
-	int64_t		limit = harness_now_us() + 10000000;
-	char		path[128];
+	int64_t limit = harness_now_us() + 10000000;
+	char path[128];
 
 	write_files();
 	snprintf(path, sizeof(path), "%s/conf", dir);
@@ -102,17 +103,16 @@ nginx_open(void)
 	{
 		const char *log = "/dev/null";
 
-		prctl(PR_SET_PDEATHSIG, SIGTERM);	/* never outlive the tests */
+		prctl(PR_SET_PDEATHSIG, SIGTERM); /* never outlive the tests */
 		if (freopen(log, "w", stderr) == NULL)
 			_exit(126);
-		execlp("/usr/sbin/nginx", "nginx", "-e", "/dev/null", "-p", dir, "-c",
-			   path, (char *) NULL);
+		execlp("/usr/sbin/nginx", "nginx", "-e", "/dev/null", "-p", dir, "-c", path, (char *) NULL);
 		_exit(127);
 	}
 	assert_true(pid > 0);
 	while (!answers(port) || !answers(tls_port))
 	{
-		struct timespec pause = {0, 5000000};	/* only between two looks */
+		struct timespec pause = {0, 5000000}; /* only between two looks */
 
 		if (harness_now_us() > limit || waitpid(pid, NULL, WNOHANG) != 0)
 			fail_msg("nginx did not start, see %s", dir);

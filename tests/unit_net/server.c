@@ -13,47 +13,47 @@
 
 struct Server
 {
-	uv_tcp_t	listener;
+	uv_tcp_t listener;
 	ServerHandler handler;
-	int			port;
-	int			accepted;
-	int			requests;
-	int			open;
-	Conn	   *first;
-	char	   *last_head;
-	char	   *last_body;
-	size_t		last_body_len;
-	bool		closed;
+	int port;
+	int accepted;
+	int requests;
+	int open;
+	Conn *first;
+	char *last_head;
+	char *last_body;
+	size_t last_body_len;
+	bool closed;
 };
 
 struct Conn
 {
-	uv_tcp_t	tcp;
-	uv_timer_t	timer;			/* conn_drip */
-	int			handles;
-	Server	   *server;
-	Conn	   *next;
-	Conn	   *prev;
-	char	   *in;
-	size_t		in_len;
+	uv_tcp_t tcp;
+	uv_timer_t timer; /* conn_drip */
+	int handles;
+	Server *server;
+	Conn *next;
+	Conn *prev;
+	char *in;
+	size_t in_len;
 	const void *repeat;
-	size_t		repeat_len;
-	char		drip;
-	bool		closing;
-	int			requests;
+	size_t repeat_len;
+	char drip;
+	bool closing;
+	int requests;
 };
 
 typedef struct Write
 {
-	uv_write_t	req;
-	Conn	   *conn;
-	char	   *data;
+	uv_write_t req;
+	Conn *conn;
+	char *data;
 } Write;
 
 static void
 on_part_closed(uv_handle_t *h)
 {
-	Conn	   *c = h->data;
+	Conn *c = h->data;
 
 	if (--c->handles > 0)
 		return;
@@ -97,8 +97,8 @@ conn_reset(Conn *c)
 static void
 on_written(uv_write_t *req, int status)
 {
-	Write	   *w = (Write *) req;
-	Conn	   *c = w->conn;
+	Write *w = (Write *) req;
+	Conn *c = w->conn;
 
 	free(w->data);
 	free(w);
@@ -111,8 +111,8 @@ on_written(uv_write_t *req, int status)
 void
 conn_send(Conn *c, const void *data, size_t len)
 {
-	Write	   *w = malloc(sizeof(Write));
-	uv_buf_t	buf;
+	Write *w = malloc(sizeof(Write));
+	uv_buf_t buf;
 
 	if (c->closing)
 	{
@@ -132,10 +132,10 @@ conn_send(Conn *c, const void *data, size_t len)
 }
 
 void
-conn_printf(Conn *c, const char *format,...)
+conn_printf(Conn *c, const char *format, ...)
 {
-	char		text[8192];
-	va_list		args;
+	char text[8192];
+	va_list args;
 
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
@@ -146,8 +146,8 @@ conn_printf(Conn *c, const char *format,...)
 void
 conn_answer(Conn *c, int status, const char *headers, const char *body)
 {
-	conn_printf(c, "HTTP/1.1 %d Test\r\nContent-Length: %zu\r\n%s\r\n%s", status,
-				strlen(body), headers, body);
+	conn_printf(c, "HTTP/1.1 %d Test\r\nContent-Length: %zu\r\n%s\r\n%s", status, strlen(body),
+				headers, body);
 }
 
 void
@@ -161,7 +161,7 @@ conn_repeat(Conn *c, const void *data, size_t len)
 static void
 on_shutdown(uv_shutdown_t *req, int status)
 {
-	Conn	   *c = req->data;
+	Conn *c = req->data;
 
 	(void) status;
 	free(req);
@@ -184,7 +184,7 @@ conn_close(Conn *c)
 static void
 on_drip(uv_timer_t *timer)
 {
-	Conn	   *c = timer->data;
+	Conn *c = timer->data;
 
 	conn_send(c, &c->drip, 1);
 }
@@ -212,14 +212,14 @@ remember(Server *s, const ServerRequest *r)
 static bool
 take_request(Conn *c)
 {
-	char	   *end = memmem(c->in, c->in_len, "\r\n\r\n", 4);
-	char	   *length;
-	size_t		head_len;
-	size_t		body_len = 0;
-	char		method[64] = "";
-	char		path[9000] = "";
+	char *end = memmem(c->in, c->in_len, "\r\n\r\n", 4);
+	char *length;
+	size_t head_len;
+	size_t body_len = 0;
+	char method[64] = "";
+	char path[9000] = "";
 	ServerRequest r;
-	char	   *head;
+	char *head;
 
 	if (end == NULL)
 		return false;
@@ -234,7 +234,7 @@ take_request(Conn *c)
 		return false;
 	}
 	sscanf(head, "%63s %8999s", method, path);
-	r = (ServerRequest) {method, path, head, c->in + head_len, body_len};
+	r = (ServerRequest){method, path, head, c->in + head_len, body_len};
 	remember(c->server, &r);
 	c->requests++;
 	c->server->handler(c, &r);
@@ -257,7 +257,7 @@ on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 static void
 on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
-	Conn	   *c = stream->data;
+	Conn *c = stream->data;
 
 	if (n < 0 || (n > 0 && c->server->handler == NULL))
 	{
@@ -274,8 +274,8 @@ on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 static void
 on_connection(uv_stream_t *listener, int status)
 {
-	Server	   *s = listener->data;
-	Conn	   *c = calloc(1, sizeof(Conn));
+	Server *s = listener->data;
+	Conn *c = calloc(1, sizeof(Conn));
 
 	assert_int_equal(status, 0);
 	s->accepted++;
@@ -296,9 +296,9 @@ on_connection(uv_stream_t *listener, int status)
 Server *
 server_open(const char *address, int port, ServerHandler handler)
 {
-	Server	   *s = calloc(1, sizeof(Server));
+	Server *s = calloc(1, sizeof(Server));
 	struct sockaddr_storage sa;
-	int			len = sizeof(sa);
+	int len = sizeof(sa);
 
 	s->handler = handler;
 	if (strchr(address, ':'))

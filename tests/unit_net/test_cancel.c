@@ -73,8 +73,8 @@ cancel(Result *r)
 static void
 test_queued(void **state)
 {
-	Result	   *busy[2] = {get("/wait"), get("/wait")};
-	Result	   *r = get("/ok");
+	Result *busy[2] = {get("/wait"), get("/wait")};
+	Result *r = get("/ok");
 
 	(void) state;
 	WAIT_FOR(server_requests(S) == 2);
@@ -92,7 +92,7 @@ test_queued(void **state)
 static void
 test_at_once(void **state)
 {
-	Result	   *r = get("/ok");
+	Result *r = get("/ok");
 
 	(void) state;
 	cancel(r);
@@ -102,8 +102,8 @@ test_at_once(void **state)
 static void
 test_resolving(void **state)
 {
-	Result	   *r = harness_get("http://silent.test:%d/", server_port(S));
-	Result	   *other = harness_get("http://silent.test:%d/", server_port(S));
+	Result *r = harness_get("http://silent.test:%d/", server_port(S));
+	Result *other = harness_get("http://silent.test:%d/", server_port(S));
 
 	(void) state;
 	WAIT_FOR(dns_questions(D) > 0);
@@ -120,12 +120,12 @@ test_resolving(void **state)
 static void
 test_connecting(void **state)
 {
-	int			fd = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	struct sockaddr_in sa = {.sin_family = AF_INET};
-	socklen_t	len = sizeof(sa);
+	socklen_t len = sizeof(sa);
 	ErrandRequest q;
-	Result	   *fill[3];
-	Result	   *r;
+	Result *fill[3];
+	Result *r;
 
 	(void) state;
 	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -152,8 +152,8 @@ test_connecting(void **state)
 static void
 test_waiting(void **state)
 {
-	Result	   *r = get("/wait");
-	int			before;
+	Result *r = get("/wait");
+	int before;
 
 	(void) state;
 	WAIT_FOR(server_requests(S) == 1);
@@ -163,13 +163,13 @@ test_waiting(void **state)
 	assert_true(r->r.bytes_sent);
 	expect_failure(r, ERRAND_FAIL_CANCELLED, "cancelled");
 	result_free(r);
-	WAIT_FOR(server_connections(S) == before - 1);	/* cut off */
+	WAIT_FOR(server_connections(S) == before - 1); /* cut off */
 }
 
 static void
 test_receiving(void **state)
 {
-	Result	   *r = get("/half");
+	Result *r = get("/half");
 
 	(void) state;
 	WAIT_FOR(errand_net_buffered(H.net) > 0);
@@ -181,7 +181,7 @@ static void
 test_after_redirect(void **state)
 {
 	ErrandRequest q = harness_request("http://127.0.0.1:%d/away", server_port(S));
-	Result	   *r;
+	Result *r;
 
 	(void) state;
 	q.follow_redirects = 3;
@@ -196,7 +196,7 @@ static void
 test_deadline_resolving(void **state)
 {
 	ErrandRequest q = harness_request("http://silent.test/");
-	Result	   *r;
+	Result *r;
 
 	(void) state;
 	q.timeout_ms = 200;
@@ -221,7 +221,7 @@ cancel_victim(Result *r)
 static void
 test_from_callbacks(void **state)
 {
-	Result	   *r;
+	Result *r;
 
 	(void) state;
 	victim = get("/wait");
@@ -248,7 +248,7 @@ test_from_callbacks(void **state)
 static void
 test_finished(void **state)
 {
-	Result	   *r = harness_get("ftp://x/");
+	Result *r = harness_get("ftp://x/");
 
 	(void) state;
 	cancel(r);
@@ -258,15 +258,16 @@ test_finished(void **state)
 static void
 test_churn(void **state)
 {
-	static const char *const urls[] = {"http://127.0.0.1:%d/ok", "http://127.0.0.1:%d/wait",
-	"http://127.0.0.1:%d/half", "http://silent.test:%d/", "http://nx.test:%d/", "http://localhost:%d/ok"};
-	Result	   *r[600];
-	int			n = 600;
+	static const char *const urls[] = {"http://127.0.0.1:%d/ok",   "http://127.0.0.1:%d/wait",
+									   "http://127.0.0.1:%d/half", "http://silent.test:%d/",
+									   "http://nx.test:%d/",	   "http://localhost:%d/ok"};
+	Result *r[600];
+	int n = 600;
 
 	(void) state;
 	for (int i = 0; i < n; i++)
 	{
-		char		url[64];
+		char url[64];
 
 		snprintf(url, sizeof(url), urls[i % 6], server_port(S));
 		r[i] = harness_get("%s", url);
@@ -289,14 +290,14 @@ test_churn(void **state)
 static void
 test_destroy(void **state)
 {
-	ErrandNet  *kept = H.net;
-	Result	   *r[8];
+	ErrandNet *kept = H.net;
+	Result *r[8];
 	const char *why;
 
 	(void) state;
 	H.net = errand_net_create(&H.loop, &H.config, NULL, NULL, &why);
 	assert_non_null(H.net);
-	errand_net_destroy(H.net);	/* nothing began */
+	errand_net_destroy(H.net); /* nothing began */
 	harness_turn();
 	H.net = kept;
 	for (int i = 0; i < 8; i++)
@@ -321,11 +322,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_queued), TEST(test_at_once), TEST(test_resolving),
-		TEST(test_connecting), TEST(test_waiting), TEST(test_receiving),
+		TEST(test_queued),		   TEST(test_at_once),
+		TEST(test_resolving),	   TEST(test_connecting),
+		TEST(test_waiting),		   TEST(test_receiving),
 		TEST(test_after_redirect), TEST(test_deadline_resolving),
-		TEST(test_from_callbacks), TEST(test_finished), TEST(test_churn),
-		TEST(test_destroy),
+		TEST(test_from_callbacks), TEST(test_finished),
+		TEST(test_churn),		   TEST(test_destroy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

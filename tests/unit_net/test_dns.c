@@ -52,7 +52,7 @@ get(const char *name)
 static void
 works(const char *name)
 {
-	Result	   *r = get(name);
+	Result *r = get(name);
 
 	WAIT_FOR(r->done);
 	expect_ok(r, 200);
@@ -62,7 +62,7 @@ works(const char *name)
 static void
 fails(const char *name, ErrandFailure failure, const char *text)
 {
-	Result	   *r = get(name);
+	Result *r = get(name);
 
 	WAIT_FOR(r->done);
 	expect_failure(r, failure, text);
@@ -74,7 +74,7 @@ fails(const char *name, ErrandFailure failure, const char *text)
 static void
 test_joined_and_cached(void **state)
 {
-	Result	   *r[50];
+	Result *r[50];
 
 	(void) state;
 	for (int i = 0; i < 50; i++)
@@ -87,19 +87,19 @@ test_joined_and_cached(void **state)
 		result_free(r[i]);
 	}
 	works("a-127-0-0-1.test");
-	assert_int_equal(dns_questions(D), 2);	/* A and AAAA */
+	assert_int_equal(dns_questions(D), 2); /* A and AAAA */
 	works("a-127-0-0-1.test.");
 }
 
 static void
 test_failures(void **state)
 {
-	int			questions;
+	int questions;
 
 	(void) state;
 	fails("nx.test", ERRAND_FAIL_DNS_NOT_FOUND, "could not look up nx.test: no such host");
 	questions = dns_questions(D);
-	fails("nx.test", ERRAND_FAIL_DNS_NOT_FOUND, "no such host");	/* believed for 1 s */
+	fails("nx.test", ERRAND_FAIL_DNS_NOT_FOUND, "no such host"); /* believed for 1 s */
 	assert_int_equal(dns_questions(D), questions);
 	fails("empty.test", ERRAND_FAIL_DNS_NOT_FOUND, "the name has no address");
 	fails("fail.test", ERRAND_FAIL_DNS, "the DNS server failed");
@@ -109,25 +109,25 @@ test_failures(void **state)
 static void
 test_families(void **state)
 {
-	Server	   *six = server_open("::1", 0, handle);
-	Result	   *r = harness_get("http://dual.test:%d/", server_port(six));
+	Server *six = server_open("::1", 0, handle);
+	Result *r = harness_get("http://dual.test:%d/", server_port(six));
 
 	(void) state;
 	WAIT_FOR(r->done);
-	expect_ok(r, 200);			/* 127.0.0.1 refused, ::1 answered */
+	expect_ok(r, 200); /* 127.0.0.1 refused, ::1 answered */
 	assert_int_equal(strncmp(r->r.peer, "[::1]:", 6), 0);
 	result_free(r);
 	server_close(six);
-	works("half.test");			/* AAAA never answered: A is enough */
+	works("half.test"); /* AAAA never answered: A is enough */
 }
 
 /* Twenty names that nobody answers for, beside fifty good ones. */
 static void
 test_silent_names(void **state)
 {
-	Result	   *silent[20];
-	Result	   *good[50];
-	int64_t		begin = harness_now_us();
+	Result *silent[20];
+	Result *good[50];
+	int64_t begin = harness_now_us();
 
 	(void) state;
 	for (int i = 0; i < 20; i++)
@@ -159,10 +159,10 @@ test_too_many_names(void **state)
 
 	(void) state;
 	for (int i = 0; i < 700; i++)
-		r[i] = harness_get("http://%s%d.test:%d/", i % 10 == 0 ? "a-127-0-0-1." : "silent",
-						   i, server_port(S));
+		r[i] = harness_get("http://%s%d.test:%d/", i % 10 == 0 ? "a-127-0-0-1." : "silent", i,
+						   server_port(S));
 	WAIT_FOR(errand_net_resolving(H.net) > 64);
-	works("127.0.0.1");			/* they do not hold places in curl */
+	works("127.0.0.1"); /* they do not hold places in curl */
 	for (int i = 0; i < 700; i++)
 	{
 		WAIT_FOR(r[i]->done);
@@ -185,7 +185,7 @@ test_no_server(void **state)
 static void
 test_other_server(void **state)
 {
-	Result	   *r[10];
+	Result *r[10];
 
 	(void) state;
 	H.config.dns_timeout_ms = 15000;
@@ -194,7 +194,7 @@ test_other_server(void **state)
 		r[i] = harness_get("http://silent%d.test:%d/", i, server_port(S));
 	WAIT_FOR(dns_questions(D) >= 10);
 	assert_int_equal(errand_net_resolving(H.net), 10);
-	dns_speak(D);				/* from now on it speaks */
+	dns_speak(D); /* from now on it speaks */
 	errand_net_configure(H.net, &H.config);
 	for (int i = 0; i < 10; i++)
 	{
@@ -211,7 +211,7 @@ test_bad_list(void **state)
 	H.config.dns_servers = "not an address";
 	errand_net_configure(H.net, &H.config);
 	assert_string_equal(errand_net_warning(H.net), "the list of DNS servers cannot be used");
-	works("a-127-0-0-1.test");	/* the last good one goes on */
+	works("a-127-0-0-1.test"); /* the last good one goes on */
 	H.config.dns_servers = dns_address(D);
 	errand_net_configure(H.net, &H.config);
 	assert_null(errand_net_warning(H.net));
@@ -236,14 +236,13 @@ spoil_pins(Result *r)
 static void
 test_tripwire(void **state)
 {
-	Result	   *r;
+	Result *r;
 
 	(void) state;
 	H.on_started = spoil_pins;
 	r = get("a-127-0-0-1.test");
 	WAIT_FOR(r->done);
-	expect_failure(r, ERRAND_FAIL_INTERNAL,
-				   "curl wanted to look up a-127-0-0-1.test by itself");
+	expect_failure(r, ERRAND_FAIL_INTERNAL, "curl wanted to look up a-127-0-0-1.test by itself");
 	assert_int_equal(thread_count(), 1);
 	result_free(r);
 }
@@ -254,9 +253,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_joined_and_cached), TEST(test_failures), TEST(test_families),
-		TEST(test_silent_names), TEST(test_too_many_names), TEST(test_no_server),
-		TEST(test_other_server), TEST(test_bad_list), TEST(test_tripwire),
+		TEST(test_joined_and_cached), TEST(test_failures),		 TEST(test_families),
+		TEST(test_silent_names),	  TEST(test_too_many_names), TEST(test_no_server),
+		TEST(test_other_server),	  TEST(test_bad_list),		 TEST(test_tripwire),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,7 @@
  */
 #include "harness.h"
 
-static Server *trap;			/* on every address there is */
+static Server *trap; /* on every address there is */
 static DnsServer *D;
 
 static void
@@ -45,8 +45,8 @@ teardown(void **state)
 static void
 refused(const char *host, const char *kind)
 {
-	Result	   *r = harness_get("http://%s:8080/", host);
-	char		text[64];
+	Result *r = harness_get("http://%s:8080/", host);
+	char text[64];
 
 	WAIT_FOR(r->done);
 	snprintf(text, sizeof(text), "%s) is not allowed", kind);
@@ -61,7 +61,7 @@ refused(const char *host, const char *kind)
 static void
 works(const char *host)
 {
-	Result	   *r = harness_get("http://%s:8080/", host);
+	Result *r = harness_get("http://%s:8080/", host);
 
 	WAIT_FOR(r->done);
 	expect_ok(r, 200);
@@ -72,18 +72,41 @@ static void
 test_addresses(void **state)
 {
 	static const char *const table[][2] = {
-		{"127.0.0.1", "loopback"}, {"127.1", "loopback"}, {"2130706433", "loopback"},
-		{"0x7f.1", "loopback"}, {"017700000001", "loopback"}, {"[::1]", "loopback"},
-		{"[::ffff:127.0.0.1]", "loopback"}, {"[::7f00:1]", "loopback"},
-		{"[64:ff9b::7f00:1]", "loopback"}, {"[2002:7f00:1::]", "loopback"},
-		{"localhost", "loopback"}, {"10.0.0.5", "private"}, {"172.16.0.1", "private"},
-		{"192.168.1.1", "private"}, {"[fc00::1]", "private"}, {"[fd00::1]", "private"},
-		{"169.254.1.1", "link-local"}, {"[fe80::1]", "link-local"},
-		{"169.254.169.254", ""}, {"0xa9fea9fe", ""}, {"[::ffff:a9fe:a9fe]", ""},
-		{"[64:ff9b::a9fe:a9fe]", ""}, {"224.0.0.1", "multicast"}, {"[ff02::1]", "multicast"},
-		{"0.0.0.0", ""}, {"0", ""}, {"100.64.0.1", ""}, {"192.0.2.1", ""}, {"198.18.0.1", ""},
-		{"198.51.100.1", ""}, {"203.0.113.5", ""}, {"240.0.0.1", ""}, {"255.255.255.255", ""},
-		{"[::]", ""}, {"[2001:db8::1]", ""},
+		{"127.0.0.1", "loopback"},
+		{"127.1", "loopback"},
+		{"2130706433", "loopback"},
+		{"0x7f.1", "loopback"},
+		{"017700000001", "loopback"},
+		{"[::1]", "loopback"},
+		{"[::ffff:127.0.0.1]", "loopback"},
+		{"[::7f00:1]", "loopback"},
+		{"[64:ff9b::7f00:1]", "loopback"},
+		{"[2002:7f00:1::]", "loopback"},
+		{"localhost", "loopback"},
+		{"10.0.0.5", "private"},
+		{"172.16.0.1", "private"},
+		{"192.168.1.1", "private"},
+		{"[fc00::1]", "private"},
+		{"[fd00::1]", "private"},
+		{"169.254.1.1", "link-local"},
+		{"[fe80::1]", "link-local"},
+		{"169.254.169.254", ""},
+		{"0xa9fea9fe", ""},
+		{"[::ffff:a9fe:a9fe]", ""},
+		{"[64:ff9b::a9fe:a9fe]", ""},
+		{"224.0.0.1", "multicast"},
+		{"[ff02::1]", "multicast"},
+		{"0.0.0.0", ""},
+		{"0", ""},
+		{"100.64.0.1", ""},
+		{"192.0.2.1", ""},
+		{"198.18.0.1", ""},
+		{"198.51.100.1", ""},
+		{"203.0.113.5", ""},
+		{"240.0.0.1", ""},
+		{"255.255.255.255", ""},
+		{"[::]", ""},
+		{"[2001:db8::1]", ""},
 	};
 
 	(void) state;
@@ -97,7 +120,7 @@ test_addresses(void **state)
 static void
 test_names(void **state)
 {
-	Result	   *r;
+	Result *r;
 
 	(void) state;
 	refused("a-127-0-0-1.test", "loopback");
@@ -109,14 +132,14 @@ test_names(void **state)
 	expect_failure(r, ERRAND_FAIL_POLICY,
 				   "egress to a-10-0-0-5.test (10.0.0.5, private) is not allowed");
 	assert_string_equal(r->r.hint, "to allow it, use: ALTER SYSTEM SET "
-						"errand.allow_networks = '10.0.0.5/32:8080'");
+								   "errand.allow_networks = '10.0.0.5/32:8080'");
 	result_free(r);
 
 	/* of several addresses only the allowed one is used, wherever it stands */
 	for (int i = 0; i < 2; i++)
 	{
-		r = harness_get("http://%s:8080/", i ? "a-127-0-0-1-8-8-8-8.test" :
-						"a-8-8-8-8-10-0-0-5-127-0-0-1.test");
+		r = harness_get("http://%s:8080/",
+						i ? "a-127-0-0-1-8-8-8-8.test" : "a-8-8-8-8-10-0-0-5-127-0-0-1.test");
 		WAIT_FOR(r->done);
 		expect_ok(r, 200);
 		assert_string_equal(r->r.peer, "8.8.8.8:8080");
@@ -128,15 +151,15 @@ test_names(void **state)
 static void
 test_rebinding(void **state)
 {
-	Server	   *loop = server_open("127.0.0.1", 8081, handle);
-	Server	   *public = server_open("8.8.8.8", 8081, handle);
-	int			refusals = 0;
+	Server *loop = server_open("127.0.0.1", 8081, handle);
+	Server *public = server_open("8.8.8.8", 8081, handle);
+	int refusals = 0;
 
 	(void) state;
 	for (int i = 0; i < 100; i++)
 	{
 		ErrandRequest q = harness_request("http://flip%d.test:8081/", i % 3);
-		Result	   *r;
+		Result *r;
 
 		q.never_resend = i % 2;
 		if (i % 4 == 0)
@@ -158,8 +181,8 @@ test_rebinding(void **state)
 static void
 test_allow_list(void **state)
 {
-	Server	   *other = server_open("127.0.0.1", 8082, handle);
-	Result	   *r;
+	Server *other = server_open("127.0.0.1", 8082, handle);
+	Result *r;
 
 	(void) state;
 	harness_reconfigure("127.0.0.1/32:8080, 10.0.0.0/24");
@@ -170,8 +193,7 @@ test_allow_list(void **state)
 	r = harness_get("http://127.0.0.1:8082/");
 	WAIT_FOR(r->done);
 	expect_failure(r, ERRAND_FAIL_POLICY, "egress to 127.0.0.1 (loopback)");
-	assert_string_equal(r->r.hint,
-						"to allow it, add 127.0.0.1/32:8082 to errand.allow_networks");
+	assert_string_equal(r->r.hint, "to allow it, add 127.0.0.1/32:8082 to errand.allow_networks");
 	result_free(r);
 	assert_int_equal(server_accepted(other), 0);
 	server_close(other);
@@ -181,10 +203,10 @@ test_allow_list(void **state)
 static void
 test_shorter_list(void **state)
 {
-	Result	   *running;
-	Result	   *named;
-	Result	   *public;
-	int			accepted;
+	Result *running;
+	Result *named;
+	Result *public;
+	int accepted;
 
 	(void) state;
 	harness_reconfigure("127.0.0.0/8, 10.0.0.5");
@@ -218,8 +240,8 @@ test_many_hosts(void **state)
 {
 	static Result *r[5000];
 	ErrandHostStat stat;
-	int			cursor = 0;
-	int			known = 0;
+	int cursor = 0;
+	int known = 0;
 
 	(void) state;
 	harness_reconfigure("127.0.0.0/8");
@@ -235,7 +257,7 @@ test_many_hosts(void **state)
 	while (errand_net_next_host(H.net, &cursor, &stat))
 		known++;
 	assert_true(known <= 4096);
-	assert_true(server_connections(trap) <= 64 + 16 + 16);
+	WAIT_FOR(server_connections(trap) <= 64 + 16 + 16);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -244,7 +266,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_addresses), TEST(test_names), TEST(test_rebinding),
+		TEST(test_addresses),  TEST(test_names),		TEST(test_rebinding),
 		TEST(test_allow_list), TEST(test_shorter_list), TEST(test_many_hosts),
 	};
 

@@ -8,21 +8,21 @@
 #include "harness.h"
 
 static Server *A;
-static Server *B;				/* another origin: another port */
+static Server *B; /* another origin: another port */
 
 /* "/N" leads to "/N-1" and "/0" is the end; "/to?URL" leads to URL with 302. */
 static void
 handle(Conn *c, const ServerRequest *r)
 {
-	char		headers[9000];
-	int			n = atoi(r->path + 1);
+	char headers[9000];
+	int n = atoi(r->path + 1);
 
 	if (strcmp(r->path, "/loop") == 0)
 		conn_answer(c, 302, "Location: /loop\r\n", "round");
 	else if (strncmp(r->path, "/to?", 4) == 0 || strncmp(r->path, "/307?", 5) == 0 ||
 			 strncmp(r->path, "/303?", 5) == 0 || strncmp(r->path, "/301?", 5) == 0)
 	{
-		char	   *escaped;
+		char *escaped;
 
 		snprintf(headers, sizeof(headers), "Location: %s\r\n", strchr(r->path, '?') + 1);
 		while ((escaped = strstr(headers, "%5C")) != NULL)
@@ -77,11 +77,11 @@ teardown(void **state)
 }
 
 static Result *
-follow(int limit, const char *format,...)
+follow(int limit, const char *format, ...)
 {
-	char		path[9000];
+	char path[9000];
 	ErrandRequest q;
-	va_list		args;
+	va_list args;
 
 	va_start(args, format);
 	vsnprintf(path, sizeof(path), format, args);
@@ -94,7 +94,7 @@ follow(int limit, const char *format,...)
 static void
 test_chain(void **state)
 {
-	Result	   *r = follow(5, "/5");
+	Result *r = follow(5, "/5");
 
 	(void) state;
 	expect_ok(r, 200);
@@ -120,7 +120,7 @@ test_chain(void **state)
 static void
 test_off(void **state)
 {
-	Result	   *r = follow(0, "/3");
+	Result *r = follow(0, "/3");
 
 	(void) state;
 	expect_ok(r, 301);
@@ -137,7 +137,7 @@ test_not_followed(void **state)
 	(void) state;
 	for (int i = 0; i < 3; i++)
 	{
-		Result	   *r = follow(5, "%s", paths[i]);
+		Result *r = follow(5, "%s", paths[i]);
 
 		expect_ok(r, i == 2 ? 300 : 302);
 		assert_int_equal(r->r.redirects, 0);
@@ -149,15 +149,18 @@ test_not_followed(void **state)
 static void
 test_forbidden_targets(void **state)
 {
-	static const char *const urls[] = {"file:///etc/passwd", "ftp://127.0.0.1/x",
-	"gopher://127.0.0.1/", "javascript:alert(1)", "http://user:pw@127.0.0.1/",
-	"http://127.0.0.1%5C@evil/", "http:%5C%5C127.0.0.1/", "http://[fe80::1%25lo]/", "smtp://127.0.0.1/",
-	"ldap://127.0.0.1/", "dict://127.0.0.1/", "scp://127.0.0.1/", "http://127.0.0.1:0/"};
+	static const char *const urls[] = {"file:///etc/passwd",		"ftp://127.0.0.1/x",
+									   "gopher://127.0.0.1/",		"javascript:alert(1)",
+									   "http://user:pw@127.0.0.1/", "http://127.0.0.1%5C@evil/",
+									   "http:%5C%5C127.0.0.1/",		"http://[fe80::1%25lo]/",
+									   "smtp://127.0.0.1/",			"ldap://127.0.0.1/",
+									   "dict://127.0.0.1/",			"scp://127.0.0.1/",
+									   "http://127.0.0.1:0/"};
 
 	(void) state;
 	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++)
 	{
-		Result	   *r = follow(5, "/to?%s", urls[i]);
+		Result *r = follow(5, "/to?%s", urls[i]);
 
 		expect_failure(r, ERRAND_FAIL_REDIRECT, "redirect refused: ");
 		assert_int_equal(r->r.status, 302);
@@ -169,13 +172,18 @@ static void
 test_policy(void **state)
 {
 	static const char *const urls[] = {"http://169.254.169.254/latest/meta-data/",
-	"http://0xa9fea9fe/", "http://10.1.2.3/", "http://[::ffff:169.254.169.254]/",
-	"//192.168.0.1/x", "http://127.0.0.2/", "http://[::2]/", "http://0/"};
+									   "http://0xa9fea9fe/",
+									   "http://10.1.2.3/",
+									   "http://[::ffff:169.254.169.254]/",
+									   "//192.168.0.1/x",
+									   "http://127.0.0.2/",
+									   "http://[::2]/",
+									   "http://0/"};
 
 	(void) state;
 	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++)
 	{
-		Result	   *r = follow(5, "/to?%s", urls[i]);
+		Result *r = follow(5, "/to?%s", urls[i]);
 
 		expect_failure(r, ERRAND_FAIL_POLICY, ", where a redirect led, is not allowed");
 		assert_int_equal(r->r.redirects, 1);
@@ -189,14 +197,17 @@ static void
 test_relative(void **state)
 {
 	static const char *const refs[][2] = {{"/x/y?z=1", "GET /x/y?z=1 "},
-	{"x", "GET /x "}, {"?q", "GET /to?q "}, {"../../up", "GET /up "}, {"/f#frag", "GET /f "}};
+										  {"x", "GET /x "},
+										  {"?q", "GET /to?q "},
+										  {"../../up", "GET /up "},
+										  {"/f#frag", "GET /f "}};
 
 	(void) state;
 	for (size_t i = 0; i < sizeof(refs) / sizeof(refs[0]); i++)
 	{
-		Result	   *r = follow(1, "/to?%s", refs[i][0]);
+		Result *r = follow(1, "/to?%s", refs[i][0]);
 
-		if (i == 2)				/* leads to "/to?q", which leads on */
+		if (i == 2) /* leads to "/to?q", which leads on */
 			expect_failure(r, ERRAND_FAIL_REDIRECT, "more than 1 redirect");
 		else
 			expect_ok(r, 200);
@@ -206,15 +217,17 @@ test_relative(void **state)
 }
 
 static const ErrandHeaderLine secret[] = {{"Authorization", "Bearer CANARY"},
-{"Cookie", "a=CANARY"}, {"X-Api-Key", "CANARY"}, {"X-Plain", "kept"},
-{"Content-Type", "text/x"}};
+										  {"Cookie", "a=CANARY"},
+										  {"X-Api-Key", "CANARY"},
+										  {"X-Plain", "kept"},
+										  {"Content-Type", "text/x"}};
 
 static Result *
-follow_with_secrets(const char *method, const char *format,...)
+follow_with_secrets(const char *method, const char *format, ...)
 {
-	char		path[200];
+	char path[200];
 	ErrandRequest q;
-	va_list		args;
+	va_list args;
 
 	va_start(args, format);
 	vsnprintf(path, sizeof(path), format, args);
@@ -233,7 +246,7 @@ follow_with_secrets(const char *method, const char *format,...)
 static void
 test_credentials(void **state)
 {
-	Result	   *r = follow_with_secrets("GET", "/2");
+	Result *r = follow_with_secrets("GET", "/2");
 
 	(void) state;
 	expect_ok(r, 200);
@@ -265,9 +278,9 @@ test_methods(void **state)
 		const char *method;
 		const char *status;
 		const char *then;
-	}			table[] = {
-		{"POST", "to", "GET"}, {"POST", "301", "GET"}, {"POST", "303", "GET"},
-		{"POST", "307", "POST"}, {"PUT", "303", "GET"}, {"PUT", "to", "PUT"},
+	} table[] = {
+		{"POST", "to", "GET"},		 {"POST", "301", "GET"},	{"POST", "303", "GET"},
+		{"POST", "307", "POST"},	 {"PUT", "303", "GET"},		{"PUT", "to", "PUT"},
 		{"DELETE", "307", "DELETE"}, {"PATCH", "301", "PATCH"},
 	};
 	const char *body;
@@ -275,9 +288,9 @@ test_methods(void **state)
 	(void) state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 	{
-		bool		stays = strcmp(table[i].then, "GET") != 0;
-		Result	   *r = follow_with_secrets(table[i].method, "/%s?/end", table[i].status);
-		char		line[32];
+		bool stays = strcmp(table[i].then, "GET") != 0;
+		Result *r = follow_with_secrets(table[i].method, "/%s?/end", table[i].status);
+		char line[32];
 
 		expect_ok(r, 200);
 		snprintf(line, sizeof(line), "%s /end HTTP/1.1\r\n", table[i].then);
@@ -293,12 +306,12 @@ static void
 test_head_stays(void **state)
 {
 	ErrandRequest q = harness_request("http://127.0.0.1:%d/303?/end", server_port(A));
-	Result	   *r;
+	Result *r;
 
 	(void) state;
 	q.method = "HEAD";
 	q.follow_redirects = 3;
-	q.timeout_ms = 400;			/* our server sends a body all the same */
+	q.timeout_ms = 400; /* our server sends a body all the same */
 	r = harness_run(&q);
 	assert_int_equal(strncmp(server_last_head(A), "HEAD /", 6), 0);
 	result_free(r);
@@ -309,7 +322,7 @@ static void
 test_one_timeout_for_all(void **state)
 {
 	ErrandRequest q = harness_request("http://127.0.0.1:%d/loop", server_port(A));
-	Result	   *r;
+	Result *r;
 
 	(void) state;
 	q.timeout_ms = 150;
@@ -326,15 +339,15 @@ static void
 test_queues_behind_other_host(void **state)
 {
 	ErrandRequest q;
-	Result	   *r[4];
+	Result *r[4];
 
 	(void) state;
 	H.config.host_max_running = 1;
 	errand_net_configure(H.net, &H.config);
 	for (int i = 0; i < 4; i++)
 	{
-		q = harness_request("http://127.0.0.1:%d/to?http://127.0.0.1:%d/%d",
-							server_port(A), server_port(B), 3);
+		q = harness_request("http://127.0.0.1:%d/to?http://127.0.0.1:%d/%d", server_port(A),
+							server_port(B), 3);
 		q.follow_redirects = 9;
 		r[i] = harness_start(&q);
 	}
@@ -354,10 +367,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_chain), TEST(test_off), TEST(test_not_followed),
-		TEST(test_forbidden_targets), TEST(test_policy), TEST(test_relative),
-		TEST(test_credentials), TEST(test_methods), TEST(test_head_stays),
-		TEST(test_one_timeout_for_all), TEST(test_queues_behind_other_host),
+		TEST(test_chain),
+		TEST(test_off),
+		TEST(test_not_followed),
+		TEST(test_forbidden_targets),
+		TEST(test_policy),
+		TEST(test_relative),
+		TEST(test_credentials),
+		TEST(test_methods),
+		TEST(test_head_stays),
+		TEST(test_one_timeout_for_all),
+		TEST(test_queues_behind_other_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

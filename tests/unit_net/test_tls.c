@@ -38,7 +38,7 @@ teardown(void **state)
 static void
 fails(const char *host, int port, ErrandFailure failure, const char *text)
 {
-	Result	   *r = harness_get("https://%s:%d/1k", host, port);
+	Result *r = harness_get("https://%s:%d/1k", host, port);
 
 	WAIT_FOR(r->done);
 	expect_failure(r, failure, text);
@@ -71,7 +71,7 @@ test_no_tls(void **state)
 static void
 test_trusted(void **state)
 {
-	Result	   *r[200];
+	Result *r[200];
 
 	(void) state;
 	for (int i = 0; i < 200; i++)
@@ -91,7 +91,7 @@ static void
 test_post_over_h2(void **state)
 {
 	ErrandRequest q = harness_request("https://localhost:%d/echo/x", nginx_tls_port());
-	Result	   *r;
+	Result *r;
 
 	(void) state;
 	q.method = "POST";
@@ -108,7 +108,7 @@ static void
 test_cancel_over_h2(void **state)
 {
 	ErrandRequest q = harness_request("https://localhost:%d/5m", nginx_tls_port());
-	Result	   *r[8];
+	Result *r[8];
 
 	(void) state;
 	q.max_body = 6 * 1024 * 1024;
@@ -134,7 +134,7 @@ static void
 test_never_down(void **state)
 {
 	ErrandRequest q = harness_request("https://localhost:%d/down", nginx_tls_port());
-	Result	   *r;
+	Result *r;
 
 	(void) state;
 	q.follow_redirects = 5;
@@ -153,7 +153,7 @@ never(Conn *c, const ServerRequest *r)
 static void
 test_handshake_lost(void **state)
 {
-	Server	   *s = server_open("127.0.0.1", 0, NULL);
+	Server *s = server_open("127.0.0.1", 0, NULL);
 
 	(void) state;
 	fails("127.0.0.1", server_port(s), ERRAND_FAIL_RESET, "was lost before it answered");
@@ -163,9 +163,9 @@ test_handshake_lost(void **state)
 static void
 test_handshake_hangs(void **state)
 {
-	Server	   *s = server_open("127.0.0.1", 0, never);
+	Server *s = server_open("127.0.0.1", 0, never);
 	ErrandRequest q = harness_request("https://127.0.0.1:%d/", server_port(s));
-	Result	   *r;
+	Result *r;
 
 	(void) state;
 	q.connect_timeout_ms = 300;
@@ -200,10 +200,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_self_signed), TRUSTING(test_other_host), TEST(test_no_tls),
-		TRUSTING(test_trusted), TRUSTING(test_post_over_h2),
-		TRUSTING(test_cancel_over_h2), TRUSTING(test_never_down),
-		TEST(test_handshake_lost), TEST(test_handshake_hangs),
+		TEST(test_self_signed),	   TRUSTING(test_other_host),	TEST(test_no_tls),
+		TRUSTING(test_trusted),	   TRUSTING(test_post_over_h2), TRUSTING(test_cancel_over_h2),
+		TRUSTING(test_never_down), TEST(test_handshake_lost),	TEST(test_handshake_hangs),
 	};
 
 	return cmocka_run_group_tests(tests, open_nginx, close_nginx);

@@ -91,9 +91,10 @@ sub wait_for_sql
 		$seconds // 30,
 		"$query gives $expected",
 		sub {
-			my $status = $node->psql($database // 'postgres', $query,
-				stdout => \$got, stderr => \my $err, on_error_die => 0);
-			$got = "(" . ($err // '') . ")" if $status != 0;
+			# a psql that is refused may be gone before it was asked
+			my $err = '';
+			my $status = eval { $node->psql($database // 'postgres', $query, stdout => \$got, stderr => \$err) } // -1;
+			$got = "($err)" if $status != 0;
 			return $status == 0 && $got eq $expected;
 		});
 	diag "it gives: $got" unless $good;

@@ -8,11 +8,12 @@
 #include "postgres.h"
 
 #include "kinds/http.h"
+#include "kinds/kind.h"
 #include "miscadmin.h"
+#include "queue/hosts.h"
 #include "shared.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
-#include "worker.h"
 
 typedef struct HostSeen
 {
@@ -76,7 +77,7 @@ publish(const char *name, const ErrandHostStat *stat)
 
 /* How long the runs of a settled batch took, by host. */
 void
-errand_worker_host_runs(ErrandRun **runs, int n)
+errand_hosts_learn(ErrandRun **runs, int n)
 {
 	char name[300];
 
@@ -86,7 +87,8 @@ errand_worker_host_runs(ErrandRun **runs, int n)
 		ErrandRun *r = runs[i];
 		ErrandCounter *c;
 
-		if (r->started_at == 0 || r->kind == NULL || r->kind->host == NULL || !r->kind->host(r, name, sizeof(name)))
+		if (r->started_at == 0 || r->kind == NULL || r->kind->host == NULL ||
+			!r->kind->host(r, name, sizeof(name)))
 			continue;
 		c = errand_counter(MyDatabaseId, ERRAND_COUNT_HOST, name);
 		if (c != NULL)
@@ -96,7 +98,7 @@ errand_worker_host_runs(ErrandRun **runs, int n)
 }
 
 void
-errand_worker_hosts(void)
+errand_hosts_publish(void)
 {
 	ErrandHostStat stat;
 	int cursor = 0;
@@ -104,7 +106,8 @@ errand_worker_hosts(void)
 
 	while (errand_net_next_host(errand_http_net(), &cursor, &stat))
 	{
-		snprintf(name, sizeof(name), strchr(stat.host, ':') ? "[%s]:%d" : "%s:%d", stat.host, stat.port);
+		snprintf(name, sizeof(name), strchr(stat.host, ':') ? "[%s]:%d" : "%s:%d", stat.host,
+				 stat.port);
 		publish(name, &stat);
 	}
 }

@@ -1,0 +1,20 @@
+/*
+ * config.h
+ *		What tables say of the queues and of this installation, and requests
+ *		from the mailbox.  Each is called within a transaction.
+ */
+#ifndef ERRAND_CONFIG_H
+#define ERRAND_CONFIG_H
+
+#include "postgres.h"
+
+/* Reads which queues are paused, and whether any has a limit. */
+extern void errand_config_queues(void);
+
+/* Reads whether the engine rests; and the secret of request keys, if secret is given. */
+extern void errand_config_instance(char *secret, size_t size);
+
+/* Carries out the requests in the mailbox; the leader. */
+extern void errand_mail_read(void);
+
+#endif
