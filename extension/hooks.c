@@ -17,7 +17,9 @@
 #include "commands/extension.h"
 #include "compat.h"
 #include "contract.h"
+#include "events.h"
 #include "hooks.h"
+#include "ring.h"
 #include "nodes/parsenodes.h"
 #include "shared.h"
 #include "storage/ipc.h"
@@ -83,7 +85,13 @@ poke_callback(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_COMMIT && poke && errand_shared != NULL)
 	{
+		ErrandEvent e = {.kind = ERRAND_EVENT_CONFIG, .database = MyDatabaseId};
+
 		poke_now();
+		/* Workers begin a transaction for it, and see whether the extension is there. */
+		LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
+		errand_ring_write(&e);
+		LWLockRelease(errand_shared->event_lock);
 		errand_wake_workers(MyDatabaseId);
 	}
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)

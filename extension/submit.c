@@ -230,7 +230,7 @@ errand_http(PG_FUNCTION_ARGS)
 Datum
 errand_http_get(PG_FUNCTION_ARGS)
 {
-	return submit_http(fcinfo, NULL);
+	return submit_http(fcinfo, "GET");
 }
 
 Datum

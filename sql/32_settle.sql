@@ -124,3 +124,38 @@ BEGIN
         WHERE EXISTS (SELECT FROM errand.outcome AS o WHERE o.id = x.id) FOR UPDATE SKIP LOCKED));
     RETURN QUERY SELECT DISTINCT ON (c.id) c.id, c.reason FROM errand.cancel_request AS c ORDER BY c.id, c.at DESC;
 END $$;
+
+-- Function:   _cancel_waiting(now)
+-- A task that failed just when it was asked to stop waits for its next
+-- attempt: the request holds for it there.
+-- Returns:    the tasks that it cancelled
+-- Tables:     deletes from ready, later, cancel_request, task_key; writes outcome
+CREATE FUNCTION errand._cancel_waiting(p_now timestamptz)
+RETURNS TABLE (id bigint, "from" "char", run smallint, attempt integer, queue text, type text, notify text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    v_asked bigint[] := ARRAY(SELECT c.id FROM errand.cancel_request AS c);
+BEGIN
+    IF cardinality(v_asked) = 0 THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    WITH gone AS (
+        DELETE FROM errand.later AS l WHERE l.id = ANY (v_asked) RETURNING l.id, l.state, l.run, l.attempt
+    ), gone_ready AS (
+        DELETE FROM errand.ready AS r WHERE r.id = ANY (v_asked) RETURNING r.id, 'q'::"char" AS state, r.run, r.attempt
+    ), ended AS (
+        SELECT * FROM gone UNION ALL SELECT * FROM gone_ready
+    ), recorded AS (
+        INSERT INTO errand.outcome (id, finished_at, attempt, run, state, timed_out, sqlstate, error)
+        SELECT e.id, p_now, e.attempt, e.run, 'C', false, '57014',
+            coalesce((SELECT c.reason FROM errand.cancel_request AS c WHERE c.id = e.id ORDER BY c.at DESC LIMIT 1), 'cancelled by user')
+        FROM ended AS e
+    ), unkeyed AS (
+        DELETE FROM errand.task_key AS k USING ended AS e WHERE k.id = e.id
+    ), answered AS (
+        DELETE FROM errand.cancel_request AS c USING ended AS e WHERE c.id = e.id
+    )
+    SELECT e.id, e.state, e.run, e.attempt, t.queue, t.type, t.notify FROM ended AS e JOIN errand.task AS t ON t.id = e.id;
+END $$;

@@ -54,26 +54,31 @@ BEGIN
 END $$;
 
 -- Function:   _next_due()
+-- Rows that a client holds, by cancelling or moving their task, are passed
+-- over: when it lets go, the leader is told to look again.
 -- Returns:    when the next task that waits for a time, or a deadline, is due; NULL if none
 -- Tables:     reads later, deadline
 CREATE FUNCTION errand._next_due()
 RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN least((SELECT l.due_at FROM errand.later AS l ORDER BY l.due_at LIMIT 1),
+    RETURN least((SELECT l.due_at FROM errand.later AS l ORDER BY l.due_at LIMIT 1 FOR KEY SHARE SKIP LOCKED),
                  (SELECT d.at FROM errand.deadline AS d ORDER BY d.at, d.id LIMIT 1));
 END $$;
 
 -- Function:   _expire(now, limit)
 -- Ends tasks that are past their deadline: those that wait become failed, the
--- ids of those that run are returned with state x, for a cancel.
--- Tables:     deletes from deadline, ready, later, task_key; writes outcome
+-- ids of those that run are returned with state x, for a cancel.  It never
+-- waits for a client: a task that one holds has another second.
+-- Tables:     deletes from deadline, ready, later, task_key; writes outcome, deadline
 CREATE FUNCTION errand._expire(p_now timestamptz, p_limit integer)
 RETURNS TABLE (id bigint, state "char", run smallint, attempt integer, queue text, type text, notify text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     v_ids bigint[];
+    v_free bigint[];
+    v_held bigint[];
 BEGIN
     WITH late AS (
         DELETE FROM errand.deadline AS d WHERE (d.at, d.id) IN (
@@ -82,11 +87,18 @@ BEGIN
         RETURNING d.id
     )
     SELECT coalesce(array_agg(l.id), '{}') INTO v_ids FROM late AS l;
+    v_held := ARRAY(SELECT r.id FROM errand.ready AS r WHERE r.id = ANY (v_ids)
+                    UNION ALL SELECT l.id FROM errand.later AS l WHERE l.id = ANY (v_ids));
+    v_free := ARRAY(SELECT r.id FROM errand.ready AS r WHERE r.id = ANY (v_ids) FOR UPDATE SKIP LOCKED)
+        || ARRAY(SELECT l.id FROM errand.later AS l WHERE l.id = ANY (v_ids) FOR UPDATE SKIP LOCKED);
+    v_held := ARRAY(SELECT h.id FROM unnest(v_held) AS h (id) WHERE h.id <> ALL (v_free));
+    INSERT INTO errand.deadline (at, id) SELECT p_now + interval '1 s', h.id FROM unnest(v_held) AS h (id);
+    v_ids := ARRAY(SELECT u.id FROM unnest(v_ids) AS u (id) WHERE u.id <> ALL (v_held));
     RETURN QUERY
     WITH gone AS (
-        DELETE FROM errand.ready AS r WHERE r.id = ANY (v_ids) RETURNING r.id, r.attempt, r.run, 'q'::"char" AS state
+        DELETE FROM errand.ready AS r WHERE r.id = ANY (v_free) RETURNING r.id, r.attempt, r.run, 'q'::"char" AS state
     ), gone_later AS (
-        DELETE FROM errand.later AS l WHERE l.id = ANY (v_ids) RETURNING l.id, l.attempt, l.run, l.state
+        DELETE FROM errand.later AS l WHERE l.id = ANY (v_free) RETURNING l.id, l.attempt, l.run, l.state
     ), ended AS (
         SELECT * FROM gone UNION ALL SELECT * FROM gone_later
     ), recorded AS (
@@ -142,9 +154,11 @@ BEGIN
         RETURN;
     END IF;
     IF v_old IS NOT NULL THEN
-        -- A retry() takes the same row: whoever is first wins.
+        -- A retry() takes the same row: whoever is first wins, and we never wait for it.
         WITH taken AS (
-            DELETE FROM errand.outcome AS o WHERE o.id = ANY (v_old) RETURNING o.id
+            DELETE FROM errand.outcome AS o WHERE o.id = ANY (ARRAY(
+                SELECT x.id FROM errand.outcome AS x WHERE x.id = ANY (v_old) FOR UPDATE SKIP LOCKED))
+            RETURNING o.id
         )
         SELECT array_agg(t.id) INTO v_old FROM taken AS t;
         DELETE FROM errand.attempt AS a WHERE a.task_id = ANY (v_old);

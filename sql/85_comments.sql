@@ -581,3 +581,4 @@ COMMENT ON FUNCTION errand._type IS 'internal: a task type''s options.';
 COMMENT ON FUNCTION errand._type_define IS 'internal: writes a task type''s row.';
 COMMENT ON FUNCTION errand._type_drop IS 'internal: deletes a task type''s row.';
 COMMENT ON FUNCTION errand._workers IS 'internal: processes of this database, from shared memory.';
+COMMENT ON FUNCTION errand._cancel_waiting IS 'internal: cancels tasks that were asked to stop and went back to waiting.';

@@ -91,6 +91,7 @@ static const DbCallDef calls[DB_CALLS] = {
 	[DB_CANCEL] = {"SELECT * FROM errand._cancel($1,$2,$3,$4,$5)",
 				   5,
 				   {INT8OID, OIDOID, BOOLOID, TEXTOID, TIMESTAMPTZOID}},
+	[DB_CANCEL_WAITING] = {"SELECT * FROM errand._cancel_waiting($1)", 1, {TIMESTAMPTZOID}},
 	[DB_QUEUE_SET] = {"SELECT errand._queue_set($1,$2,$3)", 3, {TEXTOID, BOOLOID, BOOLOID}},
 };
 

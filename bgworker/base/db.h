@@ -37,6 +37,7 @@ typedef enum ErrandDbCall
 	DB_RECOUNT,
 	DB_RETAIN,
 	DB_CANCEL,
+	DB_CANCEL_WAITING,
 	DB_QUEUE_SET,
 	DB_CALLS
 } ErrandDbCall;

@@ -132,6 +132,9 @@ http_start(ErrandRun *run)
 	if (why != NULL)
 		return why;
 	clip_to_deadline(run, &work->request);
+	work->request.wall_offset_us = errand_clock_now() +
+								   (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY -
+								   errand_clock_monotonic();
 	work->transfer = errand_transfer_start(net, &work->request);
 	if (work->transfer == NULL)
 		return "out of memory";

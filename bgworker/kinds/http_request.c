@@ -25,6 +25,8 @@ typedef struct Builder
 	ErrandRequest *q;
 	ErrandHeaderLine *headers;
 	int n_headers;
+	int n_fixed; /* of these are ours alone */
+	int n_ours;	 /* of these give way to the user's of the same name */
 	bool has_content_type;
 	const char *why;
 } Builder;
@@ -107,9 +109,24 @@ each_pair(const JsonbValue *object, void (*add)(void *arg, char *name, char *val
 	}
 }
 
+/* A user's header takes the place of ours of that name; X-Errand-* cannot be taken. */
 static void
 pair_as_header(void *arg, char *name, char *value)
 {
+	Builder *b = arg;
+
+	for (int i = 0; i < b->n_ours; i++)
+	{
+		if (pg_strcasecmp(b->headers[i].name, name) != 0)
+			continue;
+		if (i < b->n_fixed)
+			return;
+		memmove(&b->headers[i], &b->headers[i + 1],
+				sizeof(ErrandHeaderLine) * (b->n_headers - i - 1));
+		b->n_headers--;
+		b->n_ours--;
+		break;
+	}
 	add_header(arg, name, value);
 }
 
@@ -206,7 +223,8 @@ build_body(Builder *b)
 	JsonbValue *v;
 	StringInfoData s;
 
-	if ((v = field(b, "json")) != NULL)
+	/* JSON null is a body, too. */
+	if ((v = getKeyJsonValueFromContainer(&b->run->payload->root, "json", 4, NULL)) != NULL)
 		set_json_body(b, v);
 	else if ((v = field(b, "body")) != NULL && v->type != jbvString)
 		set_json_body(b, v);
@@ -264,9 +282,10 @@ build_headers(Builder *b, const char *idempotency_key)
 	JsonbValue *cookies = field(b, "cookies");
 	StringInfoData s;
 
-	add_header(b, "Idempotency-Key", idempotency_key);
 	add_header(b, "X-Errand-Task", psprintf("%lld", (long long) b->run->id));
 	add_header(b, "X-Errand-Attempt", psprintf("%d", b->run->attempt));
+	b->n_fixed = b->n_headers;
+	add_header(b, "Idempotency-Key", idempotency_key);
 	if (b->run->traceparent != NULL)
 		add_header(b, "traceparent", b->run->traceparent);
 	if (cookies != NULL)
@@ -276,6 +295,7 @@ build_headers(Builder *b, const char *idempotency_key)
 		add_header(b, "Cookie", s.data);
 	}
 	build_auth(b);
+	b->n_ours = b->n_headers;
 	each_pair(field(b, "headers"), pair_as_header, b);
 }
 

@@ -113,17 +113,18 @@ errand_outcome_measure(ErrandTransfer *t)
 
 /*
  * Retry-After may be a date, which is measured against the server's own clock
- * (its Date header), not against ours.
+ * (its Date header), and against ours only if it does not tell it.
  */
 static int64_t
-read_retry_after(const ErrandBuffer *head)
+read_retry_after(const ErrandTransfer *t)
 {
+	const ErrandBuffer *head = &t->head;
 	size_t len;
 	size_t date_len;
 	const char *value = errand_net_find_header(head, "retry-after", &len);
 	const char *date;
 	char text[64];
-	time_t now = -1;
+	int64_t now_ms = -1;
 
 	if (value == NULL || len == 0)
 		return -1;
@@ -134,9 +135,11 @@ read_retry_after(const ErrandBuffer *head)
 	{
 		memcpy(text, date, date_len);
 		text[date_len] = '\0';
-		now = curl_getdate(text, NULL);
+		now_ms = (int64_t) curl_getdate(text, NULL) * 1000;
 	}
-	return now < 0 ? -1 : errand_retry_after_ms(value, len, (int64_t) now * 1000);
+	if (now_ms < 0 && t->req.wall_offset_us != 0)
+		now_ms = (errand_now_us() + t->req.wall_offset_us) / 1000;
+	return now_ms < 0 ? -1 : errand_retry_after_ms(value, len, now_ms);
 }
 
 /* A copy with a NUL, behind the head in the same buffer. */
@@ -184,7 +187,7 @@ errand_outcome_complete(ErrandTransfer *t)
 	if (t->head.len > 0)
 	{
 		r->content_type = copy_content_type(t);
-		r->retry_after_ms = read_retry_after(&t->head);
+		r->retry_after_ms = read_retry_after(t);
 		r->head = t->head.data;
 		r->head_len = t->head.len;
 	}

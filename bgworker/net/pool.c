@@ -61,17 +61,14 @@ static void
 clear_response(ErrandResponse *r)
 {
 	r->failure = ERRAND_FAIL_NONE;
-	r->status = 0;
 	r->head = r->body = "";
 	r->head_len = r->body_len = 0;
 	r->content_type = NULL;
 	r->retry_after_ms = -1;
-	r->error[0] = r->hint[0] = r->peer[0] = '\0';
-	r->dns_us = r->connect_us = r->tls_us = r->wait_us = r->transfer_us = -1;
+	r->error[0] = r->hint[0] = '\0';
 	r->started_us = r->finished_us = 0;
 	r->redirects = 0;
-	r->bytes_sent = r->timed_out = r->reused = false;
-	r->http_version = 0;
+	r->bytes_sent = r->timed_out = false;
 }
 
 /* Buffers keep their memory, everything else begins anew. */

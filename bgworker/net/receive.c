@@ -14,10 +14,12 @@
 #include "core/ascii.h"
 #include "net/internal.h"
 
-/* Forget what the last hop answered. */
+/* Forget the last hop: what it answered, and how it went. */
 void
 errand_receive_reset(ErrandTransfer *t)
 {
+	ErrandResponse *r = &t->resp;
+
 	t->stop = ERRAND_STOP_NONE;
 	t->head_state = ERRAND_HEAD_NONE;
 	t->head_lines = 0;
@@ -31,7 +33,11 @@ errand_receive_reset(ErrandTransfer *t)
 	t->refused.len = 0;
 	t->opened.len = 0;
 	t->socket_errno = 0;
-	t->resp.status = 0;
+	r->status = 0;
+	r->dns_us = r->connect_us = r->tls_us = r->wait_us = r->transfer_us = -1;
+	r->reused = false;
+	r->http_version = 0;
+	r->peer[0] = '\0';
 }
 
 /*

@@ -222,8 +222,18 @@ errand_transfer_ended(ErrandTransfer *t, CURLcode code)
 	errand_outcome_measure(t);
 	if (t->stop == ERRAND_STOP_REDIRECTED)
 		code = CURLE_OK;
+	/* Curl takes headers that break off for all the headers there are. */
+	else if (code == CURLE_OK && t->stop == ERRAND_STOP_NONE && t->head_state == ERRAND_HEAD_OPEN)
+		code = CURLE_RECV_ERROR;
 	if (code != CURLE_OK)
 		errand_net_fail_from_curl(t, code);
+	else if (t->head_state != ERRAND_HEAD_COMPLETE)
+	{
+		/* curl takes the end of the connection for the end of the head */
+		errand_net_fail(t, ERRAND_FAIL_RESET, "%s closed the connection in the middle of the response's headers",
+						t->url->key);
+		code = CURLE_RECV_ERROR;
+	}
 	errand_transfer_leave_curl(t);
 	if (code == CURLE_OK && errand_redirect_wanted(t) && errand_redirect_follow(t))
 		next_hop(t);

@@ -77,6 +77,7 @@ typedef struct ErrandRequest
 	size_t max_body;			/* of the response, decompressed */
 	int follow_redirects;		/* hops at most; 0 = hand back the 3xx */
 	void *owner;				/* given to both callbacks */
+	int64_t wall_offset_us;		/* wall clock since 1970 less monotonic; 0: not told */
 
 	/*
 	 * Never let curl send the request a second time by itself, which it does

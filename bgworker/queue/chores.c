@@ -74,6 +74,7 @@ read_cancels(void)
 		if (r != NULL)
 			errand_run_cancel(r, errand_db_text(i, 2));
 	}
+	errand_cancel_waiting();
 	wanted.cancels = false;
 }
 
@@ -103,6 +104,7 @@ announce_move(int row, char to)
 	e.wait_us = e.run_us = -1;
 	e.queue = errand_db_text(row, errand_db_column("queue"));
 	e.task = errand_db_text(row, errand_db_column("type"));
+	e.channel = to == ERRAND_FAILED ? errand_db_text(row, errand_db_column("notify")) : NULL;
 	if (to == ERRAND_READY)
 	{
 		e.priority = DatumGetInt16(errand_db_value(row, errand_db_column("priority"), &isnull));

@@ -72,21 +72,35 @@ errand_config_instance(char *secret, size_t size)
 }
 
 static void
-announce_cancel(int64 id)
+announce_cancel(int row, int64 id)
 {
 	ErrandEvent e = {0};
 	bool isnull;
 
 	e.kind = ERRAND_EVENT_TASK;
 	e.id = id;
-	e.run = DatumGetInt16(errand_db_value(0, errand_db_column("run"), &isnull));
-	e.attempt = DatumGetInt32(errand_db_value(0, errand_db_column("attempt"), &isnull));
-	e.from = DatumGetChar(errand_db_value(0, errand_db_column("from"), &isnull));
+	e.run = DatumGetInt16(errand_db_value(row, errand_db_column("run"), &isnull));
+	e.attempt = DatumGetInt32(errand_db_value(row, errand_db_column("attempt"), &isnull));
+	e.from = DatumGetChar(errand_db_value(row, errand_db_column("from"), &isnull));
 	e.to = ERRAND_CANCELLED;
 	e.wait_us = e.run_us = -1;
-	e.queue = errand_db_text(0, errand_db_column("queue"));
-	e.task = errand_db_text(0, errand_db_column("type"));
+	e.queue = errand_db_text(row, errand_db_column("queue"));
+	e.task = errand_db_text(row, errand_db_column("type"));
+	e.channel = errand_db_text(row, errand_db_column("notify"));
 	errand_event_add(&e);
+}
+
+void
+errand_cancel_waiting(void)
+{
+	ErrandDbArgs a = {0};
+	int n;
+	bool isnull;
+
+	errand_db_arg(&a, TimestampTzGetDatum(errand_clock_now()));
+	n = errand_db_call(DB_CANCEL_WAITING, &a);
+	for (int i = 0; i < n; i++)
+		announce_cancel(i, DatumGetInt64(errand_db_value(i, errand_db_column("id"), &isnull)));
 }
 
 /* A request that outlives the rollback of who made it. */
@@ -122,7 +136,7 @@ answer_mail(const ErrandMail *m)
 			errand_event_add(&e);
 		}
 		else if (how != NULL && strcmp(how, "done") == 0)
-			announce_cancel(m->id);
+			announce_cancel(0, m->id);
 	}
 }
 

@@ -333,6 +333,15 @@ errand_run_interrupt(ErrandRun *r)
 void
 errand_run_cancel(ErrandRun *r, const char *reason)
 {
+	if (r->state == ERRAND_RUN_DONE && r->outcome == ERRAND_RETRYING)
+	{
+		/* Over, but not settled: it need not be tried again. */
+		r->cancel_asked = true;
+		r->cancel_reason = reason ? MemoryContextStrdup(r->memory, reason) : NULL;
+		r->outcome = ERRAND_CANCELLED;
+		describe_error(r);
+		return;
+	}
 	if (r->cancel_asked || r->state == ERRAND_RUN_DONE)
 		return;
 	r->cancel_asked = true;

@@ -92,6 +92,9 @@ foreach (split /\n/, $rows)
 	}
 }
 is("@wrong", '', 'each arrives as what it is');
+my $arrived = 0;
+$arrived += $_ foreach map { values %$_ } values %lines;
+is($arrived, sql($node, 'SELECT count(id) FROM sweep'), "$arrived requests were looked at");
 foreach my $what (sort keys %lines)
 {
 	is(scalar(keys %{ $lines{$what} }), 1, "$what: none has a header line more than another") or diag explain $lines{$what};

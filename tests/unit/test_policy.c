@@ -3,7 +3,6 @@
  *		Which addresses a task may connect to.
  */
 #include "unit.h"
-
 #include "addresses.h"
 #include "url.h"
 

@@ -7,6 +7,9 @@
  */
 #include "harness.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 static Server *S[4];
 static int most_running;
 
@@ -210,6 +213,43 @@ test_buffered(void **state)
 	result_free(r);
 }
 
+/* No descriptors left: those fail by name, the others go on. */
+static void
+test_no_descriptors(void **state)
+{
+	struct rlimit before;
+	struct rlimit less;
+	Result *r[20];
+	int next = dup(0);
+	int failed = 0;
+
+	(void) state;
+	close(next);
+	getrlimit(RLIMIT_NOFILE, &before);
+	less = before;
+	less.rlim_cur = (rlim_t) next + 5;
+	setrlimit(RLIMIT_NOFILE, &less);
+	for (int i = 0; i < 20; i++)
+		r[i] = harness_get("http://127.0.0.1:%d/1k", nginx_port());
+	for (int i = 0; i < 20; i++)
+	{
+		WAIT_FOR(r[i]->done);
+		if (r[i]->r.failure == ERRAND_FAIL_NONE)
+			continue;
+		expect_failure(r[i], ERRAND_FAIL_INTERNAL, "could not open a socket: too many open files");
+		assert_false(r[i]->r.bytes_sent);
+		failed++;
+	}
+	setrlimit(RLIMIT_NOFILE, &before);
+	assert_int_equal(failed, 15);
+	for (int i = 0; i < 20; i++)
+		result_free(r[i]);
+	r[0] = harness_get("http://127.0.0.1:%d/1k", nginx_port());
+	WAIT_FOR(r[0]->done);
+	expect_ok(r[0], 200);
+	result_free(r[0]);
+}
+
 static int
 open_nginx(void **state)
 {
@@ -232,8 +272,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_thousand), TEST(test_limits),		   TEST(test_turns),
-		TEST(test_order),	 TEST(test_nothing_grows), TEST(test_buffered),
+		TEST(test_thousand),	  TEST(test_limits),   TEST(test_turns),		  TEST(test_order),
+		TEST(test_nothing_grows), TEST(test_buffered), TEST(test_no_descriptors),
 	};
 
 	return cmocka_run_group_tests(tests, open_nginx, close_nginx);

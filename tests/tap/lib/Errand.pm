@@ -13,7 +13,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 our @EXPORT = qw(errand_node conf_of sql sql_error wait_for_sql poll_for reload_settings
-  pids_of worker_pid new_log wait_for_line seed chance pick counting finish_all);
+  pids_of worker_pid new_log wait_for_line seed chance pick counting nginx finish_all);
 
 # errand_node(NAME, conf => TEXT, init => [...], extension => 0, databases => [...])
 # A running cluster with the extension in its database postgres.
@@ -219,9 +219,25 @@ sub counting
 	return $self;
 }
 
+# ---- nginx ----
+
+my @served;
+
+# nginx(): starts one; returns the ports of what works, limits, fails and is slow.
+sub nginx
+{
+	my $program = $ENV{ERRAND_WEB} or die "ERRAND_WEB names no program\n";
+	my $base = PostgreSQL::Test::Utils::tempdir('nginx');
+	system_or_bail($program, 'start', $base);
+	push @served, $base;
+	my %ports = slurp_file("$base/ports") =~ /(\w+)_PORT=(\d+)/g;
+	return { map { lc $_ => $ports{$_} } keys %ports };
+}
+
 END
 {
 	my $status = $?;
+	system($ENV{ERRAND_WEB}, 'stop', $_) foreach @served;
 	foreach my $pid (@running)
 	{
 		kill 'TERM', $pid;
