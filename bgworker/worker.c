@@ -123,7 +123,9 @@ sleep_ms(void)
 	int64 settle_us = errand_settle_wait_us(now);
 	long ms = Min(MAX_SLEEP_MS, errand_chores_wait_ms(lead));
 
-	if (settle_us >= 0)
+	if (errand_marks_wanted())
+		ms = 0;
+	else if (settle_us >= 0)
 		ms = Min(ms, (settle_us + 999) / 1000);
 	else if (errand_claim_wanted())
 		ms = 0;

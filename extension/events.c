@@ -113,7 +113,8 @@ errand_event_locks_ready(void)
 /* What publishing found out, for the wake-ups after the lock is gone. */
 typedef struct Wakes
 {
-	bool workers;
+	bool workers; /* have something to do, unless they are paused */
+	bool now;	  /* must be heard even then */
 	bool any_final;
 	uint64 filter[ERRAND_FILTER_WORDS];
 } Wakes;
@@ -130,7 +131,7 @@ publish_one(const ErrandEvent *e, Wakes *w)
 	errand_ring_write(e);
 	if (e->kind != ERRAND_EVENT_TASK)
 	{
-		w->workers = true;
+		w->now = true;
 		return;
 	}
 	errand_counters_apply(e);
@@ -169,6 +170,15 @@ wake_waiters(const Wakes *w)
 	}
 }
 
+/* Nothing is claimed: new work need wake nobody, resuming does. */
+static bool
+paused(void)
+{
+	ErrandDatabase *d = errand_database_mine();
+
+	return d != NULL && pg_atomic_read_u32(&d->paused) != 0;
+}
+
 static void
 publish(void)
 {
@@ -187,7 +197,7 @@ publish(void)
 		LWLockRelease(errand_shared->event_lock);
 	}
 	/* The leader passes every change on to who listens. */
-	if (w.workers || errand_anybody_listens())
+	if (w.now || errand_anybody_listens() || (w.workers && !paused()))
 		errand_wake_workers(MyDatabaseId);
 }
 

@@ -12,13 +12,11 @@
 #include "compat.h"
 #include "contract.h"
 #include "core/header.h"
-#include "funcapi.h"
 #include "options.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 
 #define MAX_TIMEOUT_MS (INT64CONST(7) * 86400 * 1000)
 #define MAX_AGE_MS (INT64CONST(3660) * 86400 * 1000)
@@ -72,8 +70,8 @@ errand_option_name(ErrandOption option)
 	return option_defs[option].name;
 }
 
-static int
-option_by_name(const char *name, size_t len)
+int
+errand_option_by_name(const char *name, size_t len)
 {
 	for (int i = 0; i < OPT_COUNT; i++)
 	{
@@ -81,58 +79,6 @@ option_by_name(const char *name, size_t len)
 			return i;
 	}
 	return -1;
-}
-
-/* Which argument is which option: made once for each call site. */
-typedef struct BoundArgs
-{
-	int n;
-	int8 option[FUNC_MAX_ARGS];
-	Oid type[FUNC_MAX_ARGS];
-} BoundArgs;
-
-static BoundArgs *
-bind_args(FunctionCallInfo fcinfo)
-{
-	FmgrInfo *flinfo = fcinfo->flinfo;
-	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(flinfo->fn_oid));
-	BoundArgs *b = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(BoundArgs));
-	Oid *types;
-	char **names;
-	char *modes;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", flinfo->fn_oid);
-	b->n = get_func_arg_info(tuple, &types, &names, &modes);
-	b->n = Min(b->n, fcinfo->nargs);
-	for (int i = 0; i < b->n; i++)
-	{
-		b->option[i] = names ? option_by_name(names[i], strlen(names[i])) : -1;
-		b->type[i] = types[i];
-	}
-	ReleaseSysCache(tuple);
-	flinfo->fn_extra = b;
-	return b;
-}
-
-void
-errand_options_from_call(FunctionCallInfo fcinfo, ErrandOptions *o)
-{
-	BoundArgs *b = fcinfo->flinfo->fn_extra;
-
-	memset(o->given, 0, sizeof(o->given));
-	if (b == NULL)
-		b = bind_args(fcinfo);
-	for (int i = 0; i < b->n; i++)
-	{
-		int k = b->option[i];
-
-		if (k < 0 || PG_ARGISNULL(i))
-			continue;
-		o->given[k] = true;
-		o->value[k] = PG_GETARG_DATUM(i);
-		o->type[k] = b->type[i];
-	}
 }
 
 /* A JSON value as the text that the type's input function reads. */
@@ -236,7 +182,7 @@ errand_options_from_json(Jsonb *object, ErrandOptions *o, bool strict)
 	{
 		if (token == WJB_KEY)
 		{
-			k = option_by_name(v.val.string.val, v.val.string.len);
+			k = errand_option_by_name(v.val.string.val, v.val.string.len);
 			if (k < 0 && strict)
 				ereport(ERROR,
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

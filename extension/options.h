@@ -71,6 +71,9 @@ extern void errand_options_from_call(FunctionCallInfo fcinfo, ErrandOptions *o);
  */
 extern void errand_options_from_json(Jsonb *object, ErrandOptions *o, bool strict);
 
+/* The option of this name, or -1. */
+extern int errand_option_by_name(const char *name, size_t len);
+
 extern const char *errand_option_name(ErrandOption option);
 
 /* Text of an option, or NULL. */

@@ -53,16 +53,17 @@ BEGIN
     FROM placed AS p JOIN errand.task AS t ON t.id = p.id ORDER BY p.place;
 END $$;
 
--- Function:   _next_due()
--- Rows that a client holds, by cancelling or moving their task, are passed
--- over: when it lets go, the leader is told to look again.
--- Returns:    when the next task that waits for a time, or a deadline, is due; NULL if none
+-- Function:   _next_due(now)
+-- Returns:    when the next task that waits for a time, or a deadline, is due; NULL if none.
+--             What is due already and was not moved is held by a client, or
+--             one of very many: it is looked at again in a moment.
 -- Tables:     reads later, deadline
-CREATE FUNCTION errand._next_due()
+CREATE FUNCTION errand._next_due(p_now timestamptz DEFAULT clock_timestamp())
 RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN least((SELECT l.due_at FROM errand.later AS l ORDER BY l.due_at LIMIT 1 FOR KEY SHARE SKIP LOCKED),
+    RETURN least((SELECT l.due_at FROM errand.later AS l WHERE l.due_at > p_now ORDER BY l.due_at LIMIT 1),
+                 (SELECT p_now + interval '20 ms' FROM errand.later AS l WHERE l.due_at <= p_now LIMIT 1),
                  (SELECT d.at FROM errand.deadline AS d ORDER BY d.at, d.id LIMIT 1));
 END $$;
 

@@ -126,6 +126,7 @@ foreach my $path (sort keys %state)
 	my $task = submit($path, $once);
 	is(final($task), $state{$path}, "at_most_once: $path");
 	is(scalar($web->of_task($task)), 1, '... sent once');
+	is(sql($node, "SELECT finished_at - submitted_at < '3 s' FROM errand.tasks WHERE id = $task"), 't', '... at once');
 }
 my $never = submit('http://127.0.0.1:9/', $once);
 is(final($never), 'failed 3', 'at_most_once: what never connected is tried again');

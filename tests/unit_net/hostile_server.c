@@ -86,6 +86,11 @@ handle_bodies(Conn *c, const char *path)
 		conn_printf(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789");
 		conn_close(c);
 	}
+	else if (strcmp(path, "/halfhead") == 0)
+	{
+		conn_printf(c, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Cut: of");
+		conn_close(c);
+	}
 	else if (strcmp(path, "/halfchunk") == 0)
 	{
 		conn_printf(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n100\r\nabc");

@@ -53,6 +53,7 @@ test_lost(void **state)
 	(void) state;
 	fails("/close", ERRAND_FAIL_RESET, "was lost before it answered");
 	fails("/reset", ERRAND_FAIL_RESET, "was lost before it answered");
+	fails("/halfhead", ERRAND_FAIL_RESET, "connection"); /* to curl that is a response */
 	fails("/half", ERRAND_FAIL_RESET, "in the middle of the response");
 	fails("/halfchunk", ERRAND_FAIL_RESET, "in the middle of the response");
 	fails("/garbage", ERRAND_FAIL_PROTOCOL, "is not HTTP");
