@@ -197,6 +197,24 @@ cpu_ticks()
 	echo "$sum"
 }
 
+# BENCH_PERF=FILE: a profile of the worker, with what it calls where frames allow.
+profile_pid=''
+profile_begin()
+{
+	[ -n "${BENCH_PERF:-}" ] || return 0
+	perf record -q -g -F 2000 -p "$(pids_of worker)" -o "$BENCH_PERF" > "$place/log/perf" 2>&1 &
+	profile_pid=$!
+}
+
+profile_end()
+{
+	[ -n "$profile_pid" ] || return 0
+	kill -INT "$profile_pid"
+	wait "$profile_pid" || true
+	profile_pid=''
+	perf report -i "$BENCH_PERF" --no-children -g none --percent-limit 0.8 --stdio 2> /dev/null | sed -n '/^ .*%/p' | head -n 40
+}
+
 # ---- arithmetic and the table ----
 
 # calc EXPRESSION [FORMAT]: by perl, empty if it divides by nothing.

@@ -83,7 +83,7 @@ BEGIN
             transfer_us, status_code, run, state, timed_out, sqlstate, error)
         SELECT g.id, g.attempt, g.started_at, g.finished_at, g.worker, g.dns_us, g.connect_us, g.tls_us, g.wait_us,
             g.transfer_us, g.status_code, g.run, g.state, g.timed_out, g.sqlstate, g.error
-        FROM gone AS g ON CONFLICT (task_id, attempt) DO NOTHING
+        FROM gone AS g WHERE g.worker IS NOT NULL OR g.started_at IS NOT NULL ON CONFLICT (task_id, attempt) DO NOTHING
     )
     SELECT g.state, g.run + 1, g.attempt INTO "from", run, attempt FROM gone AS g;
     IF NOT FOUND THEN
