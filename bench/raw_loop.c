@@ -295,8 +295,7 @@ main(int argc, char **argv)
 	while (done < total)
 		turn();
 	cpu = cpu_us() - cpu;
-	printf("%.0f %.2f\n", (double) total * 1e6 / (double) (now_us() - began),
-		   cpu / (double) total);
+	printf("%.0f %.2f\n", (double) total * 1e6 / (double) (now_us() - began), cpu / (double) total);
 	for (long i = 0; i < concurrency; i++)
 		curl_easy_cleanup(slots[i].easy);
 	curl_multi_cleanup(multi);

@@ -230,7 +230,8 @@ errand_transfer_ended(ErrandTransfer *t, CURLcode code)
 	else if (t->head_state != ERRAND_HEAD_COMPLETE)
 	{
 		/* curl takes the end of the connection for the end of the head */
-		errand_net_fail(t, ERRAND_FAIL_RESET, "%s closed the connection in the middle of the response's headers",
+		errand_net_fail(t, ERRAND_FAIL_RESET,
+						"%s closed the connection in the middle of the response's headers",
 						t->url->key);
 		code = CURLE_RECV_ERROR;
 	}

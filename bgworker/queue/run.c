@@ -237,7 +237,8 @@ describe_error(ErrandRun *r)
 		return;
 	}
 	/* The attempt's time was cut to the deadline in whole milliseconds, so it ends a little before. */
-	if (r->timed_out && r->has_deadline && r->number == 1 && r->finished_at + DEADLINE_SLACK_US >= r->deadline)
+	if (r->timed_out && r->has_deadline && r->number == 1 &&
+		r->finished_at + DEADLINE_SLACK_US >= r->deadline)
 	{
 		r->outcome = ERRAND_FAILED;
 		r->error = "deadline exceeded";
