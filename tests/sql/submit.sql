@@ -5,6 +5,10 @@ RESET client_min_messages;
 \set SHOW_CONTEXT never
 -- Nothing commits: no worker sees any of it.
 BEGIN;
+-- what earlier tests left would show, too
+DELETE FROM errand.outcome;
+DELETE FROM errand.attempt;
+DELETE FROM errand.task;
 \set ON_ERROR_ROLLBACK on
 
 -- defaults
