@@ -27,6 +27,8 @@ REGRESS = $(sort $(patsubst tests/sql/%.sql,%,$(wildcard tests/sql/*.sql)))
 REGRESS_OPTS = --inputdir=tests
 ISOLATION = $(sort $(patsubst tests/specs/%.spec,%,$(wildcard tests/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=tests --outputdir=.
+# What `make valgrind` runs, of tests/sql.
+VALGRIND_TESTS ?= http waiting steering
 EXTRA_CLEAN = $(DATA_built) output_iso tmp_check log results
 
 ifdef FAULTS

@@ -32,6 +32,7 @@
 #include "worker.h"
 
 #define MAX_SLEEP_MS 5000
+#define HELD_MS 20 /* to look whether DROP or ALTER EXTENSION is over */
 #define STATS_US INT64CONST(1000000)
 #define FAILURES_MAX 6
 
@@ -131,6 +132,8 @@ sleep_ms(void)
 		ms = 0;
 	if (now < not_before)
 		ms = Max(ms, (not_before - now) / 1000);
+	if (errand_db_held())
+		ms = Max(ms, HELD_MS);
 	return ms;
 }
 

@@ -92,6 +92,17 @@ errand_owns_database(Oid database, Oid role)
 #endif
 }
 
+#include "catalog/pg_extension.h"
+static inline bool
+errand_owns_extension(Oid extension, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(ExtensionRelationId, extension, role);
+#else
+	return pg_extension_ownercheck(extension, role);
+#endif
+}
+
 /* The start of a utility hook's parameter list has not changed since 14. */
 #if PG_VERSION_NUM >= 180000
 #include "utils/wait_event.h"

@@ -23,6 +23,7 @@
 #include "nodes/parsenodes.h"
 #include "shared.h"
 #include "storage/ipc.h"
+#include "storage/lmgr.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/timestamp.h"
@@ -130,6 +131,22 @@ clear_database(Oid oid, bool dropping)
 		errand_wake_launcher();
 }
 
+/* The value of a statement's option, or NULL. */
+static const char *
+option_text(const List *options, const char *name)
+{
+	ListCell *cell;
+
+	foreach (cell, options)
+	{
+		DefElem *e = lfirst_node(DefElem, cell);
+
+		if (strcmp(e->defname, name) == 0 && e->arg != NULL && IsA(e->arg, String))
+			return strVal(e->arg);
+	}
+	return NULL;
+}
+
 /* The database that the statement needs for itself, if it is one of ours. */
 static Oid
 database_wanted(Node *parsetree)
@@ -142,12 +159,35 @@ database_wanted(Node *parsetree)
 	else if (IsA(parsetree, RenameStmt) &&
 			 ((RenameStmt *) parsetree)->renameType == OBJECT_DATABASE)
 		name = ((RenameStmt *) parsetree)->subname;
+	else if (IsA(parsetree, CreatedbStmt))
+		name = option_text(((CreatedbStmt *) parsetree)->options, "template");
+	else if (IsA(parsetree, AlterDatabaseStmt) &&
+			 option_text(((AlterDatabaseStmt *) parsetree)->options, "tablespace") != NULL)
+		name = ((AlterDatabaseStmt *) parsetree)->dbname;
 	if (name == NULL || errand_shared == NULL)
 		return InvalidOid;
 	oid = get_database_oid(name, true);
 	if (!OidIsValid(oid) || oid == MyDatabaseId || !errand_owns_database(oid, GetUserId()))
 		return InvalidOid;
 	return oid;
+}
+
+/*
+ * ALTER EXTENSION takes no lock on the extension as DROP does: we take it, so
+ * that workers keep out of the tables until the commit, and none deadlocks.
+ */
+static void
+hold_workers(const AlterExtensionStmt *stmt)
+{
+	Oid extension;
+
+	if (errand_shared == NULL || strcmp(stmt->extname, ERRAND_EXTENSION) != 0)
+		return;
+	extension = get_extension_oid(ERRAND_EXTENSION, true);
+	if (!OidIsValid(extension) || !errand_owns_extension(extension, GetUserId()))
+		return;
+	LockDatabaseObject(ExtensionRelationId, extension, 0, AccessExclusiveLock);
+	poke = true;
 }
 
 static void
@@ -170,7 +210,10 @@ utility(PlannedStmt *pstmt, const char *query, bool read_only, ProcessUtilityCon
 
 	if (IsA(parsetree, ListenStmt))
 		heard_listen();
-	else if (IsA(parsetree, DropdbStmt) || IsA(parsetree, RenameStmt))
+	else if (IsA(parsetree, AlterExtensionStmt))
+		hold_workers((AlterExtensionStmt *) parsetree);
+	else if (created || IsA(parsetree, DropdbStmt) || IsA(parsetree, RenameStmt) ||
+			 IsA(parsetree, AlterDatabaseStmt))
 		wanted = database_wanted(parsetree);
 	if (!OidIsValid(wanted))
 	{
@@ -179,6 +222,7 @@ utility(PlannedStmt *pstmt, const char *query, bool read_only, ProcessUtilityCon
 			errand_wake_launcher();
 		return;
 	}
+	/* afterwards clear_database() wakes the launcher, for a new one, too */
 	clear_database(wanted, true);
 	PG_TRY();
 	{

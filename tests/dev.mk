@@ -5,9 +5,6 @@
 # isolation pgtap tap
 PARTS ?=
 
-# What `make valgrind` runs, of tests/sql.
-VALGRIND_TESTS ?= $(filter http waiting steering,$(REGRESS))
-
 .PHONY: help deps check check-unit check-rooms lint format format-check clang-tidy \
 	valgrind demo demo-stop bench servers
 

@@ -97,6 +97,7 @@ static const DbCallDef calls[DB_CALLS] = {
 
 static SPIPlanPtr plans[DB_CALLS];
 static bool gone = false;
+static bool held = false;
 
 /* No DROP or ALTER may be under way; ours is held until the commit. */
 static bool
@@ -119,7 +120,8 @@ errand_db_begin(void)
 	XactReadOnly = false;
 	extension = get_extension_oid(ERRAND_EXTENSION, true);
 	gone = !OidIsValid(extension);
-	if (gone || !sentinel_lock(extension))
+	held = !gone && !sentinel_lock(extension);
+	if (gone || held)
 	{
 		CommitTransactionCommand();
 		return false;
@@ -134,6 +136,12 @@ bool
 errand_db_gone(void)
 {
 	return gone;
+}
+
+bool
+errand_db_held(void)
+{
+	return held;
 }
 
 void

@@ -70,10 +70,11 @@ errand_db_arg_null(ErrandDbArgs *a)
 
 /*
  * Begins a transaction of our own.  False, with nothing begun, if the
- * extension is being dropped or altered just now; errand_db_gone() tells
- * whether it is gone for good.
+ * extension is being dropped or altered just now (errand_db_held), or is gone
+ * for good (errand_db_gone).
  */
 extern bool errand_db_begin(void);
+extern bool errand_db_held(void);
 extern bool errand_db_gone(void);
 
 /* Commits; durable says whether to wait for the disk. */

@@ -1,9 +1,15 @@
 -- Claiming, settling and reaping, call by call; nothing of it commits.
 \ir common.psql
 BEGIN;
-SELECT plan(45);
+SELECT plan(44);
+-- what other tests left would show, too
 DELETE FROM errand.ready;
 DELETE FROM errand.later;
+DELETE FROM errand.deadline;
+DELETE FROM errand.outcome;
+DELETE FROM errand.attempt;
+DELETE FROM errand.task_key;
+DELETE FROM errand.task;
 CREATE FUNCTION pg_temp.put(key text, queue text DEFAULT 'default', priority integer DEFAULT 0, run_at timestamptz DEFAULT NULL, deadline interval DEFAULT NULL,
     delivery text DEFAULT NULL) RETURNS bigint LANGUAGE sql AS $$
     SELECT errand.http_get('http://errand.test/', key => $1, queue => $2, priority => $3, run_at => $4, deadline => $5, delivery => $6)

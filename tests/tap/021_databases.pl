@@ -110,6 +110,11 @@ ok(wait_for_sql($node, 'SELECT errand.wait_until_running() IS NOT NULL', 't', 20
 timely('ALTER DATABASE RENAME', 'ALTER DATABASE third RENAME TO fourth', 5);
 ok(wait_for_sql($node, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'errand worker' AND datname = 'fourth'", '1'),
 	'its worker follows');
+submit($node, '/hang', 10, 'fourth');
+timely('CREATE DATABASE from ours', 'CREATE DATABASE copied TEMPLATE fourth', 5);
+ok(wait_for_sql($node, "SELECT errand.health()->'checks'->'paused'->>'status'", 'warn', 20, 'copied'), 'the copy has a worker, and rests');
+ok(wait_for_sql($node, "SELECT count(*) FROM errand.tasks WHERE state = 'running'", '10', 20, 'fourth'), 'the original goes on');
+is(sql($node, "SELECT count(*) FROM errand.tasks", 'copied'), '10', 'the copy has all tasks, too');
 my $gone = () = slurp_file($node->logfile, $offset) =~ /FATAL: +database .* does not exist/g;
 cmp_ok($gone, '<=', 1, 'nobody keeps looking for what is gone');
 
@@ -119,7 +124,7 @@ my $victim = $node->background_psql('postgres', on_error_stop => 0);
 my $pid = $victim->query_safe('SELECT pg_backend_pid()');
 my $old = worker_pid($node);
 kill 'KILL', $pid;
-ok(wait_for_sql($node, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'errand worker' AND pid <> $old", '2', 20),
+ok(wait_for_sql($node, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'errand worker' AND pid <> $old", '3', 20),
 	'workers return after the crash of somebody else');
 ok(poll_for(20, '100 hanging again', sub { $web->totals->{running} >= 100 }), 'and so do their transfers');
 is(sql($node, "SELECT DISTINCT state FROM errand.attempts WHERE task_id IN
