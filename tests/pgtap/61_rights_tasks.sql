@@ -6,7 +6,7 @@ SELECT t.by('tap_bob', $$SELECT errand.http_get(t.url('/status/202'), key => 'sa
 SELECT isnt(:alice, :bob, 'keys of different roles never meet');
 SELECT count(*) AS n FROM errand.gather(ARRAY[:alice, :bob]) \gset
 SELECT t.by('tap_bob', $$SELECT errand.http_get(t.url('/hang'))$$)::bigint AS running \gset
-SELECT t.by('tap_bob', $$SELECT errand.http_get(t.url('/ok'), run_at => now() + interval '1 day')$$)::bigint AS later \gset
+SELECT t.by('tap_bob', $$SELECT errand.http_get(t.url('/ok'), run_at => now() + interval '1 day', key => 'secret')$$)::bigint AS later \gset
 SELECT t.by('tap_bob', $$SELECT errand.http_get(t.url('/status/404'))$$)::bigint AS failed \gset
 SELECT count(*) AS n FROM errand.gather(ARRAY[:failed], true) \gset
 SELECT ok(t.until(format('errand.status(%s) = ''running''', :running)), 'one of bob''s runs');
@@ -41,12 +41,12 @@ SELECT is((SELECT row(state, priority)::text FROM errand.tasks WHERE id = :later
 -- a function of hers does not get to see rows before the view has chosen
 CREATE OR REPLACE FUNCTION t.leak(key text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS $$
 BEGIN
-    IF current_user = 'tap_alice' AND key LIKE '%202' THEN
+    IF current_user = 'tap_alice' AND key = 'secret' THEN
         RAISE EXCEPTION 'seen';
     END IF;
     RETURN true;
 END $$;
-SELECT is(t.by('tap_alice', 'SELECT count(*) FROM errand.outcomes WHERE t.leak(payload ->> ''url'')'), '1', 'outcomes: no leak through a cheap function');
+SELECT is(t.by('tap_alice', 'SELECT count(*) FROM errand.tasks WHERE t.leak(key)'), '1', 'tasks: no leak through a cheap function');
 -- nor does a view of hers over ours, read by others or by the superuser, change whose rows they are
 SELECT is(t.by('tap_alice', 'SELECT array_agg(id) FROM (SELECT id FROM errand.tasks OFFSET 0) AS x'), format('{%s}', :alice), 'tasks: in a subquery');
 

@@ -35,6 +35,7 @@ SELECT is(t.by('tap_alice', $$SELECT errand._submit_many(10, 'postgres', 'http',
 -- temporary objects of hers shadow nothing
 SELECT is(t.by('tap_alice', $$CREATE TEMP VIEW pg_roles AS SELECT 10::oid AS oid, 'tap_alice'::name AS rolname, true AS rolsuper$$), NULL, 'alice shadows pg_roles');
 SELECT is(t.by('tap_alice', $$CREATE TEMP TABLE access AS SELECT 'tap_alice'::text AS role, 'admin'::text AS level$$), NULL, 'alice shadows errand.access');
+DISCARD PLANS;
 SELECT is(t.by('tap_alice', $$SELECT count(*) FROM errand.tasks WHERE owner <> 'tap_alice'$$), '0', 'and still sees only her own');
 
 -- code of hers that somebody else's maintenance runs is refused
