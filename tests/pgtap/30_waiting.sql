@@ -1,10 +1,12 @@
 -- wait_for() and gather().
 \ir common.psql
-SELECT plan(33);
+SELECT plan(34);
 
 -- wait_for
 SELECT errand.http_get(t.url('/delay/80')) AS id \gset
+SELECT clock_timestamp() AS since \gset
 SELECT is(errand.wait_for(:id) -> 'body', '{"delay_ms": 80}', 'wait_for: waits for the result');
+SELECT ok(clock_timestamp() - :'since' < interval '4 s', 'wait_for: is woken, and does not just look now and then');
 SELECT is(errand.wait_for(:id) -> 'body', '{"delay_ms": 80}', 'wait_for: of one that is final already');
 SELECT is(errand.wait_for(:id), errand.result(:id), 'wait_for: it is the result');
 SELECT is(errand.wait_for(NULL), NULL, 'wait_for: NULL for NULL');
