@@ -138,8 +138,8 @@ COMMENT ON TABLE errand.queue IS 'Queues that were defined, paused or drained; a
 COMMENT ON COLUMN errand.queue.name IS 'The queue''s name.';
 COMMENT ON COLUMN errand.queue.paused IS 'Its tasks are not claimed.';
 COMMENT ON COLUMN errand.queue.draining IS 'It takes no more tasks.';
-COMMENT ON COLUMN errand.queue.max_running IS 'Most tasks at once; NULL: no limit.';
-COMMENT ON COLUMN errand.queue.rate_limit IS 'Most starts, such as 50/s; NULL: no limit.';
+COMMENT ON COLUMN errand.queue.max_running IS 'Reserved: most tasks at once.';
+COMMENT ON COLUMN errand.queue.rate_limit IS 'Reserved: most starts, such as 50/s.';
 COMMENT ON COLUMN errand.queue.max_depth IS 'Most tasks that wait; NULL: no limit.';
 COMMENT ON COLUMN errand.queue.description IS 'What it is for.';
 
@@ -156,8 +156,8 @@ COMMENT ON COLUMN errand.task_type.backoff_base IS 'Default first wait before a 
 COMMENT ON COLUMN errand.task_type.backoff_factor IS 'Default growth of the wait.';
 COMMENT ON COLUMN errand.task_type.backoff_max IS 'Default longest wait.';
 COMMENT ON COLUMN errand.task_type.timeout IS 'Default time for one attempt.';
-COMMENT ON COLUMN errand.task_type.rate_limit IS 'Most starts, such as 50/s.';
-COMMENT ON COLUMN errand.task_type.max_running IS 'Most tasks at once.';
+COMMENT ON COLUMN errand.task_type.rate_limit IS 'Reserved: most starts, such as 50/s.';
+COMMENT ON COLUMN errand.task_type.max_running IS 'Reserved: most tasks at once.';
 COMMENT ON COLUMN errand.task_type.cache_ttl IS 'Reserved: how long a result may be used again.';
 COMMENT ON COLUMN errand.task_type.unique_key IS 'Reserved: where in the payload its key stands.';
 COMMENT ON COLUMN errand.task_type.log_execution IS 'Reserved: log each attempt.';
@@ -246,8 +246,8 @@ COMMENT ON COLUMN errand.task_types.backoff IS 'Default backoff: exponential, li
 COMMENT ON COLUMN errand.task_types.backoff_base IS 'Default first wait before a retry.';
 COMMENT ON COLUMN errand.task_types.backoff_max IS 'Default longest wait.';
 COMMENT ON COLUMN errand.task_types.timeout IS 'Default time for one attempt.';
-COMMENT ON COLUMN errand.task_types.rate_limit IS 'Most starts, such as 50/s.';
-COMMENT ON COLUMN errand.task_types.max_running IS 'Most tasks at once.';
+COMMENT ON COLUMN errand.task_types.rate_limit IS 'Reserved: most starts, such as 50/s.';
+COMMENT ON COLUMN errand.task_types.max_running IS 'Reserved: most tasks at once.';
 COMMENT ON COLUMN errand.task_types.cache_ttl IS 'Reserved: how long a result may be used again.';
 COMMENT ON COLUMN errand.task_types.unique_key IS 'Reserved: where in the payload its key stands.';
 COMMENT ON COLUMN errand.task_types.log_execution IS 'Reserved: log each attempt.';
@@ -259,8 +259,8 @@ COMMENT ON VIEW errand.queues IS
 COMMENT ON COLUMN errand.queues.queue IS 'The queue''s name.';
 COMMENT ON COLUMN errand.queues.paused IS 'Its tasks are not claimed: errand.pause_queue().';
 COMMENT ON COLUMN errand.queues.draining IS 'It takes no more tasks: errand.drain_queue().';
-COMMENT ON COLUMN errand.queues.max_running IS 'Most tasks at once; NULL: no limit.';
-COMMENT ON COLUMN errand.queues.rate_limit IS 'Most starts, such as 50/s; NULL: no limit.';
+COMMENT ON COLUMN errand.queues.max_running IS 'Reserved: most tasks at once.';
+COMMENT ON COLUMN errand.queues.rate_limit IS 'Reserved: most starts, such as 50/s.';
 COMMENT ON COLUMN errand.queues.max_depth IS 'Most tasks that wait; NULL: no limit.';
 COMMENT ON COLUMN errand.queues.description IS 'What it is for.';
 
@@ -451,7 +451,7 @@ Errors: 22023 out of range.
 Example: SELECT errand.reprioritize(42, 100);';
 COMMENT ON FUNCTION errand.define_queue IS
 'Defines a queue, or changes it: NULL leaves a thing as it is. Needs level admin.
-name: 1 to 200 characters. max_running: most tasks at once. rate_limit: such as ''50/s'' or ''1000/h''. max_depth: most tasks that wait; more are refused.
+name: 1 to 200 characters. max_depth: most tasks that wait; more are refused. max_running and rate_limit (such as ''50/s'' or ''1000/h'') are kept for later versions.
 Errors: 22023 bad argument, 42501 not allowed.
 Example: SELECT errand.define_queue(''mail'', max_depth => 100000);';
 COMMENT ON FUNCTION errand.pause_queue IS

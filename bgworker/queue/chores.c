@@ -159,6 +159,10 @@ in_transaction(void (*chore)(void), bool durable)
 static void
 reap(void)
 {
+	/* While a dump is being restored leases may be there before their tasks. */
+	errand_config_instance(NULL, 0);
+	if (errand_config_copied())
+		return;
 	if (errand_reap(&suspects) > 0)
 		wanted.lost = true;
 }

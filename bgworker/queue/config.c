@@ -43,6 +43,14 @@ errand_config_queues(void)
 		pg_atomic_write_u32(&d->queue_limits, limits);
 }
 
+static bool is_copy = false;
+
+bool
+errand_config_copied(void)
+{
+	return is_copy;
+}
+
 void
 errand_config_instance(char *secret, size_t size)
 {
@@ -64,6 +72,10 @@ errand_config_instance(char *secret, size_t size)
 		ereport(LOG, (errmsg("tasks rest: this database is a copy of another"),
 					  errhint("Run SELECT errand.resume_all() if its tasks shall run here.")));
 	told = copied;
+	/* Resumed: what the original had in hand is now ours to put back. */
+	if (is_copy && !copied && d != NULL)
+		pg_atomic_write_u32(&d->reap_wanted, 1);
+	is_copy = copied;
 	paused |= copied ||
 			  (errand_start_paused && (d == NULL || pg_atomic_read_u32(&d->resumed) == 0));
 	errand_claim_pause(paused);

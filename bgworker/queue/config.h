@@ -14,6 +14,9 @@ extern void errand_config_queues(void);
 /* Reads whether the engine rests; and the secret of request keys, if secret is given. */
 extern void errand_config_instance(char *secret, size_t size);
 
+/* Whether that found this database to be a copy, which nobody has resumed. */
+extern bool errand_config_copied(void);
+
 /* Cancels tasks that were asked to stop and went back to waiting meanwhile. */
 extern void errand_cancel_waiting(void);
 

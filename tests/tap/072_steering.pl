@@ -67,7 +67,13 @@ is(join(' ', map { $_->{path} =~ m{/order/(.*)} ? $1 : () } $web->requests(qr/or
 my $queues = join '', map { $_->{path} =~ m{^/([ab])\d} ? $1 : () } $web->requests(qr{^/[ab]\d});
 like($queues, qr/^(?=.{0,3}b)(?=.{0,3}a)/, 'queues of one priority take turns') or diag $queues;
 is(join(' ', sort { $a <=> $b } map { $_->{task} } $web->requests(qr{^/a\d})), join(' ', map { $_->{task} } $web->requests(qr{^/a\d})), 'within one the oldest is first');
-reload_settings($node, 'errand.max_in_flight' => undef);
+reload_settings($node, 'errand.max_in_flight' => undef, 'errand.host_max_running' => 1);
+sql($node, 'SELECT errand.pause_all()');
+submit("/batch/$_->[0]", "priority => $_->[1]") foreach [ 'b', 3 ], [ 'c', 3 ], [ 'd', 1 ], [ 'a', 9 ];
+sql($node, 'SELECT errand.resume_all()');
+poll_for(10, "four requests", sub { $web->requests(qr{batch}) == 4 });
+is(join('', map { $_->{path} =~ m{/batch/(.*)} } $web->requests(qr/batch/)), 'abcd', 'and so they do when one host has to take them one by one');
+reload_settings($node, 'errand.host_max_running' => undef);
 is(sql($node, "SELECT errand.reprioritize($last, 1)"), 'f', 'what is final has no place');
 like(sql_error($node, "SELECT errand.reprioritize($last, 40000)"), qr/^22023: /m, 'priorities have bounds');
 
