@@ -127,7 +127,8 @@ END $$;
 
 -- Function:   _cancel_waiting(now)
 -- A task that failed just when it was asked to stop waits for its next
--- attempt: the request holds for it there.
+-- attempt: the request holds for it there.  One that a client holds is left
+-- for the next time: nothing here waits for a client.
 -- Returns:    the tasks that it cancelled
 -- Tables:     deletes from ready, later, cancel_request, task_key; writes outcome
 CREATE FUNCTION errand._cancel_waiting(p_now timestamptz)
@@ -142,9 +143,13 @@ BEGIN
     END IF;
     RETURN QUERY
     WITH gone AS (
-        DELETE FROM errand.later AS l WHERE l.id = ANY (v_asked) RETURNING l.id, l.state, l.run, l.attempt
+        DELETE FROM errand.later AS l WHERE l.id = ANY (ARRAY(
+            SELECT x.id FROM errand.later AS x WHERE x.id = ANY (v_asked) FOR UPDATE SKIP LOCKED))
+        RETURNING l.id, l.state, l.run, l.attempt
     ), gone_ready AS (
-        DELETE FROM errand.ready AS r WHERE r.id = ANY (v_asked) RETURNING r.id, 'q'::"char" AS state, r.run, r.attempt
+        DELETE FROM errand.ready AS r WHERE r.id = ANY (ARRAY(
+            SELECT x.id FROM errand.ready AS x WHERE x.id = ANY (v_asked) FOR UPDATE SKIP LOCKED))
+        RETURNING r.id, 'q'::"char" AS state, r.run, r.attempt
     ), ended AS (
         SELECT * FROM gone UNION ALL SELECT * FROM gone_ready
     ), recorded AS (

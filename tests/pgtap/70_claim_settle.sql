@@ -1,7 +1,7 @@
 -- Claiming, settling and reaping, call by call; nothing of it commits.
 \ir common.psql
 BEGIN;
-SELECT plan(44);
+SELECT plan(48);
 -- what other tests left would show, too
 DELETE FROM errand.ready;
 DELETE FROM errand.later;
@@ -87,6 +87,13 @@ SELECT is(pg_temp.states('d%'), 'd1 failed 0, d2 failed 0, d3 ready 0, d4 runnin
 SELECT is((SELECT row(sqlstate, error, timed_out)::text FROM errand.outcomes WHERE id = pg_temp.id('d1')), '(57014,"deadline exceeded",t)', '_expire: says why');
 SELECT is((SELECT count(*)::int FROM errand.task_key WHERE key IN ('d1', 'd2')), 0, '_expire: their keys are free');
 SELECT errand._lease_drop('{5}') \g /dev/null
+
+-- requests to stop what does not run (any more)
+INSERT INTO errand.cancel_request SELECT id, now(), 'by ' || key FROM errand.task WHERE key IN ('d1', 'd3', 'd4');
+SELECT is((SELECT string_agg(t.key, ', ' ORDER BY t.key) FROM errand._cancel_requests() AS c JOIN errand.task AS t USING (id)), 'd3, d4', '_cancel_requests: not of final ones');
+SELECT is((SELECT string_agg(t.key || ' ' || c."from"::text, ', ') FROM errand._cancel_waiting(now()) AS c JOIN errand.task AS t USING (id)), 'd3 q', '_cancel_waiting: those that wait');
+SELECT is((SELECT row(state, error)::text FROM errand.tasks WHERE key = 'd3'), '(cancelled,"by d3")', '_cancel_waiting: cancelled');
+SELECT is((SELECT count(*)::int FROM errand.cancel_request), 1, '_cancel_waiting: answered');
 
 -- reaping: what was lost, and where it goes
 SELECT pg_temp.put('r' || n, 'r', delivery => CASE WHEN n > 4 THEN 'at_most_once' END) FROM generate_series(1, 6) AS n \g /dev/null
