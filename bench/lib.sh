@@ -207,6 +207,17 @@ cpu_ticks()
 	echo "$sum"
 }
 
+# cpu_ns PID...: the time on a processor of all of them, exactly.
+cpu_ns()
+{
+	local pid time sum=0
+	for pid; do
+		read -r time _ < "/proc/$pid/schedstat"
+		sum=$((sum + time))
+	done
+	echo "$sum"
+}
+
 # BENCH_PERF=FILE: a profile of the worker, with what it calls where frames allow.
 profile_pid=''
 profile_begin()

@@ -162,6 +162,8 @@ leave(void)
 											   ERRAND_RUN_QUEUED};
 	dlist_mutable_iter it;
 
+	errand_process_leaving();
+	errand_runs_decide();
 	for (int i = 0; i < (int) lengthof(unstarted); i++)
 	{
 		dlist_foreach_modify (it, errand_runs_in(unstarted[i]))

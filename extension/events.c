@@ -31,6 +31,7 @@ static PendingEvent *pending = NULL; /* in TopTransactionContext */
 static int n_pending = 0;
 static int max_pending = 0;
 static bool locks_ready = false;
+static bool waiting = false; /* registered as a waiter */
 
 static void
 pending_forget(void)
@@ -228,6 +229,8 @@ xact_callback(XactEvent event, void *arg)
 		case XACT_EVENT_PARALLEL_ABORT:
 			if (locks_ready)
 				publish_rewind();
+			if (waiting)
+				errand_wait_unregister(); /* an error ended the wait */
 			pending_forget();
 			break;
 		case XACT_EVENT_PREPARE:
@@ -285,7 +288,7 @@ errand_wait_register(const int64 *ids, int n)
 	LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
 	if (!w->active)
 		pg_atomic_fetch_add_u32(&errand_shared->waiters, 1);
-	w->active = true;
+	w->active = waiting = true;
 	w->database = MyDatabaseId;
 	memset(w->filter, 0, sizeof(w->filter));
 	for (int i = 0; i < n; i++)
@@ -305,7 +308,7 @@ errand_wait_unregister(void)
 	if (!w->active)
 		return;
 	LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
-	w->active = false;
+	w->active = waiting = false;
 	pg_atomic_fetch_sub_u32(&errand_shared->waiters, 1);
 	LWLockRelease(errand_shared->event_lock);
 }

@@ -242,6 +242,29 @@ INSERT INTO errand.instance (system_identifier, database_oid, secret, created_at
 SELECT s.system_identifier, d.oid, pg_catalog.gen_random_uuid(), pg_catalog.now()
 FROM pg_catalog.pg_control_system() AS s, pg_catalog.pg_database AS d
 WHERE d.datname = pg_catalog.current_database();
+-- A restore may bring tasks before it brings that row: it has a row of nobody's
+-- from the beginning.  All restores begin with SET row_security = off.
+INSERT INTO errand.instance (system_identifier, database_oid, secret, created_at)
+SELECT - 1 - (pg_catalog.random() * 1e15)::bigint, i.database_oid, i.secret, i.created_at
+FROM errand.instance AS i WHERE pg_catalog.current_setting('row_security') = 'off';
+
+-- Function:   _instance_arrives()
+-- Lets workers look before they see what a restore brings next.  A dump of this
+-- very database has the row that is here already, with the secret that counts.
+CREATE FUNCTION errand._instance_arrives()
+RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM errand.wake();
+    UPDATE errand.instance AS i SET secret = NEW.secret, created_at = NEW.created_at
+    WHERE i.system_identifier = NEW.system_identifier AND i.database_oid = NEW.database_oid;
+    IF FOUND THEN
+        RETURN NULL;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER instance_arrives BEFORE INSERT ON errand.instance
+FOR EACH ROW EXECUTE FUNCTION errand._instance_arrives();
 
 -- What pg_dump keeps.  Leases, requests and suspects belong to a running server.
 SELECT pg_catalog.pg_extension_config_dump('errand.task_id', '');

@@ -543,6 +543,7 @@ COMMENT ON FUNCTION errand._granted_functions IS 'internal: names of the functio
 COMMENT ON FUNCTION errand._headers IS 'internal: header lines as an object of lower-case names.';
 COMMENT ON FUNCTION errand._hosts IS 'internal: hosts that workers talked to, from shared memory.';
 COMMENT ON FUNCTION errand._http_result IS 'internal: what errand.result() shows of an HTTP answer.';
+COMMENT ON FUNCTION errand._instance_arrives IS 'internal: lets workers look at once when a restore brings the row of another database.';
 COMMENT ON FUNCTION errand._instance IS 'internal: the secret of request keys, and whether the engine rests.';
 COMMENT ON FUNCTION errand._json IS 'internal: text as JSON, NULL if it is none.';
 COMMENT ON FUNCTION errand._key_take IS 'internal: takes an idempotency key, or tells which task holds it.';

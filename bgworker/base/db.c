@@ -161,7 +161,8 @@ void
 errand_db_recover(void)
 {
 	HOLD_INTERRUPTS();
-	EmitErrorReport();
+	if (!errand_process_must_leave()) /* then we cancelled it ourselves */
+		EmitErrorReport();
 	AbortCurrentTransaction();
 	FlushErrorState();
 	RESUME_INTERRUPTS();

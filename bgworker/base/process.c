@@ -27,16 +27,24 @@
 ErrandSlot *errand_my_slot = NULL;
 
 static volatile sig_atomic_t in_statement = false;
+static volatile sig_atomic_t leaving = false;
 
+/*
+ * A statement under way is cancelled, not the process ended: it shall settle
+ * what it has in hand.  Signals that come while it does so change nothing.
+ */
 static void
 handle_sigterm(SIGNAL_ARGS)
 {
 	int save_errno = errno;
 
 	ShutdownRequestPending = true;
+	if (in_statement && !leaving)
+	{
+		InterruptPending = true;
+		QueryCancelPending = true;
+	}
 	SetLatch(MyLatch);
-	if (in_statement)
-		die(postgres_signal_arg);
 	errno = save_errno;
 }
 
@@ -59,8 +67,19 @@ void
 errand_process_in_statement(bool in)
 {
 	in_statement = in;
-	if (!in && ProcDiePending)
+	if (in)
+		return;
+	if (ShutdownRequestPending)
+		QueryCancelPending = false; /* it came too late for the statement */
+	if (ProcDiePending)
 		CHECK_FOR_INTERRUPTS();
+}
+
+void
+errand_process_leaving(void)
+{
+	leaving = true;
+	SetConfigOption("lock_timeout", "2s", PGC_SUSET, PGC_S_OVERRIDE);
 }
 
 /* The slot goes back; whoever is left looks for what we had in hand. */

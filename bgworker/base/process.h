@@ -24,8 +24,11 @@ extern void errand_process_signals(void);
 /* SIGTERM came: leave in good order. */
 extern bool errand_process_must_leave(void);
 
-/* While true, SIGTERM interrupts at once: a statement may wait for long. */
+/* While true, SIGTERM cancels the statement at once: it may wait for long. */
 extern void errand_process_in_statement(bool in);
+
+/* From now on SIGTERM interrupts nothing: this process settles what it has, and goes. */
+extern void errand_process_leaving(void);
 
 /* Becomes the database's leader if there is none; tells whether it is. */
 extern bool errand_process_lead(void);

@@ -311,6 +311,12 @@ errand_http_init(uv_loop_t *loop, const char *instance_secret)
 }
 
 void
+errand_http_secret(const char *instance_secret)
+{
+	strlcpy(secret, instance_secret, sizeof(secret));
+}
+
+void
 errand_http_configure(void)
 {
 	ErrandNetConfig c;

@@ -15,6 +15,9 @@ extern const ErrandKind errand_kind_http;
 /* Makes the worker's network on its loop; raises if it cannot. */
 extern void errand_http_init(uv_loop_t *loop, const char *secret);
 
+/* What keys of requests are made from changed. */
+extern void errand_http_secret(const char *instance_secret);
+
 /* Settings changed. */
 extern void errand_http_configure(void);
 

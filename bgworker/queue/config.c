@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/db.h"
 #include "events.h"
+#include "kinds/http.h"
 #include "mailbox.h"
 #include "miscadmin.h"
 #include "queue/claim.h"
@@ -57,15 +58,17 @@ errand_config_instance(char *secret, size_t size)
 	bool isnull;
 	bool copied;
 	bool paused;
+	char *found;
 	ErrandDatabase *d = errand_database_mine();
 	static bool told = false;
 
 	if (errand_db_call(DB_INSTANCE, NULL) != 1)
 		elog(ERROR, "errand.instance has no row");
+	found = DatumGetCString(DirectFunctionCall1(uuid_out, errand_db_value(0, 1, &isnull)));
 	if (secret != NULL)
-		strlcpy(secret,
-				DatumGetCString(DirectFunctionCall1(uuid_out, errand_db_value(0, 1, &isnull))),
-				size);
+		strlcpy(secret, found, size);
+	else
+		errand_http_secret(found); /* a restore may have brought an older one */
 	copied = DatumGetBool(errand_db_value(0, errand_db_column("copied"), &isnull));
 	paused = DatumGetBool(errand_db_value(0, errand_db_column("paused"), &isnull));
 	if (copied && !told)

@@ -102,6 +102,7 @@ foreach my $type ('errand worker', 'errand launcher')
 }
 ok(wait_for_sql($node, "SELECT count(*) FROM errand.tasks WHERE queue = 'default' AND state <> 'succeeded' AND id > $refused", '0', 30),
 	'nothing was lost');
+is(sql($node, "SELECT count(*) FROM errand.attempts WHERE state = 'lost'"), '0', 'each worker settled before it left');
 is(sql($node, "SELECT count(*) FROM errand.tasks WHERE queue = 'hanging' AND state = 'running'"), '20', 'what hung hangs again');
 ok(-e $node->data_dir . '/postmaster.pid' && slurp_file($node->logfile) !~ /terminating any other active server processes/,
 	'the cluster was never reset');

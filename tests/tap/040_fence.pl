@@ -62,6 +62,7 @@ sub crash_at
 
 # ---- crashes ----
 
+my $pid;
 my $offset = new_log($node);
 arm('commit=pause');
 my @ids = submit('/a', 10, "success_codes => '[200,500)'");
@@ -128,6 +129,21 @@ finish_all($node);
 is(states(@ids), 'failed 1, ' . join(', ', ('succeeded 1') x 5), 'a run that cannot be started fails alone');
 like(sql($node, "SELECT error FROM errand.tasks WHERE id = $ids[0]"), qr/fault point run/, '... and says why');
 arm(undef);
+
+# ---- told to stop in the middle of a settle, and once more on the way out ----
+
+$offset = new_log($node);
+arm('settle=pause');
+@ids = submit('/f', 1, "success_codes => '[200,500)'");
+$pid = paused_at('settle', $offset);
+sql($node, "SELECT pg_terminate_backend($pid)");
+ok(poll_for(10, 'another settle', sub { my $n = () = slurp_file($node->logfile, $offset) =~ /\[$pid\][^\n]*fault point settle: paused/g; $n == 2 }),
+	'a worker that is told to stop settles before it leaves');
+sql($node, "SELECT pg_terminate_backend($pid)");
+arm(undef);
+finish_all($node);
+is(states(@ids) . ' ' . hits(@ids), 'succeeded 1 1', '... what it had in hand');
+unlike(slurp_file($node->logfile, $offset), qr/FATAL/, '... and goes in peace');
 is(sql($node, 'SELECT count(*) FROM errand.lease'), '0', 'no lease is left');
 $node->stop;
 
