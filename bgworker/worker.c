@@ -148,9 +148,11 @@ turn_failed(void)
 	errand_db_recover();
 	errand_settle_aborted(error->message, error->sqlerrcode);
 	errand_claim_aborted();
-	errand_chores_failed();
-	failures = Min(failures + 1, FAILURES_MAX);
-	not_before = errand_clock_monotonic() + (INT64CONST(10000) << failures);
+	if (!errand_chores_failed())
+	{
+		failures = Min(failures + 1, FAILURES_MAX);
+		not_before = errand_clock_monotonic() + (INT64CONST(10000) << failures);
+	}
 	FreeErrorData(error);
 }
 

@@ -92,7 +92,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_group bigint;
 BEGIN
-    SELECT s.group_no INTO v_group FROM errand.suspect AS s ORDER BY s.group_no LIMIT 1;
+    SELECT s.group_no INTO v_group FROM errand.suspect AS s ORDER BY s.group_no, s.id LIMIT 1 FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
         RETURN;
     END IF;
@@ -112,4 +112,15 @@ BEGIN
         t.submitted_at, t.run_at, t.deadline, t.timeout_ms, t.max_attempts, t.backoff, t.backoff_base_ms,
         t.backoff_factor, t.backoff_max_ms, t.at_most_once, t.key, t.notify, t.traceparent, t.payload
     FROM gone AS g JOIN errand.task AS t ON t.id = g.id;
+END $$;
+
+-- Function:   _suspects_any()
+-- Returns:    whether there is a suspect that no client holds
+-- Tables:     reads suspect
+CREATE FUNCTION errand._suspects_any()
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM errand.suspect AS s ORDER BY s.group_no, s.id LIMIT 1 FOR UPDATE SKIP LOCKED;
+    RETURN FOUND;
 END $$;

@@ -138,18 +138,20 @@ END $$;
 
 -- Function:   _retain(from_id, succeeded_before, others_before, limit)
 -- Deletes one page of finished tasks that are old enough, in id order.
--- Returns:    the last id looked at and how many went; no row at the end
+-- Returns:    the last id looked at, how many went, and whether anything on the
+--             page was old enough for either age; no row at the end
 -- Tables:     deletes from outcome, attempt, task; reads outcome
 CREATE FUNCTION errand._retain(p_from bigint, p_succeeded_before timestamptz, p_others_before timestamptz, p_limit integer)
-RETURNS TABLE (last_id bigint, gone bigint)
+RETURNS TABLE (last_id bigint, gone bigint, any_old boolean)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_page bigint[];
     v_old bigint[];
 BEGIN
     SELECT array_agg(o.id ORDER BY o.id),
-           array_agg(o.id) FILTER (WHERE o.finished_at < CASE WHEN o.state = 'S' THEN p_succeeded_before ELSE p_others_before END)
-    INTO v_page, v_old
+           array_agg(o.id) FILTER (WHERE o.finished_at < CASE WHEN o.state = 'S' THEN p_succeeded_before ELSE p_others_before END),
+           bool_or(o.finished_at < greatest(p_succeeded_before, p_others_before))
+    INTO v_page, v_old, any_old
     FROM (SELECT x.id, x.finished_at, x.state FROM errand.outcome AS x WHERE x.id > p_from ORDER BY x.id LIMIT p_limit) AS o;
     IF v_page IS NULL THEN
         RETURN;

@@ -59,6 +59,22 @@ BEGIN
     END IF;
 END $$;
 
+-- Function:   _cancel_ask(id, caller, all, reason, now)
+-- What the leader does for a request from the mailbox: it asks, and waits for
+-- no row that a client may hold; _cancel_waiting ends what does not run.
+-- Returns:    whether there is such a task, not final
+-- Tables:     reads task, outcome; writes cancel_request
+CREATE FUNCTION errand._cancel_ask(p_id bigint, p_caller oid, p_all boolean, p_reason text, p_now timestamptz)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO errand.cancel_request (id, at, reason)
+    SELECT t.id, p_now, p_reason FROM errand.task AS t
+    WHERE t.id = p_id AND (p_all OR t.owner_oid = p_caller)
+      AND NOT EXISTS (SELECT FROM errand.outcome AS o WHERE o.id = t.id);
+    RETURN FOUND;
+END $$;
+
 -- Function:   _retry(id, caller, all, now)
 -- Begins the next run of a final task, or runs one now that waits to retry.
 -- Returns:    where it was and where it lies now; from is NULL: nothing to retry

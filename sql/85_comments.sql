@@ -583,3 +583,5 @@ COMMENT ON FUNCTION errand._type_define IS 'internal: writes a task type''s row.
 COMMENT ON FUNCTION errand._type_drop IS 'internal: deletes a task type''s row.';
 COMMENT ON FUNCTION errand._workers IS 'internal: processes of this database, from shared memory.';
 COMMENT ON FUNCTION errand._cancel_waiting IS 'internal: cancels tasks that were asked to stop and went back to waiting.';
+COMMENT ON FUNCTION errand._cancel_ask IS 'internal: asks for a cancellation without waiting for anybody.';
+COMMENT ON FUNCTION errand._suspects_any IS 'internal: whether there is a suspect that nobody holds.';

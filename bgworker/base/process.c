@@ -164,7 +164,7 @@ settings_fix(void)
 		{"row_security", "on"},
 		{"statement_timeout", "0"},
 		{"idle_in_transaction_session_timeout", "0"},
-		{"lock_timeout", "0"},
+		{"lock_timeout", "100ms"},
 		{"enable_seqscan", "off"},
 		{"enable_hashjoin", "off"},
 		{"enable_mergejoin", "off"},

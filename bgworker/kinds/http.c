@@ -185,8 +185,12 @@ static int
 http_room(const ErrandRun *run)
 {
 	char name[300];
+	int room;
 
-	return http_host(run, name, sizeof(name)) ? errand_net_host_free(net, name) : 0;
+	if (!http_host(run, name, sizeof(name)))
+		return 0;
+	room = errand_net_host_free(net, name);
+	return room > 0 ? room : -errand_net_host_queued(net, name);
 }
 
 const ErrandKind errand_kind_http = {

@@ -22,8 +22,8 @@ typedef struct ErrandKind
 	void (*cancel)(ErrandRun *run);
 
 	/*
-	 * MAY, both or none.  The host that the run talks to, as name:port, and
-	 * how many more runs of it could start now.
+	 * MAY, both or none.  The host that the run talks to, as name:port; and
+	 * how many more runs of it could start now, or minus how many wait there.
 	 */
 	bool (*host)(const ErrandRun *run, char *name, size_t size);
 	int (*room)(const ErrandRun *run);

@@ -27,15 +27,20 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#define REST_US INT64CONST(500000)
 #define POLL_US INT64CONST(5000000)
 #define DUE_AT_ONCE 1000
 #define RETAIN_US INT64CONST(60000000)
 #define RETAIN_PAGE 2000
+#define RETAIN_PAGE_US INT64CONST(10000)
 
 static ErrandFeed wanted;
+static bool at_work = false; /* in a chore: an error now is its */
+static int64 rest_until = 0; /* after an error in a chore, monotonic */
 static int64 poll_at = 0;
 static int64 retain_at = 0;
 static int64 retain_from = 0;
+static int retain_pages = 0; /* looked at in this pass */
 static TimestampTz next_due = 0;
 static bool due_known = false;
 static bool led_before = false;
@@ -156,6 +161,16 @@ in_transaction(void (*chore)(void), bool durable)
 	return true;
 }
 
+/* A client may have held some when they were looked for. */
+static void
+look_for_suspects(void)
+{
+	bool isnull;
+
+	(void) errand_db_call(DB_SUSPECTS_ANY, NULL);
+	suspects |= DatumGetBool(errand_db_value(0, 1, &isnull));
+}
+
 static void
 reap(void)
 {
@@ -214,17 +229,17 @@ retain(void)
 	errand_db_arg(&a, TimestampTzGetDatum(keep.others_s ? now - keep.others_s * USECS_PER_SEC :
 														  DT_NOBEGIN));
 	errand_db_arg(&a, Int32GetDatum(RETAIN_PAGE));
-	if (errand_db_call(DB_RETAIN, &a) == 0)
-	{
-		retain_from = 0;
-		retain_at = errand_clock_monotonic() + RETAIN_US;
-		return;
-	}
-	retain_from = DatumGetInt64(errand_db_value(0, 1, &isnull));
 	/* A page in which nothing was old enough ends the pass: ids ascend with time. */
-	if (DatumGetInt64(errand_db_value(0, 2, &isnull)) == 0)
-		retain_from = 0;
-	retain_at = errand_clock_monotonic() + (retain_from == 0 ? RETAIN_US : 10000);
+	retain_from = 0;
+	if (errand_db_call(DB_RETAIN, &a) > 0 && DatumGetBool(errand_db_value(0, 3, &isnull)))
+		retain_from = DatumGetInt64(errand_db_value(0, 1, &isnull));
+	retain_at = errand_clock_monotonic() + RETAIN_PAGE_US;
+	retain_pages++;
+	if (retain_from != 0)
+		return;
+	/* A long pass, over failures that stay for longer, comes less often. */
+	retain_at += RETAIN_US + 50 * RETAIN_PAGE_US * (int64) retain_pages;
+	retain_pages = 0;
 }
 
 static bool quarantine_found = false;
@@ -273,7 +288,7 @@ run_suspects(void)
 }
 
 static void
-lead_chores(void)
+lead_chores(bool polled)
 {
 	ErrandDatabase *d = errand_database_mine();
 	int64 now = errand_clock_monotonic();
@@ -287,6 +302,8 @@ lead_chores(void)
 	}
 	if (errand_mailbox_any())
 		in_transaction(errand_mail_read, true);
+	if (polled && !suspects)
+		in_transaction(look_for_suspects, false);
 	run_suspects();
 	if (due_now())
 		in_transaction(move_due, true);
@@ -303,6 +320,9 @@ errand_chores(bool lead)
 	if (wanted.next_due != 0 && (next_due == 0 || wanted.next_due < next_due))
 		next_due = wanted.next_due;
 	wanted.next_due = 0;
+	if (errand_clock_monotonic() < rest_until)
+		return;
+	at_work = true;
 	if (polled || wanted.lost)
 	{
 		in_transaction(poll, false);
@@ -313,7 +333,7 @@ errand_chores(bool lead)
 	if (wanted.config)
 		in_transaction(read_config, false);
 	if (lead)
-		lead_chores();
+		lead_chores(polled);
 	if (lead && (polled || !counted) && recount_wanted())
 		in_transaction(recount, false);
 	if (errand_feed_has_notices())
@@ -321,6 +341,7 @@ errand_chores(bool lead)
 		if (in_transaction(errand_feed_notify, false))
 			errand_feed_notified();
 	}
+	at_work = false;
 }
 
 long
@@ -329,7 +350,9 @@ errand_chores_wait_ms(bool lead)
 	int64 now = errand_clock_monotonic();
 	int64 us = poll_at - now;
 
-	if (lead)
+	if (now < rest_until)
+		us = rest_until - now;
+	else if (lead)
 	{
 		us = Min(us, retain_at - now);
 		if (next_due != 0)
@@ -340,10 +363,16 @@ errand_chores_wait_ms(bool lead)
 	return Max(0, (us + 999) / 1000);
 }
 
-void
+bool
 errand_chores_failed(void)
 {
+	bool chore = at_work;
+
+	at_work = false;
+	if (chore)
+		rest_until = errand_clock_monotonic() + REST_US;
 	poll_at = errand_clock_monotonic() + 1000000;
 	retain_at = Max(retain_at, poll_at);
 	errand_feed_notified();
+	return chore;
 }

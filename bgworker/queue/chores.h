@@ -18,7 +18,7 @@ extern void errand_chores(bool lead);
 /* Milliseconds until a chore is due. */
 extern long errand_chores_wait_ms(bool lead);
 
-/* An error was caught: begin again slowly. */
-extern void errand_chores_failed(void);
+/* An error was caught: if in a chore, true, and chores rest; the queue need not. */
+extern bool errand_chores_failed(void);
 
 #endif

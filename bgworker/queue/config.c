@@ -123,6 +123,7 @@ static void
 answer_mail(const ErrandMail *m)
 {
 	ErrandDbArgs a = {0};
+	bool isnull;
 
 	if (m->kind == ERRAND_MAIL_DRAIN)
 	{
@@ -140,18 +141,12 @@ answer_mail(const ErrandMail *m)
 	errand_db_arg(&a, BoolGetDatum(m->all));
 	errand_db_arg(&a, CStringGetTextDatum("cancelled: who waited for it gave up"));
 	errand_db_arg(&a, TimestampTzGetDatum(errand_clock_now()));
-	if (errand_db_call(DB_CANCEL, &a) == 1)
+	(void) errand_db_call(DB_CANCEL, &a);
+	if (DatumGetBool(errand_db_value(0, 1, &isnull)))
 	{
-		char *how = errand_db_text(0, errand_db_column("how"));
+		ErrandEvent e = {.kind = ERRAND_EVENT_CANCEL, .id = m->id};
 
-		if (how != NULL && strcmp(how, "asked") == 0)
-		{
-			ErrandEvent e = {.kind = ERRAND_EVENT_CANCEL, .id = m->id};
-
-			errand_event_add(&e);
-		}
-		else if (how != NULL && strcmp(how, "done") == 0)
-			announce_cancel(0, m->id);
+		errand_event_add(&e);
 	}
 }
 

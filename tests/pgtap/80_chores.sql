@@ -1,7 +1,7 @@
 -- Retention, keys, templates, bytes and the record of the cluster, call by call; nothing of it commits.
 \ir common.psql
 BEGIN;
-SELECT plan(45);
+SELECT plan(46);
 -- what other tests left would show, too
 DELETE FROM errand.ready;
 DELETE FROM errand.later;
@@ -20,11 +20,13 @@ CREATE FUNCTION pg_temp.old(n integer, state "char", age interval) RETURNS void 
 $$;
 SELECT pg_temp.old(n, s, a) FROM (VALUES (1, 'S'::"char", '8 days'::interval), (2, 'F', '8 days'), (3, 'S', '6 days'), (4, 'F', '31 days'), (5, 'C', '31 days'),
     (6, 'U', '31 days'), (7, 'S', '9 days')) AS x (n, s, a) \g /dev/null
-SELECT is((SELECT row(last_id, gone)::text FROM errand._retain(0, now() - interval '7 days', now() - interval '30 days', 3)), '(3,1)', '_retain: a page');
+SELECT is((SELECT row(last_id, gone, any_old)::text FROM errand._retain(0, now() - interval '7 days', now() - interval '30 days', 3)), '(3,1,t)', '_retain: a page');
 SELECT is((SELECT array_agg(id ORDER BY id) FROM errand.tasks), '{2,3,4,5,6,7}', '_retain: the old success is gone');
-SELECT is((SELECT row(last_id, gone)::text FROM errand._retain(3, now() - interval '7 days', now() - interval '30 days', 3)), '(6,3)', '_retain: the next page');
+SELECT is((SELECT row(last_id, gone, any_old)::text FROM errand._retain(3, now() - interval '7 days', now() - interval '30 days', 3)), '(6,3,t)', '_retain: the next page');
 SELECT is((SELECT array_agg(id ORDER BY id) FROM errand.tasks), '{2,3,7}', '_retain: old failures of all kinds are gone');
-SELECT is((SELECT row(last_id, gone)::text FROM errand._retain(6, '-infinity', '-infinity', 3)), '(7,0)', '_retain: nothing is that old');
+SELECT is((SELECT row(last_id, gone, any_old)::text FROM errand._retain(6, '-infinity', '-infinity', 3)), '(7,0,f)', '_retain: nothing is that old');
+SELECT is((SELECT row(last_id, gone, any_old)::text FROM errand._retain(1, now() - interval '7 days', '-infinity', 2)), '(3,0,t)',
+    '_retain: a page of kept failures does not end the pass');
 SELECT is((SELECT count(*)::int FROM errand._retain(7, now(), now(), 3)), 0, '_retain: at the end no row');
 SELECT is((SELECT array_agg(task_id ORDER BY task_id) FROM errand.attempt WHERE task_id < 10), '{2,3,7}', '_retain: attempts go with their tasks');
 SELECT is((SELECT array_agg(id ORDER BY id) FROM errand.task), '{2,3,7}', '_retain: and so do the rows of the tasks');

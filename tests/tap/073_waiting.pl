@@ -36,6 +36,16 @@ $id = submit('/never', "run_at => now() + '1 h'");
 sql_error($node, "BEGIN; SELECT errand.wait_for($id, '50 ms'); COMMIT");
 ok(wait_for_sql($node, "SELECT errand.status($id)", 'cancelled', 10), '... one that waits, too');
 
+# A client that holds the task in its open transaction holds up nobody but itself.
+$id = submit('/never', "run_at => now() + '1 h'");
+my $holder = $node->background_psql('postgres');
+$holder->query_safe("BEGIN; SELECT errand.reprioritize($id, 5)");
+like(sql_error($node, "SELECT errand.wait_for($id, '50 ms')"), qr/^57014: /m, 'wait_for() of a task that a client holds');
+is(sql($node, 'SELECT errand.wait_for(' . submit('/json') . ")->>'status'"), '200', '... whose cancellation holds up no other task');
+$holder->query_safe('COMMIT');
+$holder->quit;
+ok(wait_for_sql($node, "SELECT errand.status($id)", 'cancelled', 15), '... and is made when the client is done');
+
 my $mine = 'SELECT errand.http_get(\'' . $web->url('/json') . '\')';
 like(sql_error($node, "BEGIN; $mine AS id \\gset\nSELECT errand.wait_for(:id);"), qr/^55000: .*HINT: .*commit/ms, 'waiting for a task of the same transaction');
 like(sql_error($node, "BEGIN; $mine AS id \\gset\nSELECT * FROM errand.gather(ARRAY[:id]);"), qr/^55000: .*HINT: /ms, '... with gather()');
