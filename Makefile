@@ -7,7 +7,7 @@ MODULE_big = pg_errand
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard \
 	extension/*.c extension/core/*.c \
 	bgworker/*.c bgworker/base/*.c bgworker/queue/*.c \
-	bgworker/net/*.c bgworker/kinds/*.c)))
+	bgworker/net/*.c bgworker/kinds/*.c bgworker/exec/*.c)))
 
 # The install script is these files in reading order; never OR REPLACE.
 SQL_PARTS = 00_header 10_tables 20_submit 30_claim 32_settle 34_reap 40_chores \

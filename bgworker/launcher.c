@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/databases.h"
 #include "base/process.h"
+#include "base/start.h"
 #include "compat.h"
 #include "contract.h"
 #include "launcher.h"
@@ -28,9 +29,7 @@
 #define LOOK_MS 60000				   /* databases that nobody told us of */
 #define ATTACH_US INT64CONST(10000000) /* a process that has not attached by then never started */
 #define DROP_HOLD_US INT64CONST(15000000)
-#define FULL_WARN_US INT64CONST(60000000)
 
-static TimestampTz full_warned = 0;
 static bool look_wanted = true;
 
 /* Slots of processes that never came up. */
@@ -48,81 +47,6 @@ collect_slots(void)
 			s->kind = ERRAND_PROCESS_NONE;
 	}
 	LWLockRelease(errand_shared->slot_lock);
-}
-
-/* Takes a free slot; -1 if there is none. */
-static int
-slot_allocate(ErrandKindOfProcess kind, Oid database, int number, uint64 *packed)
-{
-	int index = -1;
-
-	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
-	for (int i = 0; i < ERRAND_MAX_SLOTS && index < 0; i++)
-	{
-		ErrandSlot *s = &errand_shared->slots[i];
-
-		if (s->kind != ERRAND_PROCESS_NONE)
-			continue;
-		index = i;
-		s->kind = kind;
-		s->database = database;
-		s->number = number;
-		s->generation = pg_atomic_fetch_add_u32(&errand_shared->generation, 1);
-		s->launched = errand_clock_now();
-		s->pid = 0;
-		s->procno = -1;
-		s->leader = false;
-		*packed = ((uint64) s->generation << 32) | (uint32) i;
-	}
-	LWLockRelease(errand_shared->slot_lock);
-	return index;
-}
-
-static void
-warn_full(void)
-{
-	TimestampTz now = errand_clock_now();
-
-	if (full_warned != 0 && now - full_warned < FULL_WARN_US)
-		return;
-	full_warned = now;
-	ereport(WARNING, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-					  errmsg("no background worker slot is free for pg_errand"),
-					  errdetail("It is tried again."),
-					  errhint("Raise it in postgresql.conf and restart the server: max_worker_processes = %d",
-							  Max(16, max_worker_processes * 2))));
-}
-
-static bool
-start_process(ErrandKindOfProcess kind, Oid database, int number)
-{
-	BackgroundWorker w;
-	uint64 packed = 0;
-	int index = slot_allocate(kind, database, number, &packed);
-	const char *name = kind == ERRAND_PROCESS_PROBE ? "probe" : "worker";
-
-	if (index < 0)
-		return false;
-	memset(&w, 0, sizeof(w));
-	w.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	w.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	w.bgw_restart_time = BGW_NEVER_RESTART;
-	strlcpy(w.bgw_library_name, ERRAND_EXTENSION, sizeof(w.bgw_library_name));
-	snprintf(w.bgw_function_name, sizeof(w.bgw_function_name), "errand_%s_main", name);
-	snprintf(w.bgw_name, sizeof(w.bgw_name), "errand %s %d", name, number);
-	snprintf(w.bgw_type, sizeof(w.bgw_type), "errand %s", name);
-	w.bgw_main_arg = UInt64GetDatum(packed);
-	w.bgw_notify_pid = MyProcPid;
-	if (RegisterDynamicBackgroundWorker(&w, NULL))
-	{
-		full_warned = 0;
-		return true;
-	}
-	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
-	errand_shared->slots[index].kind = ERRAND_PROCESS_NONE;
-	LWLockRelease(errand_shared->slot_lock);
-	warn_full();
-	return false;
 }
 
 /* Is there a process of this kind and number, or one on its way? */
@@ -221,7 +145,7 @@ start_missing(void)
 			if (process_exists(ERRAND_PROCESS_WORKER, databases[i].oid, k) ||
 				now < databases[i].not_before)
 				continue;
-			if (start_process(ERRAND_PROCESS_WORKER, databases[i].oid, k))
+			if (errand_start_process(ERRAND_PROCESS_WORKER, databases[i].oid, k, InvalidOid))
 				note_start(databases[i].oid);
 		}
 	}
@@ -234,7 +158,7 @@ start_probe(void)
 	Oid next = errand_databases_next_probe();
 
 	if (OidIsValid(next) && !process_exists(ERRAND_PROCESS_PROBE, InvalidOid, 0) &&
-		start_process(ERRAND_PROCESS_PROBE, next, 0))
+		errand_start_process(ERRAND_PROCESS_PROBE, next, 0, InvalidOid))
 		errand_databases_probed(next);
 }
 
@@ -286,7 +210,7 @@ anything_pending(void)
 		pending = d->dropping || d->not_before > errand_clock_now();
 	}
 	LWLockRelease(errand_shared->slot_lock);
-	return pending || full_warned != 0;
+	return pending || errand_start_failed();
 }
 
 static void

@@ -343,8 +343,9 @@ process_kind_name(ErrandKindOfProcess kind)
 static void
 worker_row(ReturnSetInfo *rsinfo, const ErrandSlot *s)
 {
-	Datum v[14];
-	bool n[14] = {false};
+	Datum v[15];
+	bool n[15] = {false};
+	char *role = OidIsValid(s->role) ? GetUserNameFromId(s->role, true) : NULL;
 	double cpu;
 	int64 rss;
 
@@ -365,6 +366,9 @@ worker_row(ReturnSetInfo *rsinfo, const ErrandSlot *s)
 	n[11] = rss < 0;
 	v[12] = TimestampTzGetDatum(s->started_at);
 	v[13] = TimestampTzGetDatum(s->last_seen);
+	n[14] = role == NULL;
+	if (role != NULL)
+		v[14] = DirectFunctionCall1(namein, CStringGetDatum(role));
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, v, n);
 }
 

@@ -63,6 +63,15 @@ errand_wait_event(const char *name)
 #define ERRAND_CREATE_WAIT_EVENT_SET(n) CreateWaitEventSet(TopMemoryContext, (n))
 #endif
 
+/* Roles that may not log in can have executors since 17. */
+#if PG_VERSION_NUM >= 170000
+#define ERRAND_BYPASS_LOGIN_CHECK BGWORKER_BYPASS_ROLELOGINCHECK
+#define ERRAND_NOLOGIN_MAY_RUN true
+#else
+#define ERRAND_BYPASS_LOGIN_CHECK 0
+#define ERRAND_NOLOGIN_MAY_RUN false
+#endif
+
 /* Random numbers for jitter: not for secrets. */
 #if PG_VERSION_NUM >= 150000
 #include "common/pg_prng.h"
@@ -107,5 +116,27 @@ errand_owns_extension(Oid extension, Oid role)
 #if PG_VERSION_NUM >= 180000
 #include "utils/wait_event.h"
 #endif
+
+/* Rights on a function and on a database: unified in 16. */
+#include "catalog/pg_proc.h"
+static inline bool
+errand_may_execute(Oid function, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK;
+#else
+	return pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK;
+#endif
+}
+
+static inline bool
+errand_may_connect(Oid database, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(DatabaseRelationId, database, role, ACL_CONNECT) == ACLCHECK_OK;
+#else
+	return pg_database_aclcheck(database, role, ACL_CONNECT) == ACLCHECK_OK;
+#endif
+}
 
 #endif

@@ -213,13 +213,15 @@ enum
 
 /* The template as the engine reads it: refused now, not at the first submit. */
 static Jsonb *
-template_prepare(Jsonb *template)
+template_prepare(Jsonb *template, const char *kind)
 {
 	ErrandOptions o;
 
 	if (!JB_ROOT_IS_OBJECT(template))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the template must be a JSON object"),
 						errhint("Such as {\"url\": \"https://example.com/\"}.")));
+	if (strcmp(kind, "sql") == 0)
+		return template; /* the arguments' defaults */
 	memset(o.given, 0, sizeof(o.given));
 	o.given[OPT_PAYLOAD] = true;
 	o.value[OPT_PAYLOAD] = JsonbPGetDatum(template);
@@ -241,14 +243,19 @@ check_type_args(FunctionCallInfo fcinfo, const char *name)
 	if (strcmp(name, "http") == 0 || strcmp(name, "sql") == 0 || strcmp(name, "email") == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("\"%s\" is a built-in task type", name), errhint("Choose another name.")));
-	if (kind == NULL || strcmp(kind, "http") != 0)
+	kind = kind ? kind : "";
+	if (strcmp(kind, "http") != 0 && strcmp(kind, "sql") != 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("there is no kind of task \"%s\"", kind ? kind : "NULL"),
-						errhint("The kinds are: http.")));
-	if (!PG_ARGISNULL(TYPE_HANDLER))
+						errmsg("there is no kind of task \"%s\"", kind),
+						errhint("The kinds are: http, sql.")));
+	if (strcmp(kind, "sql") == 0 && PG_ARGISNULL(TYPE_HANDLER))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("a task type of kind http has no handler"),
-						errhint("Its template says what to request.")));
+						errmsg("a task type of kind sql needs a handler"),
+						errhint("A function f(jsonb) that returns jsonb or void: handler => 'public.f(jsonb)'.")));
+	if (strcmp(kind, "sql") != 0 && !PG_ARGISNULL(TYPE_HANDLER))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("a task type of kind %s has no handler", kind),
+						errhint("Its template says what to do.")));
 	errand_options_from_call(fcinfo, &o);
 	errand_policy_from_options(&o, GetCurrentTimestamp(), &p);
 	check_positive(fcinfo, TYPE_MAX_RUNNING, "max_running");
@@ -265,10 +272,13 @@ errand_define_task(PG_FUNCTION_ARGS)
 	errand_require("admin");
 	check_type_args(fcinfo, name_arg(fcinfo, "task type"));
 	pass_args(&a, fcinfo, TYPE_NAME, TYPE_KIND);
-	errand_arg_null(&a);
+	errand_arg_text(&a, PG_ARGISNULL(TYPE_HANDLER) ?
+							NULL :
+							errand_sql_signature(PG_GETARG_OID(TYPE_HANDLER)));
 	errand_arg_pointer(&a, PG_ARGISNULL(TYPE_TEMPLATE) ?
 							   NULL :
-							   template_prepare(PG_GETARG_JSONB_P(TYPE_TEMPLATE)));
+							   template_prepare(PG_GETARG_JSONB_P(TYPE_TEMPLATE),
+												text_arg(fcinfo, TYPE_KIND)));
 	pass_args(&a, fcinfo, TYPE_QUEUE, TYPE_LAST);
 	(void) errand_call("_type_define", &a, &isnull);
 	announce_config();

@@ -116,6 +116,8 @@ typedef struct Wakes
 {
 	bool workers; /* have something to do, unless they are paused */
 	bool now;	  /* must be heard even then */
+	bool executors;
+	Oid role; /* of one executor, InvalidOid if of several */
 	bool any_final;
 	uint64 filter[ERRAND_FILTER_WORDS];
 } Wakes;
@@ -132,13 +134,19 @@ publish_one(const ErrandEvent *e, Wakes *w)
 	errand_ring_write(e);
 	if (e->kind != ERRAND_EVENT_TASK)
 	{
-		w->now = true;
+		w->now = w->executors = true;
+		w->role = InvalidOid;
 		return;
 	}
 	errand_counters_apply(e);
 	/* Something to claim, or a new time to get up. */
 	if (e->to == ERRAND_READY || e->to == ERRAND_SCHEDULED || e->to == ERRAND_RETRYING)
 		w->workers = true;
+	if (e->to == ERRAND_READY && OidIsValid(e->role))
+	{
+		w->role = !w->executors || w->role == e->role ? e->role : InvalidOid;
+		w->executors = true;
+	}
 	if (errand_state_is_final(e->to))
 	{
 		uint32 bit = filter_bit(e->id);
@@ -200,6 +208,8 @@ publish(void)
 	/* The leader passes every change on to who listens. */
 	if (w.now || errand_anybody_listens() || (w.workers && !paused()))
 		errand_wake_workers(MyDatabaseId);
+	if (w.executors && (w.now || !paused()))
+		errand_wake_executors(MyDatabaseId, w.role);
 }
 
 /* A transaction that had locked ready rows is gone: others skipped them meanwhile. */
@@ -212,6 +222,7 @@ publish_rewind(void)
 	errand_ring_write(&e);
 	LWLockRelease(errand_shared->event_lock);
 	errand_wake_workers(MyDatabaseId);
+	errand_wake_executors(MyDatabaseId, InvalidOid);
 }
 
 static void

@@ -32,6 +32,7 @@ typedef struct ErrandEvent
 	int64 id;	  /* of the task */
 	int32 run;	  /* of the task: +1 by retry() */
 	int32 attempt;
+	Oid role;  /* whose executor runs it; 0: the event loop */
 	char from; /* ErrandState */
 	char to;
 	int16 priority;

@@ -167,7 +167,8 @@ errand_http_payload(const ErrandOptions *o, const char *method)
 void
 errand_http_lift(Jsonb *payload, ErrandOptions *o)
 {
-	static const ErrandOption outside[] = {OPT_TASK, OPT_TASKS, OPT_PAYLOAD, OPT_PAYLOADS};
+	static const ErrandOption outside[] = {OPT_TASK,	 OPT_TASKS,	   OPT_PAYLOAD,
+										   OPT_PAYLOADS, OPT_FUNCTION, OPT_ARGS};
 	Jsonb *lifted;
 
 	for (int i = 0; i < (int) lengthof(outside); i++)

@@ -16,7 +16,8 @@ typedef enum ErrandMailKind
 {
 	ERRAND_MAIL_NONE = 0,
 	ERRAND_MAIL_CANCEL, /* cancel task id, as far as role may */
-	ERRAND_MAIL_DRAIN	/* set the queue's drain mark */
+	ERRAND_MAIL_DRAIN,	/* set the queue's drain mark */
+	ERRAND_MAIL_DIED	/* an executor ended in the middle of task id */
 } ErrandMailKind;
 
 typedef struct ErrandMail

@@ -20,6 +20,9 @@ typedef enum ErrandOption
 	OPT_TASKS,
 	OPT_PAYLOAD,
 	OPT_PAYLOADS,
+	/* SQL functions */
+	OPT_FUNCTION,
+	OPT_ARGS,
 	/* how to do it, in any kind of task */
 	OPT_QUEUE,
 	OPT_PRIORITY,

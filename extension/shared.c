@@ -202,6 +202,21 @@ errand_wake_workers(Oid database)
 }
 
 void
+errand_wake_executors(Oid database, Oid role)
+{
+	LWLockAcquire(errand_shared->slot_lock, LW_SHARED);
+	for (int i = 0; i < ERRAND_MAX_SLOTS; i++)
+	{
+		ErrandSlot *s = &errand_shared->slots[i];
+
+		if (s->kind == ERRAND_PROCESS_EXECUTOR && s->database == database && s->pid != 0 &&
+			(!OidIsValid(role) || s->role == role))
+			errand_latch_set(s->procno);
+	}
+	LWLockRelease(errand_shared->slot_lock);
+}
+
+void
 errand_wake_launcher(void)
 {
 	errand_latch_set(errand_shared->launcher_procno);

@@ -25,6 +25,7 @@
 
 #define ERRAND_MAX_SLOTS 256
 #define ERRAND_LISTENER_SLOTS 256
+#define ERRAND_PROGRESS_BYTES 200
 #define ERRAND_FILTER_WORDS 16 /* a waiter's filter: 1,024 bits */
 
 typedef enum ErrandKindOfProcess
@@ -68,7 +69,8 @@ typedef struct ErrandSlot
 	int procno;				/* its place in the proc array, for its latch */
 	uint64 identity;		/* random, of this incarnation: what leases name */
 	bool leader;			/* of its database */
-	bool leaving;			/* was told to stop: leads no more */
+	bool leaving;			/* was told to stop: leads no more, takes no more */
+	Oid role;				/* executors: whose tasks it runs */
 	TimestampTz started_at; /* when it attached */
 
 	/* Written by the process itself without a lock, read for display only. */
@@ -80,6 +82,20 @@ typedef struct ErrandSlot
 	volatile uint64 failed;
 	volatile TimestampTz last_seen;
 	volatile bool busy;
+
+	/*
+	 * Executors: the task in hand.  Set, cleared and signalled about under
+	 * slot_lock, so that no signal meant for it meets the next one.
+	 */
+	int64 task; /* 0: none */
+	int32 attempt;
+	TimestampTz task_until; /* its time is over then */
+	bool cancel_asked;		/* and signalled */
+	TimestampTz served_at;	/* since when it has had work without a pause; 0: idle */
+
+	/* Written by the executor without a lock, for display. */
+	volatile double progress; /* negative: none */
+	char progress_text[ERRAND_PROGRESS_BYTES];
 } ErrandSlot;
 
 typedef enum ErrandCounterKind
@@ -172,6 +188,9 @@ extern void errand_latch_set(int procno);
 
 /* Sets the latches of all workers of a database.  Takes slot_lock shared. */
 extern void errand_wake_workers(Oid database);
+
+/* Sets the latches of the executors of a role; InvalidOid: of all.  Takes slot_lock shared. */
+extern void errand_wake_executors(Oid database, Oid role);
 
 /* Sets the launcher's latch. */
 extern void errand_wake_launcher(void);

@@ -42,6 +42,7 @@ announce_row(int64 id, Datum row, char from, char to)
 	e.task = errand_column_text(row, "type");
 	if (to == ERRAND_READY)
 	{
+		e.role = (Oid) errand_column_int(row, "role", 0);
 		e.priority = errand_column_int(row, "priority", 0);
 		e.place = errand_column_int(row, "place", id);
 	}

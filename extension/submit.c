@@ -66,6 +66,13 @@ queue_check(const char *queue, int64 adding)
 	(void) errand_call("_queue_check", &a, &isnull);
 }
 
+/* Whose executor runs it; nobody's: the event loop does. */
+static Oid
+role_of(const ErrandTaskType *t)
+{
+	return strcmp(t->kind, "sql") == 0 ? GetUserId() : InvalidOid;
+}
+
 /* The arguments that _submit and _submit_many begin with. */
 static void
 common_args(ErrandArgs *a, const ErrandTaskType *t, const ErrandPolicy *p)
@@ -126,6 +133,7 @@ announce(const ErrandTaskType *t, const ErrandPolicy *p, int64 id, TimestampTz n
 	e.id = id;
 	e.run = 1;
 	e.to = later ? ERRAND_SCHEDULED : ERRAND_READY;
+	e.role = role_of(t);
 	e.priority = p->priority;
 	e.place = id;
 	e.wait_us = e.run_us = -1;
@@ -155,6 +163,7 @@ submit_one(const ErrandTaskType *t, const ErrandPolicy *p, Jsonb *payload, Times
 	tail_args(&a, p);
 	errand_arg_pointer(&a, payload);
 	errand_arg(&a, TimestampTzGetDatum(now));
+	errand_arg(&a, ObjectIdGetDatum(role_of(t)));
 	id = DatumGetInt64(errand_call("_submit", &a, &isnull));
 	if (id < 0)
 		return -id; /* the key's earlier task */
@@ -170,18 +179,25 @@ resolve_policy(const ErrandTaskType *t, ErrandOptions *o, TimestampTz now, Erran
 	errand_policy_from_options(o, now, p);
 }
 
+int64
+errand_submit_prepared(const ErrandTaskType *t, ErrandOptions *o, Jsonb *payload)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	ErrandPolicy p;
+
+	resolve_policy(t, o, now, &p);
+	return submit_one(t, &p, payload, now);
+}
+
 static int64
 submit_options(const char *type, ErrandOptions *o)
 {
-	TimestampTz now = GetCurrentTimestamp();
 	ErrandTaskType t;
-	ErrandPolicy p;
 	Jsonb *payload;
 
 	errand_type_find(type, &t);
 	payload = errand_payload_prepare(&t, o);
-	resolve_policy(&t, o, now, &p);
-	return submit_one(&t, &p, payload, now);
+	return errand_submit_prepared(&t, o, payload);
 }
 
 static char *
@@ -208,17 +224,14 @@ static Datum
 submit_http(FunctionCallInfo fcinfo, const char *method)
 {
 	static const ErrandTaskType http = {.name = "http", .kind = "http"};
-	TimestampTz now = GetCurrentTimestamp();
 	ErrandOptions o;
-	ErrandPolicy p;
 	Jsonb *payload;
 
 	errand_enter();
 	errand_options_from_call(fcinfo, &o);
 	payload = errand_http_payload(&o, method);
 	errand_http_check(payload, true);
-	errand_policy_from_options(&o, now, &p);
-	return Int64GetDatum(submit_one(&http, &p, payload, now));
+	return Int64GetDatum(errand_submit_prepared(&http, &o, payload));
 }
 
 Datum
@@ -261,29 +274,6 @@ Datum
 errand_http_patch(PG_FUNCTION_ARGS)
 {
 	return submit_http(fcinfo, "PATCH");
-}
-
-/* Returning sets of ids: into a tuplestore, since all are known at once. */
-static void
-return_ids(FunctionCallInfo fcinfo, const int64 *ids, int n)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
-	TupleDesc desc = CreateTemplateTupleDesc(1);
-	Tuplestorestate *store = tuplestore_begin_heap(true, false, work_mem);
-
-	TupleDescInitEntry(desc, 1, "id", INT8OID, -1, 0);
-	for (int i = 0; i < n; i++)
-	{
-		Datum value = Int64GetDatum(ids[i]);
-		bool null = false;
-
-		tuplestore_putvalues(store, desc, &value, &null);
-	}
-	rsinfo->returnMode = SFRM_Materialize;
-	rsinfo->setResult = store;
-	rsinfo->setDesc = desc;
-	MemoryContextSwitchTo(old);
 }
 
 static void
@@ -337,7 +327,7 @@ errand_submit_many(PG_FUNCTION_ARGS)
 	errand_options_from_call(fcinfo, &o);
 	if (!o.given[OPT_PAYLOADS])
 	{
-		return_ids(fcinfo, NULL, 0);
+		errand_return_ids(fcinfo, NULL, 0);
 		return (Datum) 0;
 	}
 	errand_type_find(required_task(&o), &t);
@@ -348,11 +338,12 @@ errand_submit_many(PG_FUNCTION_ARGS)
 	tail_args(&a, &p);
 	errand_arg(&a, payloads);
 	errand_arg(&a, TimestampTzGetDatum(now));
+	errand_arg(&a, ObjectIdGetDatum(role_of(&t)));
 	result = DatumGetArrayTypeP(errand_call("_submit_many", &a, &isnull));
 	ids = (int64 *) ARR_DATA_PTR(result);
 	for (int i = 0; i < n; i++)
 		announce(&t, &p, ids[i], now);
-	return_ids(fcinfo, ids, n);
+	errand_return_ids(fcinfo, ids, n);
 	return (Datum) 0;
 }
 
@@ -390,6 +381,6 @@ errand_submit_list(PG_FUNCTION_ARGS)
 		}
 		ids[i] = submit_options(required_task(&o), &o);
 	}
-	return_ids(fcinfo, ids, n);
+	errand_return_ids(fcinfo, ids, n);
 	return (Datum) 0;
 }

@@ -14,9 +14,24 @@ typedef struct ErrandTaskType
 {
 	const char *name;
 	const char *kind;
-	Jsonb *row;		 /* the type's options, or NULL for a built-in */
-	Jsonb *template; /* or NULL */
+	Jsonb *row;			 /* the type's options, or NULL for a built-in */
+	Jsonb *template;	 /* or NULL */
+	const char *handler; /* signature, of kind sql */
 } ErrandTaskType;
+
+/* Submits a payload that is prepared and checked; returns the id. */
+extern int64 errand_submit_prepared(const ErrandTaskType *t, ErrandOptions *o, Jsonb *payload);
+
+/* Returns a set of ids, all known at once. */
+extern void errand_return_ids(FunctionCallInfo fcinfo, const int64 *ids, int n);
+
+/* The signature of a function that can be a handler, and that the caller may call; else raises. */
+extern const char *errand_sql_signature(Oid function);
+
+/* The stored payload of a SQL task; raises 42501 if the caller's role can have no executor. */
+extern Jsonb *errand_sql_payload(const char *signature, Jsonb *args);
+extern Jsonb *errand_sql_payload_from_options(const ErrandOptions *o);
+extern Jsonb *errand_sql_prepare(const ErrandTaskType *t, ErrandOptions *o, Jsonb *payload);
 
 /* Looks a type up; raises 42704 if there is none. */
 extern void errand_type_find(const char *name, ErrandTaskType *t);

@@ -8,6 +8,9 @@
 
 #include "call.h"
 #include "compat.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
 #include "http_check.h"
 #include "submit.h"
 #include "utils/builtins.h"
@@ -30,6 +33,20 @@ json_text_field(Jsonb *object, const char *key)
 	return pnstrdup(v->val.string.val, v->val.string.len);
 }
 
+/* Each kind has a task type of its name; a new kind joins here. */
+static bool
+is_builtin(const char *name)
+{
+	static const char *const kinds[] = {"http", "sql"};
+
+	for (int i = 0; i < (int) lengthof(kinds); i++)
+	{
+		if (strcmp(kinds[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
 void
 errand_type_find(const char *name, ErrandTaskType *t)
 {
@@ -40,15 +57,18 @@ errand_type_find(const char *name, ErrandTaskType *t)
 
 	memset(t, 0, sizeof(*t));
 	t->name = name;
-	t->kind = "http";
-	if (strcmp(name, "http") == 0)
+	if (is_builtin(name))
+	{
+		t->kind = name;
 		return;
+	}
 	errand_arg_text(&a, name);
 	row = errand_call("_type", &a, &isnull);
 	if (isnull)
 		no_such_type(name);
 	t->row = DatumGetJsonbP(row);
 	t->kind = json_text_field(t->row, "kind");
+	t->handler = json_text_field(t->row, "handler");
 	template = getKeyJsonValueFromContainer(&t->row->root, "template", 8, NULL);
 	if (template != NULL)
 		t->template = JsonbValueToJsonb(template);
@@ -93,7 +113,11 @@ errand_payload_prepare(const ErrandTaskType *t, ErrandOptions *o)
 	if (payload == NULL || !JB_ROOT_IS_OBJECT(payload))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the payload must be a JSON object"),
-						errhint("Such as {\"url\": \"https://example.com/\"}.")));
+						strcmp(t->kind, "sql") == 0 ?
+							errhint("Such as {\"function\": \"public.work(jsonb)\", \"args\": {}}.") :
+							errhint("Such as {\"url\": \"https://example.com/\"}.")));
+	if (strcmp(t->kind, "sql") == 0)
+		return errand_sql_prepare(t, o, payload);
 	errand_payload_lift(payload, o);
 	payload = merge_template(t, DatumGetJsonbP(o->value[OPT_PAYLOAD]));
 	errand_http_check(payload, true);
@@ -123,4 +147,27 @@ errand_item_check(const ErrandOptions *o, int number)
 							errmsg("\"%s\" of task %d of the list belongs in its payload",
 								   errand_option_name(k), number)));
 	}
+}
+
+/* Returning sets of ids: into a tuplestore, since all are known at once. */
+void
+errand_return_ids(FunctionCallInfo fcinfo, const int64 *ids, int n)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
+	TupleDesc desc = CreateTemplateTupleDesc(1);
+	Tuplestorestate *store = tuplestore_begin_heap(true, false, work_mem);
+
+	TupleDescInitEntry(desc, 1, "id", INT8OID, -1, 0);
+	for (int i = 0; i < n; i++)
+	{
+		Datum value = Int64GetDatum(ids[i]);
+		bool null = false;
+
+		tuplestore_putvalues(store, desc, &value, &null);
+	}
+	rsinfo->returnMode = SFRM_Materialize;
+	rsinfo->setResult = store;
+	rsinfo->setDesc = desc;
+	MemoryContextSwitchTo(old);
 }

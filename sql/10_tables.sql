@@ -11,6 +11,9 @@
 -- r retrying, S succeeded, F failed, C cancelled, U unknown; an attempt can
 -- also be L (lost: the server fell) or I (interrupted: its worker stopped).
 
+-- A role says who runs the task: 0 the event loop, else an executor that is
+-- connected as this role.
+
 -- Ids of tasks and places in the queue come from one sequence, so that a new
 -- task's place is its id.
 CREATE SEQUENCE errand.task_id AS bigint;
@@ -21,6 +24,7 @@ CREATE TABLE errand.task (
     run_at          timestamptz,
     deadline        timestamptz,
     owner_oid       oid         NOT NULL,
+    role            oid         NOT NULL DEFAULT 0,
     timeout_ms      integer     NOT NULL,
     backoff_base_ms bigint,
     backoff_max_ms  bigint,
@@ -48,6 +52,7 @@ CREATE TABLE errand.ready (
     id        bigint   NOT NULL,
     place     bigint   NOT NULL,
     attempt   integer  NOT NULL,
+    role      oid      NOT NULL DEFAULT 0,
     priority  smallint NOT NULL,
     failures  smallint NOT NULL,
     run       smallint NOT NULL,
@@ -55,7 +60,7 @@ CREATE TABLE errand.ready (
     PRIMARY KEY (id)
 );
 -- The claim walks this index: queue by queue, highest priority first, oldest place first.
-CREATE INDEX ready_order ON errand.ready (queue, priority DESC, place);
+CREATE INDEX ready_order ON errand.ready (role, queue, priority DESC, place);
 ALTER TABLE errand.ready SET (
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
     autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0,
@@ -65,6 +70,7 @@ CREATE TABLE errand.later (
     id        bigint      NOT NULL,
     due_at    timestamptz NOT NULL,
     attempt   integer     NOT NULL,
+    role      oid         NOT NULL DEFAULT 0,
     priority  smallint    NOT NULL,
     failures  smallint    NOT NULL,
     run       smallint    NOT NULL,
@@ -116,6 +122,7 @@ CREATE TABLE errand.outcome (
     head         bytea,
     body         bytea,
     result       jsonb,
+    extra        jsonb,
     PRIMARY KEY (id)
 );
 -- Failures are few and looked for often.
@@ -139,6 +146,7 @@ CREATE TABLE errand.attempt (
     timed_out    boolean     NOT NULL,
     sqlstate     text,
     error        text,
+    extra        jsonb,
     PRIMARY KEY (task_id, attempt)
 );
 
@@ -179,6 +187,7 @@ CREATE TABLE errand.suspect (
     id          bigint   NOT NULL,
     group_no    bigint   NOT NULL,
     attempt     integer  NOT NULL,
+    role        oid      NOT NULL DEFAULT 0,
     priority    smallint NOT NULL,
     failures    smallint NOT NULL,
     run         smallint NOT NULL,

@@ -1,31 +1,34 @@
--- Claiming: from ready into a lease.  Called by workers only (bgworker/queue/claim.c).
+-- Claiming.  Called by workers and executors only.
 
 -- Function:   _pairs()
--- Returns:    each (queue, priority) that has ready tasks, by skipping through the index
+-- Returns:    every (role, queue, priority) that has ready tasks: a loose scan of the index
 -- Tables:     reads ready
 CREATE FUNCTION errand._pairs()
-RETURNS TABLE (queue text, priority smallint)
+RETURNS TABLE (queue text, priority smallint, role oid)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
+    v_role oid;
     v_queue text;
-    v_priority smallint;
-    v_last text;
 BEGIN
-    SELECT r.queue, r.priority INTO v_queue, v_priority FROM errand.ready AS r
-    ORDER BY r.queue, r.priority DESC, r.place LIMIT 1;
+    SELECT r.role, r.queue, r.priority INTO role, queue, priority FROM errand.ready AS r
+    ORDER BY r.role, r.queue, r.priority DESC, r.place LIMIT 1;
     WHILE FOUND LOOP
-        queue := v_queue;
-        priority := v_priority;
         RETURN NEXT;
-        v_last := v_queue;
-        SELECT r.queue, r.priority INTO v_queue, v_priority FROM errand.ready AS r
-        WHERE r.queue = v_last AND r.priority < v_priority
-        ORDER BY r.queue, r.priority DESC, r.place LIMIT 1;
+        v_role := role;
+        v_queue := queue;
+        SELECT r.role, r.queue, r.priority INTO role, queue, priority FROM errand.ready AS r
+        WHERE r.role = v_role AND r.queue = v_queue AND r.priority < priority
+        ORDER BY r.role, r.queue, r.priority DESC, r.place LIMIT 1;
         IF NOT FOUND THEN
-            SELECT r.queue, r.priority INTO v_queue, v_priority FROM errand.ready AS r
-            WHERE r.queue > v_last
-            ORDER BY r.queue, r.priority DESC, r.place LIMIT 1;
+            SELECT r.role, r.queue, r.priority INTO role, queue, priority FROM errand.ready AS r
+            WHERE r.role = v_role AND r.queue > v_queue
+            ORDER BY r.role, r.queue, r.priority DESC, r.place LIMIT 1;
+        END IF;
+        IF NOT FOUND THEN
+            SELECT r.role, r.queue, r.priority INTO role, queue, priority FROM errand.ready AS r
+            WHERE r.role > v_role
+            ORDER BY r.role, r.queue, r.priority DESC, r.place LIMIT 1;
         END IF;
     END LOOP;
 END $$;
@@ -38,8 +41,8 @@ END $$;
 CREATE FUNCTION errand._claim(
     p_token bigint, p_worker bigint, p_epoch bigint, p_server_start timestamptz, p_pid integer,
     p_queues text[], p_priorities smallint[], p_floors bigint[], p_limits integer[],
-    p_capacity integer, p_now timestamptz)
-RETURNS TABLE (id bigint, place bigint, attempt integer, priority smallint, failures smallint, run smallint,
+    p_capacity integer, p_now timestamptz, p_roles oid[] DEFAULT NULL)
+RETURNS TABLE (id bigint, place bigint, attempt integer, role oid, priority smallint, failures smallint, run smallint,
     queue text, type text, kind text, owner_oid oid, owner text, submitted_at timestamptz, run_at timestamptz,
     deadline timestamptz, timeout_ms integer, max_attempts smallint, backoff smallint, backoff_base_ms bigint,
     backoff_factor real, backoff_max_ms bigint, at_most_once boolean, key text, notify text, traceparent text,
@@ -51,11 +54,11 @@ DECLARE
 BEGIN
     v_rows := ARRAY(
         SELECT r.ctid
-        FROM unnest(p_queues, p_priorities, p_floors, p_limits) AS p (queue, priority, floor, most)
+        FROM unnest(p_queues, p_priorities, p_floors, p_limits, p_roles) AS p (queue, priority, floor, most, role)
         CROSS JOIN LATERAL (
             SELECT a.ctid FROM errand.ready AS a
-            WHERE a.queue = p.queue AND a.priority = p.priority AND a.place > p.floor
-            ORDER BY a.queue, a.priority DESC, a.place
+            WHERE a.role = coalesce(p.role, 0) AND a.queue = p.queue AND a.priority = p.priority AND a.place > p.floor
+            ORDER BY a.role, a.queue, a.priority DESC, a.place
             LIMIT p.most FOR UPDATE SKIP LOCKED) AS r
         LIMIT p_capacity);
     IF cardinality(v_rows) = 0 THEN
@@ -70,7 +73,7 @@ BEGIN
             array_agg(g.attempt + 1), array_agg(g.failures), array_agg(g.run)
         FROM gone AS g HAVING count(*) > 0
     )
-    SELECT g.id, g.place, g.attempt + 1, g.priority, g.failures, g.run, g.queue, t.type, t.kind, t.owner_oid, t.owner,
+    SELECT g.id, g.place, g.attempt + 1, g.role, g.priority, g.failures, g.run, g.queue, t.type, t.kind, t.owner_oid, t.owner,
         t.submitted_at, t.run_at, t.deadline, t.timeout_ms, t.max_attempts, t.backoff, t.backoff_base_ms,
         t.backoff_factor, t.backoff_max_ms, t.at_most_once, t.key, t.notify, t.traceparent, t.payload
     FROM gone AS g JOIN errand.task AS t ON t.id = g.id;
@@ -81,8 +84,8 @@ END $$;
 -- Tables:     deletes from suspect, inserts into lease, reads task
 CREATE FUNCTION errand._claim_suspects(
     p_token bigint, p_worker bigint, p_epoch bigint, p_server_start timestamptz, p_pid integer, p_most integer,
-    p_now timestamptz)
-RETURNS TABLE (id bigint, place bigint, attempt integer, priority smallint, failures smallint, run smallint,
+    p_now timestamptz, p_role oid DEFAULT 0)
+RETURNS TABLE (id bigint, place bigint, attempt integer, role oid, priority smallint, failures smallint, run smallint,
     queue text, type text, kind text, owner_oid oid, owner text, submitted_at timestamptz, run_at timestamptz,
     deadline timestamptz, timeout_ms integer, max_attempts smallint, backoff smallint, backoff_base_ms bigint,
     backoff_factor real, backoff_max_ms bigint, at_most_once boolean, key text, notify text, traceparent text,
@@ -91,9 +94,11 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     v_group bigint;
+    v_role oid;
 BEGIN
-    SELECT s.group_no INTO v_group FROM errand.suspect AS s ORDER BY s.group_no, s.id LIMIT 1 FOR UPDATE SKIP LOCKED;
-    IF NOT FOUND THEN
+    SELECT s.group_no, s.role INTO v_group, v_role FROM errand.suspect AS s
+    ORDER BY s.group_no, s.id LIMIT 1 FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND OR v_role <> p_role THEN
         RETURN;
     END IF;
     RETURN QUERY
@@ -108,19 +113,19 @@ BEGIN
             array_agg(g.attempt + 1), array_agg(g.failures), array_agg(g.run)
         FROM gone AS g HAVING count(*) > 0
     )
-    SELECT g.id, 0::bigint, g.attempt + 1, g.priority, g.failures, g.run, g.queue, t.type, t.kind, t.owner_oid, t.owner,
+    SELECT g.id, 0::bigint, g.attempt + 1, g.role, g.priority, g.failures, g.run, g.queue, t.type, t.kind, t.owner_oid, t.owner,
         t.submitted_at, t.run_at, t.deadline, t.timeout_ms, t.max_attempts, t.backoff, t.backoff_base_ms,
         t.backoff_factor, t.backoff_max_ms, t.at_most_once, t.key, t.notify, t.traceparent, t.payload
     FROM gone AS g JOIN errand.task AS t ON t.id = g.id;
 END $$;
 
--- Function:   _suspects_any()
--- Returns:    whether there is a suspect that no client holds
+-- Function:   _suspects_next()
+-- Returns:    who is to run the next group of suspects: 0 the event loop, else a
+--             role; NULL if there are none that no client holds
 -- Tables:     reads suspect
-CREATE FUNCTION errand._suspects_any()
-RETURNS boolean
+CREATE FUNCTION errand._suspects_next()
+RETURNS oid
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM FROM errand.suspect AS s ORDER BY s.group_no, s.id LIMIT 1 FOR UPDATE SKIP LOCKED;
-    RETURN FOUND;
+    RETURN (SELECT s.role FROM errand.suspect AS s ORDER BY s.group_no, s.id LIMIT 1 FOR UPDATE SKIP LOCKED);
 END $$;

@@ -30,18 +30,19 @@ CREATE FUNCTION errand._settle(
     p_ids bigint[], p_attempts integer[], p_runs smallint[], p_states "char"[], p_started timestamptz[],
     p_finished timestamptz[], p_worker integer, p_status smallint[], p_timed_out boolean[], p_sqlstates text[],
     p_errors text[], p_content_types text[], p_heads bytea[], p_bodies bytea[], p_results jsonb[],
-    p_dns integer[], p_connect integer[], p_tls integer[], p_wait integer[], p_transfer integer[])
+    p_dns integer[], p_connect integer[], p_tls integer[], p_wait integer[], p_transfer integer[],
+    p_extras jsonb[] DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO errand.outcome (id, started_at, finished_at, attempt, worker, dns_us, connect_us, tls_us, wait_us,
-        transfer_us, status_code, run, state, timed_out, sqlstate, error, content_type, head, body, result)
+        transfer_us, status_code, run, state, timed_out, sqlstate, error, content_type, head, body, result, extra)
     SELECT u.id, u.started, u.finished, u.attempt, p_worker, u.dns, u.connect, u.tls, u.wait, u.transfer,
-        u.status, u.run, u.state, u.timed_out, u.sqlstate, u.error, u.content_type, u.head, u.body, u.result
+        u.status, u.run, u.state, u.timed_out, u.sqlstate, u.error, u.content_type, u.head, u.body, u.result, u.extra
     FROM unnest(p_ids, p_attempts, p_runs, p_states, p_started, p_finished, p_status, p_timed_out, p_sqlstates,
-        p_errors, p_content_types, p_heads, p_bodies, p_results, p_dns, p_connect, p_tls, p_wait, p_transfer)
+        p_errors, p_content_types, p_heads, p_bodies, p_results, p_extras, p_dns, p_connect, p_tls, p_wait, p_transfer)
         AS u (id, attempt, run, state, started, finished, status, timed_out, sqlstate, error, content_type, head,
-              body, result, dns, connect, tls, wait, transfer);
+              body, result, extra, dns, connect, tls, wait, transfer);
 END $$;
 
 -- Function:   _requeue(...)  runs that are not over: retried, parked, released
@@ -53,7 +54,8 @@ CREATE FUNCTION errand._requeue(
     p_ids bigint[], p_attempts integer[], p_runs smallint[], p_failures smallint[], p_priorities smallint[],
     p_queues text[], p_states "char"[], p_due timestamptz[], p_started timestamptz[], p_finished timestamptz[],
     p_worker integer, p_status smallint[], p_timed_out boolean[], p_sqlstates text[], p_errors text[],
-    p_dns integer[], p_connect integer[], p_tls integer[], p_wait integer[], p_transfer integer[])
+    p_dns integer[], p_connect integer[], p_tls integer[], p_wait integer[], p_transfer integer[],
+    p_extras jsonb[] DEFAULT NULL, p_roles oid[] DEFAULT NULL)
 RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -63,23 +65,23 @@ BEGIN
     v_places := ARRAY(SELECT CASE WHEN u.state IN ('q', 'I') THEN u.id ELSE 0 END
                       FROM unnest(p_ids, p_states) WITH ORDINALITY AS u (id, state, n) ORDER BY u.n);
     INSERT INTO errand.attempt (task_id, attempt, started_at, finished_at, worker, dns_us, connect_us, tls_us, wait_us,
-        transfer_us, status_code, run, state, timed_out, sqlstate, error)
+        transfer_us, status_code, run, state, timed_out, sqlstate, error, extra)
     SELECT u.id, u.attempt, u.started, u.finished, p_worker, u.dns, u.connect, u.tls, u.wait, u.transfer, u.status,
-        u.run, u.state, u.timed_out, u.sqlstate, u.error
+        u.run, u.state, u.timed_out, u.sqlstate, u.error, u.extra
     FROM unnest(p_ids, p_attempts, p_runs, p_states, p_started, p_finished, p_status, p_timed_out, p_sqlstates,
-        p_errors, p_dns, p_connect, p_tls, p_wait, p_transfer)
-        AS u (id, attempt, run, state, started, finished, status, timed_out, sqlstate, error, dns, connect, tls, wait,
+        p_errors, p_extras, p_dns, p_connect, p_tls, p_wait, p_transfer)
+        AS u (id, attempt, run, state, started, finished, status, timed_out, sqlstate, error, extra, dns, connect, tls, wait,
               transfer)
     WHERE u.state IN ('r', 'I');
-    INSERT INTO errand.later (id, due_at, attempt, priority, failures, run, state, queue)
-    SELECT u.id, u.due, u.attempt - (u.state = 's')::integer, u.priority, u.failures, u.run, u.state, u.queue
-    FROM unnest(p_ids, p_attempts, p_runs, p_failures, p_priorities, p_queues, p_states, p_due)
-        AS u (id, attempt, run, failures, priority, queue, state, due)
+    INSERT INTO errand.later (id, due_at, attempt, role, priority, failures, run, state, queue)
+    SELECT u.id, u.due, u.attempt - (u.state = 's')::integer, coalesce(u.role, 0), u.priority, u.failures, u.run, u.state, u.queue
+    FROM unnest(p_ids, p_attempts, p_runs, p_roles, p_failures, p_priorities, p_queues, p_states, p_due)
+        AS u (id, attempt, run, role, failures, priority, queue, state, due)
     WHERE u.state IN ('r', 's');
-    INSERT INTO errand.ready (id, place, attempt, priority, failures, run, queue)
-    SELECT u.id, u.id, u.attempt - (u.state = 'q')::integer, u.priority, u.failures, u.run, u.queue
-    FROM unnest(p_ids, p_attempts, p_runs, p_failures, p_priorities, p_queues, p_states)
-        AS u (id, attempt, run, failures, priority, queue, state)
+    INSERT INTO errand.ready (id, place, attempt, role, priority, failures, run, queue)
+    SELECT u.id, u.id, u.attempt - (u.state = 'q')::integer, coalesce(u.role, 0), u.priority, u.failures, u.run, u.queue
+    FROM unnest(p_ids, p_attempts, p_runs, p_roles, p_failures, p_priorities, p_queues, p_states)
+        AS u (id, attempt, run, role, failures, priority, queue, state)
     WHERE u.state IN ('q', 'I');
     RETURN v_places;
 END $$;

@@ -28,19 +28,20 @@ END $$;
 --             decision about them needs: falls and restarts up to now
 -- Tables:     reads outcome, attempt, later, ready, task, mark
 CREATE FUNCTION errand._reap_lost(p_ids bigint[], p_attempts integer[], p_failures smallint[], p_runs smallint[])
-RETURNS TABLE (id bigint, attempt integer, failures smallint, run smallint, queue text, type text, priority smallint,
-    falls bigint, restarts bigint, at_most_once boolean, marked boolean)
+RETURNS TABLE (id bigint, attempt integer, failures smallint, run smallint, role oid, queue text, type text, priority smallint,
+    falls bigint, restarts bigint, deaths bigint, at_most_once boolean, marked boolean)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    SELECT u.id, u.attempt, u.failures, u.run, t.queue, t.type, t.priority, f.falls, f.restarts, t.at_most_once,
+    SELECT u.id, u.attempt, u.failures, u.run, t.role, t.queue, t.type, t.priority, f.falls, f.restarts, f.deaths, t.at_most_once,
         EXISTS (SELECT FROM errand.mark AS m WHERE m.id = u.id AND m.attempt = u.attempt)
     FROM unnest(p_ids, p_attempts, p_failures, p_runs) AS u (id, attempt, failures, run)
     JOIN errand.task AS t ON t.id = u.id
     CROSS JOIN LATERAL (
         SELECT count(*) FILTER (WHERE a.sqlstate = '57P02') AS falls,
-               count(*) FILTER (WHERE a.sqlstate = '57P01') AS restarts
+               count(*) FILTER (WHERE a.sqlstate = '57P01') AS restarts,
+               count(*) FILTER (WHERE a.sqlstate = '57P03') AS deaths
         FROM errand.attempt AS a WHERE a.task_id = u.id AND a.state = 'L' AND a.run = u.run) AS f
     WHERE NOT EXISTS (SELECT FROM errand.outcome AS o WHERE o.id = u.id)
       AND NOT EXISTS (SELECT FROM errand.attempt AS a WHERE a.task_id = u.id AND a.attempt >= u.attempt)
@@ -63,19 +64,20 @@ BEGIN
     INSERT INTO errand.attempt (task_id, attempt, started_at, finished_at, worker, run, state, timed_out, sqlstate, error)
     SELECT u.id, u.attempt, p_claimed_at, p_now, p_pid, u.run, 'L', false, p_sqlstate, p_error
     FROM unnest(p_ids, p_attempts, p_runs, p_states) AS u (id, attempt, run, state) WHERE u.state IN ('q', 'p');
-    INSERT INTO errand.ready (id, place, attempt, priority, failures, run, queue)
-    SELECT u.id, u.id, u.attempt, t.priority, u.failures, u.run, t.queue
+    INSERT INTO errand.ready (id, place, attempt, role, priority, failures, run, queue)
+    SELECT u.id, u.id, u.attempt, t.role, t.priority, u.failures, u.run, t.queue
     FROM unnest(p_ids, p_attempts, p_failures, p_runs, p_states) AS u (id, attempt, failures, run, state)
     JOIN errand.task AS t ON t.id = u.id WHERE u.state = 'q';
-    INSERT INTO errand.suspect (id, group_no, attempt, priority, failures, run, alone_falls, queue)
-    SELECT u.id, u.group_no, u.attempt, t.priority, u.failures, u.run, u.alone, t.queue
+    INSERT INTO errand.suspect (id, group_no, attempt, role, priority, failures, run, alone_falls, queue)
+    SELECT u.id, u.group_no, u.attempt, t.role, t.priority, u.failures, u.run, u.alone, t.queue
     FROM unnest(p_ids, p_attempts, p_failures, p_runs, p_states, p_groups, p_alone)
         AS u (id, attempt, failures, run, state, group_no, alone)
     JOIN errand.task AS t ON t.id = u.id WHERE u.state = 'p';
     INSERT INTO errand.outcome (id, started_at, finished_at, attempt, worker, run, state, timed_out, sqlstate, error)
     SELECT u.id, p_claimed_at, p_now, u.attempt, p_pid, u.run, u.state, false,
-        CASE u.state WHEN 'F' THEN '57P02' ELSE p_sqlstate END,
-        CASE u.state WHEN 'F' THEN 'crashed the server, twice while it ran alone'
+        CASE WHEN u.state = 'F' AND p_sqlstate <> '57P03' THEN '57P02' ELSE p_sqlstate END,
+        CASE WHEN u.state = 'F' AND p_sqlstate = '57P03' THEN 'it ended the process that ran it, again and again'
+             WHEN u.state = 'F' THEN 'crashed the server, twice while it ran alone'
                      ELSE 'it may have been sent when its worker was lost, and must not be sent again' END
     FROM unnest(p_ids, p_attempts, p_runs, p_states) AS u (id, attempt, run, state) WHERE u.state IN ('F', 'U');
     DELETE FROM errand.task_key AS k USING unnest(p_ids, p_states) AS u (id, state)

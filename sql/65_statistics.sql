@@ -8,7 +8,7 @@ RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN CASE WHEN p_kind = 'q' THEN ARRAY(SELECT 'default' UNION SELECT q.name FROM errand.queue AS q)
-        WHEN p_kind = 't' THEN ARRAY(SELECT 'http' UNION SELECT t.name FROM errand.task_type AS t) ELSE '{}' END;
+        WHEN p_kind = 't' THEN ARRAY(SELECT 'http' UNION SELECT 'sql' UNION SELECT t.name FROM errand.task_type AS t) ELSE '{}' END;
 END $$;
 
 -- Function:   _counters(kind)   q queues, t task types
@@ -25,7 +25,7 @@ LANGUAGE c STRICT VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATH
 CREATE FUNCTION errand._workers()
 RETURNS TABLE (pid integer, kind text, state text, leader boolean, running integer, queued integer, claimed bigint,
     settled bigint, succeeded bigint, failed bigint, cpu_seconds double precision, rss_bytes bigint,
-    started_at timestamptz, last_seen timestamptz)
+    started_at timestamptz, last_seen timestamptz, role name)
 LANGUAGE c STRICT VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_workers_srf';
 
 -- Function:   _hosts()
@@ -42,46 +42,44 @@ FROM (SELECT x.name FROM errand.queue AS x UNION SELECT 'default'
       UNION SELECT c.name FROM errand._counters('q') AS c WHERE (SELECT errand._sees_all(current_user))) AS n
 LEFT JOIN errand.queue AS q ON q.name = n.name;
 
--- Function:   _oldest_ready(queue)
--- Returns:    since when the oldest ready task of the queue has been waiting
-CREATE FUNCTION errand._oldest_ready(p_queue text)
-RETURNS timestamptz
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    v_priority smallint;
-    v_at timestamptz;
-    v_oldest timestamptz;
+-- Function:   _oldest()
+-- Returns:    since when the oldest ready task of each queue has been waiting
+-- Tables:     reads ready, task
+CREATE FUNCTION errand._oldest()
+RETURNS TABLE (queue text, at timestamptz)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
 BEGIN
-    SELECT r.priority, greatest(t.submitted_at, t.run_at) INTO v_priority, v_at
-    FROM errand.ready AS r JOIN errand.task AS t ON t.id = r.id
-    WHERE r.queue = p_queue ORDER BY r.queue, r.priority DESC, r.place LIMIT 1;
-    WHILE FOUND LOOP
-        v_oldest := least(v_oldest, v_at);
-        SELECT r.priority, greatest(t.submitted_at, t.run_at) INTO v_priority, v_at
+    RETURN QUERY
+    SELECT p.queue, min(h.at)
+    FROM errand._pairs() AS p
+    CROSS JOIN LATERAL (
+        SELECT greatest(t.submitted_at, t.run_at) AS at
         FROM errand.ready AS r JOIN errand.task AS t ON t.id = r.id
-        WHERE r.queue = p_queue AND r.priority < v_priority ORDER BY r.queue, r.priority DESC, r.place LIMIT 1;
-    END LOOP;
-    RETURN v_oldest;
+        WHERE r.role = p.role AND r.queue = p.queue AND r.priority = p.priority
+        ORDER BY r.role, r.queue, r.priority DESC, r.place LIMIT 1) AS h
+    GROUP BY p.queue;
 END $$;
 
 CREATE VIEW errand.stat_queues WITH (security_barrier) AS
 SELECT q.queue, q.paused, coalesce(c.ready + c.scheduled + c.waiting, 0) AS depth, coalesce(c.ready, 0) AS ready,
     coalesce(c.scheduled, 0) AS scheduled, coalesce(c.waiting, 0) AS waiting, coalesce(c.running, 0) AS running,
-    clock_timestamp() - errand._oldest_ready(q.queue) AS oldest_ready_age, coalesce(c.succeeded, 0) AS succeeded,
+    clock_timestamp() - a.at AS oldest_ready_age, coalesce(c.succeeded, 0) AS succeeded,
     coalesce(c.failed, 0) AS failed, coalesce(c.retried, 0) AS retried, c.wait_p50_ms, c.wait_p95_ms, c.run_p50_ms,
     c.run_p95_ms
-FROM errand.queues AS q LEFT JOIN errand._counters('q') AS c ON c.name = q.queue;
+FROM errand.queues AS q LEFT JOIN errand._counters('q') AS c ON c.name = q.queue
+LEFT JOIN errand._oldest() AS a ON a.queue = q.queue;
 
 CREATE VIEW errand.stat_tasks WITH (security_barrier) AS
 SELECT c.name AS task, c.succeeded, c.failed, c.cancelled, c.attempts,
     CASE WHEN c.succeeded + c.failed > 0 THEN c.succeeded::double precision / (c.succeeded + c.failed) END AS success_rate,
     c.wait_p50_ms, c.wait_p95_ms, c.wait_p99_ms, c.run_p50_ms, c.run_p95_ms, c.run_p99_ms
 FROM errand._counters('t') AS c
-WHERE (SELECT errand._sees_all(current_user)) OR c.name = 'http'
+WHERE (SELECT errand._sees_all(current_user)) OR c.name IN ('http', 'sql')
    OR EXISTS (SELECT FROM errand.task_type AS t WHERE t.name = c.name);
 
 CREATE VIEW errand.stat_workers WITH (security_barrier) AS
-SELECT w.pid, w.kind, w.state, current_database() AS database, NULL::name AS role, w.running, w.claimed, w.settled,
+SELECT w.pid, w.kind, w.state, current_database() AS database, w.role, w.running, w.claimed, w.settled,
     w.succeeded, w.failed, w.cpu_seconds, w.rss_bytes, w.started_at, w.last_seen, w.leader, w.queued
 FROM errand._workers() AS w WHERE (SELECT errand._sees_all(current_user));
 

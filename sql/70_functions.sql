@@ -106,6 +106,26 @@ CREATE FUNCTION errand.http_patch(
 RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_http_patch';
 
+CREATE FUNCTION errand.call(
+    function regprocedure, args jsonb DEFAULT '{}',
+    queue text DEFAULT NULL, priority integer DEFAULT NULL, run_at timestamptz DEFAULT NULL, max_attempts integer DEFAULT NULL,
+    backoff text DEFAULT NULL, backoff_base interval DEFAULT NULL, backoff_factor numeric DEFAULT NULL, backoff_max interval DEFAULT NULL,
+    timeout interval DEFAULT NULL, deadline interval DEFAULT NULL, key text DEFAULT NULL, tags text[] DEFAULT NULL,
+    delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL)
+RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_call_sql';
+
+-- Inside a handler
+
+CREATE FUNCTION errand.current_task() RETURNS bigint
+LANGUAGE c STRICT STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_current_task_id';
+
+CREATE FUNCTION errand.parent_results() RETURNS jsonb
+LANGUAGE c STRICT STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_parent_results';
+
+CREATE FUNCTION errand.set_progress(fraction double precision, message text DEFAULT NULL) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_set_progress';
+
 CREATE FUNCTION errand.define_task(
     name text, kind text, handler regprocedure DEFAULT NULL, template jsonb DEFAULT NULL, queue text DEFAULT NULL,
     priority integer DEFAULT NULL, max_attempts integer DEFAULT NULL, backoff text DEFAULT NULL,

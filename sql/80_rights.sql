@@ -7,11 +7,11 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_names text[] := ARRAY['status', 'result', 'response', 'task', 'wait_for', 'gather', 'version', 'health',
         'wait_until_running', '_sees_all', '_text', '_json', '_headers', '_http_result', '_look', '_counters', '_hosts',
-        '_workers', '_oldest_ready'];
+        '_workers', '_oldest', '_progress'];
 BEGIN
     IF p_level IN ('submit', 'admin') THEN
         v_names := v_names || ARRAY['submit', 'submit_many', 'http', 'http_get', 'http_head', 'http_delete', 'http_post',
-            'http_put', 'http_patch', 'cancel', 'retry', 'reschedule', 'reprioritize', 'wake'];
+            'http_put', 'http_patch', 'call', 'current_task', 'parent_results', 'set_progress', 'cancel', 'retry', 'reschedule', 'reprioritize', 'wake'];
     END IF;
     IF p_level = 'admin' THEN
         v_names := v_names || ARRAY['define_task', 'drop_task', 'define_queue', 'pause_queue', 'resume_queue',

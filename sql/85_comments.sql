@@ -555,7 +555,7 @@ COMMENT ON FUNCTION errand._may IS 'internal: whether a role has a level.';
 COMMENT ON FUNCTION errand._merge IS 'internal: a payload over a template.';
 COMMENT ON FUNCTION errand._move IS 'internal: gives a task that waits another priority or time.';
 COMMENT ON FUNCTION errand._next_due IS 'internal: when the next task or deadline is due.';
-COMMENT ON FUNCTION errand._oldest_ready IS 'internal: since when the oldest ready task of a queue has been waiting.';
+COMMENT ON FUNCTION errand._oldest IS 'internal: since when the oldest ready task of a queue has been waiting.';
 COMMENT ON FUNCTION errand._pairs IS 'internal: each queue and priority that has ready tasks.';
 COMMENT ON FUNCTION errand._pause IS 'internal: notes a pause, or its end.';
 COMMENT ON FUNCTION errand._poke IS 'internal: tells the launcher of this database.';
@@ -584,4 +584,32 @@ COMMENT ON FUNCTION errand._type_drop IS 'internal: deletes a task type''s row.'
 COMMENT ON FUNCTION errand._workers IS 'internal: processes of this database, from shared memory.';
 COMMENT ON FUNCTION errand._cancel_waiting IS 'internal: cancels tasks that were asked to stop and went back to waiting.';
 COMMENT ON FUNCTION errand._cancel_ask IS 'internal: asks for a cancellation without waiting for anybody.';
-COMMENT ON FUNCTION errand._suspects_any IS 'internal: whether there is a suspect that nobody holds.';
+COMMENT ON FUNCTION errand._suspects_next IS 'internal: who runs the next group of suspects.';
+COMMENT ON FUNCTION errand._progress IS 'internal: how far a running SQL task says it has come.';
+COMMENT ON FUNCTION errand._parent_results IS 'internal: results of the tasks that one waited for.';
+COMMENT ON FUNCTION errand.call IS
+'Submits a SQL function f(jsonb) that returns jsonb or void, to be run by a process that is logged in as the role in force now.
+What it does and the task''s final state commit together: exactly once in this database. It must be one that this role may execute.
+args: its argument. The options are those of errand.submit(). Returns the task''s id.
+Raises 42883 (no such function), 22023 (not a handler, bad option), 42501 (may not execute it; the role may not log in).
+Example: SELECT errand.call(''public.close_month(jsonb)'', ''{"month": "2026-10"}'', queue => ''reports'', timeout => ''10 min'');';
+COMMENT ON FUNCTION errand.current_task IS
+'The id of the task whose handler calls this; NULL anywhere else.
+Example: SELECT errand.current_task();';
+COMMENT ON FUNCTION errand.parent_results IS
+'Inside a handler: the results of the tasks that this one waited for (option after), as an object by their ids.
+Raises 55000 outside a handler.
+Example: SELECT sum((r.value ->> ''rows'')::int) FROM jsonb_each(errand.parent_results()) AS r;';
+COMMENT ON FUNCTION errand.set_progress IS
+'Inside a handler: tells how far it has come, a fraction between 0 and 1, and in words. Others see it at once, in errand.tasks.progress.
+Raises 55000 outside a handler, 22023 for a fraction out of range.
+Example: PERFORM errand.set_progress(0.4, ''four of ten files'');';
+COMMENT ON COLUMN errand.task.role IS 'Whose executor runs it; 0: the event loop.';
+COMMENT ON COLUMN errand.ready.role IS 'Whose executor runs it; 0: the event loop.';
+COMMENT ON COLUMN errand.later.role IS 'Whose executor runs it; 0: the event loop.';
+COMMENT ON COLUMN errand.suspect.role IS 'Whose executor runs it; 0: the event loop.';
+COMMENT ON COLUMN errand.outcome.extra IS 'Notices of the last attempt, and detail, hint and context of its error.';
+COMMENT ON COLUMN errand.attempt.extra IS 'Notices, and detail, hint and context of the error.';
+COMMENT ON COLUMN errand.attempts.detail IS 'SQL tasks: the DETAIL of the error.';
+COMMENT ON COLUMN errand.attempts.context IS 'SQL tasks: where the error was raised.';
+COMMENT ON COLUMN errand.attempts.notices IS 'SQL tasks: what the handler told, as severity, sqlstate and message each.';

@@ -7,9 +7,12 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "base/db.h"
 #include "base/process.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
 #include "commands/async.h"
@@ -20,10 +23,14 @@
 #include "pgstat.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "storage/procarray.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 typedef struct DbCallDef
@@ -42,30 +49,31 @@ typedef struct DbCallDef
 #define A_BOOL BOOLARRAYOID
 #define A_BYTES BYTEAARRAYOID
 #define A_JSON JSONBARRAYOID
+#define A_OID OIDARRAYOID
 
 static const DbCallDef calls[DB_CALLS] = {
 	[DB_PAIRS] = {"SELECT * FROM errand._pairs()", 0, {0}},
-	[DB_CLAIM] = {"SELECT * FROM errand._claim($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
-				  11,
+	[DB_CLAIM] = {"SELECT * FROM errand._claim($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)",
+				  12,
 				  {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, INT4OID, A_TEXT, A_INT2, A_INT8,
-				   A_INT4, INT4OID, TIMESTAMPTZOID}},
-	[DB_CLAIM_SUSPECTS] = {"SELECT * FROM errand._claim_suspects($1,$2,$3,$4,$5,$6,$7)",
-						   7,
+				   A_INT4, INT4OID, TIMESTAMPTZOID, A_OID}},
+	[DB_CLAIM_SUSPECTS] = {"SELECT * FROM errand._claim_suspects($1,$2,$3,$4,$5,$6,$7,$8)",
+						   8,
 						   {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, INT4OID, INT4OID,
-							TIMESTAMPTZOID}},
+							TIMESTAMPTZOID, OIDOID}},
 	[DB_LEASE_LOCK] = {"SELECT errand._lease_lock($1) AS tokens", 1, {A_INT8}},
 	[DB_MARK_SENT] = {"SELECT errand._mark_sent($1,$2)", 2, {A_INT8, A_INT4}},
 	[DB_SETTLE] =
-		{"SELECT errand._settle($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20)",
-		 20,
-		 {A_INT8, A_INT4, A_INT2,  A_CHAR,	A_TIME, A_TIME, INT4OID, A_INT2, A_BOOL, A_TEXT,
-		  A_TEXT, A_TEXT, A_BYTES, A_BYTES, A_JSON, A_INT4, A_INT4,	 A_INT4, A_INT4, A_INT4}},
+		{"SELECT errand._settle($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21)",
+		 21,
+		 {A_INT8, A_INT4,  A_INT2,	A_CHAR, A_TIME, A_TIME, INT4OID, A_INT2, A_BOOL, A_TEXT, A_TEXT,
+		  A_TEXT, A_BYTES, A_BYTES, A_JSON, A_INT4, A_INT4, A_INT4,	 A_INT4, A_INT4, A_JSON}},
 	[DB_REQUEUE] =
-		{"SELECT errand._requeue($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20) "
+		{"SELECT errand._requeue($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22) "
 		 "AS places",
-		 20,
-		 {A_INT8,  A_INT4, A_INT2, A_INT2, A_INT2, A_TEXT, A_CHAR, A_TIME, A_TIME, A_TIME,
-		  INT4OID, A_INT2, A_BOOL, A_TEXT, A_TEXT, A_INT4, A_INT4, A_INT4, A_INT4, A_INT4}},
+		 22,
+		 {A_INT8, A_INT4, A_INT2, A_INT2, A_INT2, A_TEXT, A_CHAR, A_TIME, A_TIME, A_TIME, INT4OID,
+		  A_INT2, A_BOOL, A_TEXT, A_TEXT, A_INT4, A_INT4, A_INT4, A_INT4, A_INT4, A_JSON, A_OID}},
 	[DB_RELEASE_SIDE] = {"SELECT errand._release_side($1,$2,$3)", 3, {A_INT8, A_INT8, A_INT8}},
 	[DB_LEASE_DROP] = {"SELECT errand._lease_drop($1)", 1, {A_INT8}},
 	[DB_CANCEL_REQUESTS] = {"SELECT * FROM errand._cancel_requests()", 0, {0}},
@@ -85,7 +93,7 @@ static const DbCallDef calls[DB_CALLS] = {
 	[DB_NEXT_DUE] = {"SELECT errand._next_due() AS at", 0, {0}},
 	[DB_EXPIRE] = {"SELECT * FROM errand._expire($1,$2)", 2, {TIMESTAMPTZOID, INT4OID}},
 	[DB_RECOUNT] = {"SELECT * FROM errand._recount()", 0, {0}},
-	[DB_SUSPECTS_ANY] = {"SELECT errand._suspects_any() AS found", 0, {0}},
+	[DB_SUSPECTS_NEXT] = {"SELECT errand._suspects_next() AS role", 0, {0}},
 	[DB_RETAIN] = {"SELECT * FROM errand._retain($1,$2,$3,$4)",
 				   4,
 				   {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID}},
@@ -97,6 +105,9 @@ static const DbCallDef calls[DB_CALLS] = {
 };
 
 static SPIPlanPtr plans[DB_CALLS];
+static Oid caller = InvalidOid;
+static int caller_context = 0;
+static int settings_level = 0;
 static bool gone = false;
 static bool held = false;
 
@@ -110,27 +121,94 @@ sentinel_lock(Oid extension)
 	return LockAcquire(&tag, AccessShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
-bool
-errand_db_begin(void)
+/* The extension's owner, looked up once a session. */
+static Oid
+extension_owner(Oid extension)
 {
-	Oid extension;
+	static Oid owner = InvalidOid;
+	Relation rel;
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple tuple;
 
+	if (OidIsValid(owner))
+		return owner;
+	rel = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(extension));
+	scan = systable_beginscan(rel, ExtensionOidIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "there is no extension %u", extension);
+	owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return owner;
+}
+
+/*
+ * An executor's session is its submitter's: our own statements run with the
+ * rights of the extension's owner and with our settings, and nothing of the
+ * submitter's runs meanwhile.
+ */
+static void
+become_owner(Oid extension)
+{
+	GetUserIdAndSecContext(&caller, &caller_context);
+	SetUserIdAndSecContext(extension_owner(extension),
+						   caller_context | SECURITY_LOCAL_USERID_CHANGE);
+	settings_level = NewGUCNestLevel();
+	errand_process_settings_local();
+}
+
+static void
+become_session(void)
+{
+	AtEOXact_GUC(false, settings_level);
+	SetUserIdAndSecContext(caller, caller_context);
+}
+
+bool
+errand_db_join(void)
+{
+	Oid extension = get_extension_oid(ERRAND_EXTENSION, true);
+
+	gone = !OidIsValid(extension);
+	held = !gone && !sentinel_lock(extension);
+	if (gone || held)
+		return false;
+	if (OidIsValid(errand_my_slot->role))
+		become_owner(extension);
+	SPI_connect();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	return true;
+}
+
+void
+errand_db_transaction(void)
+{
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	XactIsoLevel = XACT_READ_COMMITTED;
 	XactReadOnly = false;
-	extension = get_extension_oid(ERRAND_EXTENSION, true);
-	gone = !OidIsValid(extension);
-	held = !gone && !sentinel_lock(extension);
-	if (gone || held)
-	{
-		CommitTransactionCommand();
-		return false;
-	}
 	errand_process_in_statement(true);
-	SPI_connect();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	return true;
+}
+
+void
+errand_db_end(void)
+{
+	CommitTransactionCommand();
+	errand_process_in_statement(false);
+}
+
+bool
+errand_db_begin(void)
+{
+	errand_db_transaction();
+	if (errand_db_join())
+		return true;
+	errand_db_end();
+	return false;
 }
 
 bool
@@ -150,12 +228,13 @@ errand_db_commit(bool durable)
 {
 	SPI_finish();
 	PopActiveSnapshot();
+	if (OidIsValid(errand_my_slot->role))
+		become_session();
 	/* Not PGC_S_OVERRIDE: that sets the default, for all transactions to come. */
 	if (!durable)
 		(void) set_config_option("synchronous_commit", "off", PGC_SUSET, PGC_S_SESSION,
 								 GUC_ACTION_LOCAL, true, 0, false);
-	CommitTransactionCommand();
-	errand_process_in_statement(false);
+	errand_db_end();
 }
 
 void
@@ -281,4 +360,23 @@ errand_db_installed(void)
 	installed = OidIsValid(get_extension_oid(ERRAND_EXTENSION, true));
 	CommitTransactionCommand();
 	return installed;
+}
+
+ErrandRoleState
+errand_db_role_state(Oid role)
+{
+	HeapTuple tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
+	Form_pg_authid form;
+	ErrandRoleState state = ERRAND_ROLE_READY;
+
+	if (!HeapTupleIsValid(tuple))
+		return ERRAND_ROLE_GONE;
+	form = (Form_pg_authid) GETSTRUCT(tuple);
+	if ((!form->rolcanlogin && !ERRAND_NOLOGIN_MAY_RUN) || !errand_may_connect(MyDatabaseId, role))
+		state = ERRAND_ROLE_NO_LOGIN;
+	else if (form->rolconnlimit >= 0 && !form->rolsuper &&
+			 CountUserBackends(role) >= form->rolconnlimit)
+		state = ERRAND_ROLE_FULL;
+	ReleaseSysCache(tuple);
+	return state;
 }

@@ -35,7 +35,7 @@ typedef enum ErrandDbCall
 	DB_NEXT_DUE,
 	DB_EXPIRE,
 	DB_RECOUNT,
-	DB_SUSPECTS_ANY,
+	DB_SUSPECTS_NEXT,
 	DB_RETAIN,
 	DB_CANCEL,
 	DB_CANCEL_WAITING,
@@ -43,7 +43,7 @@ typedef enum ErrandDbCall
 	DB_CALLS
 } ErrandDbCall;
 
-#define ERRAND_DB_MAX_ARGS 20
+#define ERRAND_DB_MAX_ARGS 24
 
 /* Arguments, filled one after another. */
 typedef struct ErrandDbArgs
@@ -75,6 +75,17 @@ errand_db_arg_null(ErrandDbArgs *a)
  * for good (errand_db_gone).
  */
 extern bool errand_db_begin(void);
+
+/*
+ * For executors, which put a handler's work and our own into one transaction:
+ * begins it; joins it with our part, with the owner's rights and our settings,
+ * false as above; errand_db_commit ends that part and commits, errand_db_end
+ * commits a transaction without one.
+ */
+extern void errand_db_transaction(void);
+extern bool errand_db_join(void);
+extern void errand_db_end(void);
+
 extern bool errand_db_held(void);
 extern bool errand_db_gone(void);
 
@@ -103,6 +114,16 @@ extern char *errand_db_text(int row, int column); /* palloc'd, NULL for NULL */
 
 /* Sends notifications of the current transaction. */
 extern void errand_db_notify(const char *channel, const char *payload);
+
+/* Whether a session of a role could begin in this database now. */
+typedef enum ErrandRoleState
+{
+	ERRAND_ROLE_READY,
+	ERRAND_ROLE_GONE,
+	ERRAND_ROLE_NO_LOGIN, /* or no CONNECT */
+	ERRAND_ROLE_FULL	  /* its connection limit is reached */
+} ErrandRoleState;
+extern ErrandRoleState errand_db_role_state(Oid role);
 
 /* Whether the role of this oid exists and still has this name. */
 extern bool errand_db_role_is(Oid role, const char *name);

@@ -15,6 +15,7 @@
 #include "compat.h"
 #include "contract.h"
 #include "libpq/pqsignal.h"
+#include "mailbox.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
@@ -88,6 +89,7 @@ slot_detach(int code, Datum arg)
 {
 	ErrandSlot *s = errand_my_slot;
 	Oid database;
+	int64 died = 0;
 
 	if (s == NULL)
 		return;
@@ -105,12 +107,17 @@ slot_detach(int code, Datum arg)
 			d->failures = 0;
 			d->not_before = 0;
 		}
+		died = s->task;
 		s->kind = ERRAND_PROCESS_NONE;
 		s->pid = 0;
+		s->task = 0;
 		s->leader = false;
 	}
 	LWLockRelease(errand_shared->slot_lock);
 	errand_my_slot = NULL;
+	/* In the middle of a task: it ended its process, and must not do so for ever. */
+	if (died != 0)
+		(void) errand_mailbox_put(ERRAND_MAIL_DIED, died, InvalidOid, true, NULL);
 	errand_wake_workers(database);
 	errand_wake_launcher();
 }
@@ -138,6 +145,8 @@ slot_attach(Datum main_arg, ErrandKindOfProcess kind)
 		s->leader = s->leaving = false;
 		s->started_at = s->last_seen = errand_clock_now();
 		s->running = s->queued = 0;
+		s->task = 0;
+		s->progress = -1;
 		s->claimed = s->settled = s->succeeded = s->failed = 0;
 		s->busy = false;
 		errand_my_slot = s;
@@ -151,46 +160,78 @@ slot_attach(Datum main_arg, ErrandKindOfProcess kind)
  * ALTER DATABASE and ALTER ROLE settings reach background workers; those that
  * our own statements depend on are set again, above them.
  */
+static const char *const fixed[][2] = {
+	{"default_transaction_isolation", "read committed"},
+	{"default_transaction_read_only", "off"},
+	{"default_transaction_deferrable", "off"},
+	{"synchronous_commit", "on"},
+	{"search_path", "pg_catalog, pg_temp"},
+	{"session_replication_role", "origin"},
+	{"row_security", "on"},
+	{"statement_timeout", "0"},
+	{"idle_in_transaction_session_timeout", "0"},
+	{"lock_timeout", "100ms"},
+	{"enable_seqscan", "off"},
+	{"enable_hashjoin", "off"},
+	{"enable_mergejoin", "off"},
+	{"enable_indexscan", "on"},
+	{"enable_nestloop", "on"},
+	{"plan_cache_mode", "force_generic_plan"},
+	{"jit", "off"},
+	{"max_parallel_workers_per_gather", "0"},
+};
+
 static void
 settings_fix(void)
 {
-	static const char *const fixed[][2] = {
+	for (int i = 0; i < (int) lengthof(fixed); i++)
+		SetConfigOption(fixed[i][0], fixed[i][1], PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+void
+errand_process_settings_local(void)
+{
+	for (int i = 0; i < (int) lengthof(fixed); i++)
+		(void) set_config_option(fixed[i][0], fixed[i][1], PGC_SUSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/* A handler has its role's own settings, but for what makes or breaks the engine's part. */
+static void
+handler_settings_fix(void)
+{
+	static const char *const own[][2] = {
 		{"default_transaction_isolation", "read committed"},
 		{"default_transaction_read_only", "off"},
 		{"default_transaction_deferrable", "off"},
 		{"synchronous_commit", "on"},
-		{"search_path", "pg_catalog, pg_temp"},
-		{"session_replication_role", "origin"},
-		{"row_security", "on"},
 		{"statement_timeout", "0"},
 		{"idle_in_transaction_session_timeout", "0"},
-		{"lock_timeout", "100ms"},
-		{"enable_seqscan", "off"},
-		{"enable_hashjoin", "off"},
-		{"enable_mergejoin", "off"},
-		{"enable_indexscan", "on"},
-		{"enable_nestloop", "on"},
-		{"plan_cache_mode", "force_generic_plan"},
-		{"jit", "off"},
-		{"max_parallel_workers_per_gather", "0"},
+		{"client_min_messages", "notice"},
 	};
 
-	for (int i = 0; i < (int) lengthof(fixed); i++)
-		SetConfigOption(fixed[i][0], fixed[i][1], PGC_SUSET, PGC_S_OVERRIDE);
+	for (int i = 0; i < (int) lengthof(own); i++)
+		SetConfigOption(own[i][0], own[i][1], PGC_SUSET, PGC_S_OVERRIDE);
 }
 
 void
 errand_process_start(Datum main_arg, ErrandKindOfProcess kind)
 {
 	Oid database;
+	Oid role;
 
 	if (errand_shared == NULL)
 		proc_exit(0);
 	database = errand_shared->slots[DatumGetUInt64(main_arg) % ERRAND_MAX_SLOTS].database;
 	errand_process_signals();
 	slot_attach(main_arg, kind);
-	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
-	settings_fix();
+	role = errand_my_slot->role;
+	BackgroundWorkerInitializeConnectionByOid(database, role,
+											  OidIsValid(role) ? ERRAND_BYPASS_LOGIN_CHECK : 0);
+	if (!OidIsValid(role))
+		settings_fix();
+	else
+		handler_settings_fix();
 	SetConfigOption("application_name", MyBgworkerEntry->bgw_name, PGC_USERSET, PGC_S_OVERRIDE);
 }
 
@@ -232,6 +273,64 @@ errand_process_live(int *n)
 	}
 	LWLockRelease(errand_shared->slot_lock);
 	return live;
+}
+
+bool
+errand_process_all_at_rest(int mine)
+{
+	bool rest = mine == 0;
+
+	LWLockAcquire(errand_shared->slot_lock, LW_SHARED);
+	for (int i = 0; i < ERRAND_MAX_SLOTS && rest; i++)
+	{
+		ErrandSlot *s = &errand_shared->slots[i];
+
+		if (s != errand_my_slot && s->database == MyDatabaseId && s->pid != 0 &&
+			(s->kind == ERRAND_PROCESS_WORKER || s->kind == ERRAND_PROCESS_EXECUTOR))
+			rest = s->running + s->queued == 0;
+	}
+	LWLockRelease(errand_shared->slot_lock);
+	return rest;
+}
+
+bool
+errand_process_cancel_task(int64 id, TimestampTz if_until_before)
+{
+	bool found = false;
+
+	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < ERRAND_MAX_SLOTS; i++)
+	{
+		ErrandSlot *s = &errand_shared->slots[i];
+
+		if (s->kind != ERRAND_PROCESS_EXECUTOR || s->database != MyDatabaseId || s->task == 0)
+			continue;
+		if (id != 0 ? s->task != id : s->task_until >= if_until_before)
+			continue;
+		found = true;
+		s->cancel_asked |= id != 0;
+		(void) kill(s->pid, SIGINT);
+	}
+	LWLockRelease(errand_shared->slot_lock);
+	return found;
+}
+
+void
+errand_process_task(int64 id, int32 attempt, TimestampTz until)
+{
+	ErrandSlot *me = errand_my_slot;
+
+	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
+	me->task = id;
+	me->attempt = attempt;
+	me->task_until = until;
+	me->cancel_asked = false;
+	me->progress = -1;
+	me->progress_text[0] = '\0';
+	/* A signal that came too late for the last task is not meant for this one. */
+	if (!ShutdownRequestPending)
+		QueryCancelPending = false;
+	LWLockRelease(errand_shared->slot_lock);
 }
 
 bool

@@ -18,6 +18,12 @@ extern ErrandSlot *errand_my_slot;
  */
 extern void errand_process_start(Datum main_arg, ErrandKindOfProcess kind);
 
+/*
+ * Executors: the settings that our own statements depend on, until the GUC nest
+ * level in force ends.
+ */
+extern void errand_process_settings_local(void);
+
 /* Installs the signal handlers and lets signals in. */
 extern void errand_process_signals(void);
 
@@ -35,6 +41,18 @@ extern bool errand_process_lead(void);
 
 /* Identities of the live workers and executors of this database; palloc'd. */
 extern int64 *errand_process_live(int *n);
+
+/* Whether nothing of this database is in flight: mine here, nor in another process. */
+extern bool errand_process_all_at_rest(int mine);
+
+/*
+ * Interrupts the executor that has the task in hand; with id 0, all whose
+ * task's time was over before if_until_before.  False if there is none.
+ */
+extern bool errand_process_cancel_task(int64 id, TimestampTz if_until_before);
+
+/* Executors: the task in hand from now on, and when its time is over; 0: none. */
+extern void errand_process_task(int64 id, int32 attempt, TimestampTz until);
 
 /* Takes a changed configuration in; true if there was one. */
 extern bool errand_process_reload(void);

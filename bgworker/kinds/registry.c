@@ -8,9 +8,11 @@
 
 #include "kinds/http.h"
 #include "kinds/kind.h"
+#include "kinds/sql.h"
 
 static const ErrandKind *const kinds[] = {
 	&errand_kind_http,
+	&errand_kind_sql,
 };
 
 const ErrandKind *

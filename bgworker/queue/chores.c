@@ -20,6 +20,8 @@
 #include "queue/config.h"
 #include "queue/pairs.h"
 #include "queue/reap.h"
+#include "queue/roles.h"
+#include "kinds/http.h"
 #include "queue/run.h"
 #include "settings.h"
 #include "shared.h"
@@ -60,7 +62,7 @@ read_config(void)
 void
 errand_chores_init(char *secret, size_t size)
 {
-	errand_pairs_init();
+	errand_pairs_init(InvalidOid);
 	errand_feed_init();
 	errand_config_queues();
 	errand_config_instance(secret, size);
@@ -69,16 +71,7 @@ errand_chores_init(char *secret, size_t size)
 static void
 read_cancels(void)
 {
-	int n = errand_db_call(DB_CANCEL_REQUESTS, NULL);
-	bool isnull;
-
-	for (int i = 0; i < n; i++)
-	{
-		ErrandRun *r = errand_run_find(DatumGetInt64(errand_db_value(i, 1, &isnull)));
-
-		if (r != NULL)
-			errand_run_cancel(r, errand_db_text(i, 2));
-	}
+	errand_cancels_read();
 	errand_cancel_waiting();
 	wanted.cancels = false;
 }
@@ -112,6 +105,7 @@ announce_move(int row, char to)
 	e.channel = to == ERRAND_FAILED ? errand_db_text(row, errand_db_column("notify")) : NULL;
 	if (to == ERRAND_READY)
 	{
+		e.role = DatumGetObjectId(errand_db_value(row, errand_db_column("role"), &isnull));
 		e.priority = DatumGetInt16(errand_db_value(row, errand_db_column("priority"), &isnull));
 		e.place = DatumGetInt64(errand_db_value(row, errand_db_column("place"), &isnull));
 	}
@@ -167,8 +161,9 @@ look_for_suspects(void)
 {
 	bool isnull;
 
-	(void) errand_db_call(DB_SUSPECTS_ANY, NULL);
-	suspects |= DatumGetBool(errand_db_value(0, 1, &isnull));
+	(void) errand_db_call(DB_SUSPECTS_NEXT, NULL);
+	(void) errand_db_value(0, 1, &isnull);
+	suspects |= !isnull;
 }
 
 static void
@@ -247,25 +242,16 @@ static bool quarantine_found = false;
 static void
 claim_suspects(void)
 {
-	quarantine_found = errand_claim_suspects();
-}
+	bool isnull;
+	Oid role;
 
-/* Nothing of this database is in flight, here or in another worker. */
-static bool
-all_at_rest(void)
-{
-	bool rest = errand_runs_total() == 0;
-
-	LWLockAcquire(errand_shared->slot_lock, LW_SHARED);
-	for (int i = 0; i < ERRAND_MAX_SLOTS && rest; i++)
-	{
-		ErrandSlot *s = &errand_shared->slots[i];
-
-		if (s != errand_my_slot && s->kind == ERRAND_PROCESS_WORKER && s->database == MyDatabaseId)
-			rest = s->running + s->queued == 0;
-	}
-	LWLockRelease(errand_shared->slot_lock);
-	return rest;
+	(void) errand_db_call(DB_SUSPECTS_NEXT, NULL);
+	role = DatumGetObjectId(errand_db_value(0, 1, &isnull));
+	quarantine_found = !isnull;
+	if (quarantine_found && OidIsValid(role))
+		errand_roles_want(role); /* its executor takes them */
+	else if (quarantine_found)
+		quarantine_found = errand_claim_suspects(errand_in_flight_limit(), InvalidOid);
 }
 
 /* Suspects run with nothing else in flight: what falls then is theirs. */
@@ -277,7 +263,7 @@ run_suspects(void)
 	if (!suspects || d == NULL)
 		return;
 	pg_atomic_write_u32(&d->quarantine, 1);
-	if (!all_at_rest() || !in_transaction(claim_suspects, true))
+	if (!errand_process_all_at_rest(errand_runs_total()) || !in_transaction(claim_suspects, true))
 		return;
 	errand_claim_committed();
 	if (quarantine_found)
@@ -285,6 +271,7 @@ run_suspects(void)
 	suspects = false;
 	pg_atomic_write_u32(&d->quarantine, 0);
 	errand_wake_workers(MyDatabaseId);
+	errand_wake_executors(MyDatabaseId, InvalidOid);
 }
 
 static void
@@ -293,6 +280,8 @@ lead_chores(bool polled)
 	ErrandDatabase *d = errand_database_mine();
 	int64 now = errand_clock_monotonic();
 
+	if (errand_mailbox_any())
+		in_transaction(errand_mail_read, true);
 	if (!led_before || (d != NULL && pg_atomic_exchange_u32(&d->reap_wanted, 0) != 0))
 	{
 		in_transaction(reap, true);
@@ -300,8 +289,6 @@ lead_chores(bool polled)
 			suspects = true; /* some may be left from before */
 		led_before = true;
 	}
-	if (errand_mailbox_any())
-		in_transaction(errand_mail_read, true);
 	if (polled && !suspects)
 		in_transaction(look_for_suspects, false);
 	run_suspects();
@@ -333,7 +320,10 @@ errand_chores(bool lead)
 	if (wanted.config)
 		in_transaction(read_config, false);
 	if (lead)
+	{
 		lead_chores(polled);
+		errand_roles_tend();
+	}
 	if (lead && (polled || !counted) && recount_wanted())
 		in_transaction(recount, false);
 	if (errand_feed_has_notices())
@@ -359,6 +349,7 @@ errand_chores_wait_ms(bool lead)
 			us = Min(us, next_due - errand_clock_now());
 		if (suspects)
 			us = Min(us, 20000);
+		us = Min(us, errand_roles_wait_us());
 	}
 	return Max(0, (us + 999) / 1000);
 }

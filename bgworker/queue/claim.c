@@ -22,6 +22,7 @@
 #include "queue/claim_rows.h"
 #include "queue/pairs.h"
 #include "queue/park.h"
+#include "queue/roles.h"
 #include "queue/run.h"
 #include "settings.h"
 #include "shared.h"
@@ -100,11 +101,12 @@ claim_args(ErrandDbArgs *a)
 	errand_db_arg(a, Int32GetDatum(MyProcPid));
 }
 
-/* The four arrays that say which pairs to visit, from where, and how far. */
-static void
+/* The arrays that say which pairs to visit, from where, and how far; returns the roles. */
+static Datum
 pair_args(ErrandDbArgs *a, ErrandPair **pairs, int n, bool positions)
 {
 	Datum *queues = palloc(sizeof(Datum) * n);
+	Datum *roles = palloc(sizeof(Datum) * n);
 	Datum *priorities = palloc(sizeof(Datum) * n);
 	Datum *floors = palloc(sizeof(Datum) * n);
 	Datum *limits = palloc(sizeof(Datum) * n);
@@ -115,11 +117,13 @@ pair_args(ErrandDbArgs *a, ErrandPair **pairs, int n, bool positions)
 		priorities[i] = Int16GetDatum(pairs[i]->key.priority);
 		floors[i] = Int64GetDatum(positions ? pairs[i]->floor : PG_INT64_MIN);
 		limits[i] = Int32GetDatum(pairs[i]->limit);
+		roles[i] = ObjectIdGetDatum(pairs[i]->key.role);
 	}
 	errand_db_arg(a, errand_db_array(queues, NULL, n, TEXTOID));
 	errand_db_arg(a, errand_db_array(priorities, NULL, n, INT2OID));
 	errand_db_arg(a, errand_db_array(floors, NULL, n, INT8OID));
 	errand_db_arg(a, errand_db_array(limits, NULL, n, INT4OID));
+	return errand_db_array(roles, NULL, n, OIDOID);
 }
 
 /*
@@ -152,15 +156,17 @@ errand_claim(int capacity)
 	int64 started = errand_clock_cpu();
 	bool head = !dear || errand_clock_monotonic() >= rewind_at;
 	int n_pairs = errand_pairs_choose(pairs, MAX_VISITED, capacity);
+	Datum roles;
 	int n;
 
 	if (n_pairs == 0)
 		return;
 	fresh = lease_create();
 	claim_args(&a);
-	pair_args(&a, pairs, n_pairs, !head);
+	roles = pair_args(&a, pairs, n_pairs, !head);
 	errand_db_arg(&a, Int32GetDatum(capacity));
 	errand_db_arg(&a, TimestampTzGetDatum(errand_clock_now()));
+	errand_db_arg(&a, roles);
 	n = errand_db_call(DB_CLAIM, &a);
 	note_cost(head, n, errand_clock_cpu() - started);
 	if (n > 0)
@@ -173,15 +179,16 @@ errand_claim(int capacity)
 }
 
 bool
-errand_claim_suspects(void)
+errand_claim_suspects(int most, Oid role)
 {
 	ErrandDbArgs a = {0};
 	int n;
 
 	fresh = lease_create();
 	claim_args(&a);
-	errand_db_arg(&a, Int32GetDatum(errand_in_flight_limit()));
+	errand_db_arg(&a, Int32GetDatum(most));
 	errand_db_arg(&a, TimestampTzGetDatum(errand_clock_now()));
+	errand_db_arg(&a, ObjectIdGetDatum(role));
 	n = errand_db_call(DB_CLAIM_SUSPECTS, &a);
 	if (n > 0)
 		errand_claim_take_rows(fresh, n, false);
@@ -265,7 +272,7 @@ errand_claim_aborted(void)
 	{
 		ErrandRun *r = dlist_container(ErrandRun, node, it.cur);
 
-		errand_pairs_ready(r->queue, r->priority, r->place);
+		errand_pairs_ready(r->role, r->queue, r->priority, r->place);
 		errand_run_move(r, ERRAND_RUN_DONE);
 		if (r->lease == fresh && fresh->open == 1)
 			fresh = NULL;
@@ -285,9 +292,17 @@ errand_claim_poll(void)
 	int n = errand_db_call(DB_PAIRS, NULL);
 	int queue = errand_db_column("queue");
 	int priority = errand_db_column("priority");
+	int role = errand_db_column("role");
+	bool isnull;
 
+	errand_roles_look_begins();
 	for (int i = 0; i < n; i++)
-		errand_pairs_seen(errand_db_text(i, queue), errand_claim_int(i, priority, 2, 0));
+	{
+		Oid whose = DatumGetObjectId(errand_db_value(i, role, &isnull));
+
+		errand_pairs_seen(whose, errand_db_text(i, queue), errand_claim_int(i, priority, 2, 0));
+		errand_roles_seen(whose);
+	}
 }
 
 /* at_most_once: the mark commits, then the run may start. */

@@ -23,8 +23,11 @@ extern void errand_claim_aborted(void);
 /* Looks into the index for pairs that no event told us of. */
 extern void errand_claim_poll(void);
 
-/* Claims the next group of suspects; the leader, with nothing else in hand.  True if there was one. */
-extern bool errand_claim_suspects(void);
+/*
+ * Claims the next group of suspects, if it is the role's, with nothing else in
+ * hand anywhere; at most most.  True if there was one.
+ */
+extern bool errand_claim_suspects(int most, Oid role);
 
 /* Commits the marks of at_most_once runs that may start: within a transaction, and after it. */
 extern bool errand_marks_wanted(void);

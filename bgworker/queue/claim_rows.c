@@ -21,7 +21,7 @@ typedef struct ClaimColumns
 {
 	int id, place, attempt, priority, failures, run, queue, type, kind, submitted_at, run_at,
 		deadline, timeout_ms, max_attempts, backoff, backoff_base_ms, backoff_factor,
-		backoff_max_ms, at_most_once, key, notify, traceparent, payload, owner_oid, owner;
+		backoff_max_ms, at_most_once, key, notify, traceparent, payload, owner_oid, owner, role;
 } ClaimColumns;
 
 static void
@@ -52,6 +52,7 @@ find_columns(ClaimColumns *c)
 	c->payload = errand_db_column("payload");
 	c->owner_oid = errand_db_column("owner_oid");
 	c->owner = errand_db_column("owner");
+	c->role = errand_db_column("role");
 }
 
 int64
@@ -101,6 +102,9 @@ read_run(ErrandRun *r, const ClaimColumns *c, int row)
 	read_policy(r, c, row);
 	r->ready_at = errand_claim_int(row, c->submitted_at, 8, 0);
 	r->ready_at = Max(r->ready_at, errand_claim_int(row, c->run_at, 8, r->ready_at));
+	r->role = DatumGetObjectId(errand_db_value(row, c->role, &isnull));
+	/* What an executor does commits with its outcome: it happens once anyway. */
+	r->at_most_once &= !OidIsValid(r->role);
 	r->queue = errand_db_text(row, c->queue);
 	r->type = errand_db_text(row, c->type);
 	r->key = errand_db_text(row, c->key);
@@ -129,6 +133,7 @@ announce_running(const ErrandRun *r)
 	e.attempt = r->attempt;
 	e.from = ERRAND_READY;
 	e.to = ERRAND_RUNNING;
+	e.role = r->role;
 	e.priority = r->priority;
 	e.wait_us = e.run_us = -1;
 	e.at = r->claimed_at;
@@ -162,7 +167,7 @@ errand_claim_take_rows(ErrandLease *lease, int n, bool from_queue)
 		read_run(runs[i], &c, i);
 		announce_running(runs[i]);
 		if (from_queue)
-			errand_pairs_taken(runs[i]->queue, runs[i]->priority, runs[i]->place);
+			errand_pairs_taken(runs[i]->role, runs[i]->queue, runs[i]->priority, runs[i]->place);
 	}
 	qsort(runs, n, sizeof(ErrandRun *), run_order);
 	for (int i = 0; i < n; i++)

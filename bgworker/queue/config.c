@@ -15,6 +15,8 @@
 #include "queue/claim.h"
 #include "queue/config.h"
 #include "queue/pairs.h"
+#include "queue/reap.h"
+#include "queue/run.h"
 #include "settings.h"
 #include "shared.h"
 #include "utils/builtins.h"
@@ -136,6 +138,11 @@ answer_mail(const ErrandMail *m)
 		errand_event_add(&e);
 		return;
 	}
+	if (m->kind == ERRAND_MAIL_DIED)
+	{
+		errand_reap_died(m->id);
+		return;
+	}
 	errand_db_arg(&a, Int64GetDatum(m->id));
 	errand_db_arg(&a, ObjectIdGetDatum(m->role));
 	errand_db_arg(&a, BoolGetDatum(m->all));
@@ -157,4 +164,23 @@ errand_mail_read(void)
 
 	while (errand_mailbox_take(&m))
 		answer_mail(&m);
+}
+
+void
+errand_cancels_read(void)
+{
+	int n = errand_db_call(DB_CANCEL_REQUESTS, NULL);
+	bool isnull;
+
+	for (int i = 0; i < n; i++)
+	{
+		ErrandRun *r = errand_run_find(DatumGetInt64(errand_db_value(i, 1, &isnull)));
+
+		if (r == NULL)
+			continue;
+		if (r->state == ERRAND_RUN_DONE && r->outcome == ERRAND_CANCELLED &&
+			r->cancel_reason == NULL)
+			r->error = r->cancel_reason = MemoryContextStrdup(r->memory, errand_db_text(i, 2));
+		errand_run_cancel(r, errand_db_text(i, 2));
+	}
 }

@@ -11,6 +11,9 @@
 /* Reads which queues are paused, and whether any has a limit. */
 extern void errand_config_queues(void);
 
+/* Stops those of our runs that somebody asked to cancel. */
+extern void errand_cancels_read(void);
+
 /* Reads whether the engine rests; and the secret of request keys, if secret is given. */
 extern void errand_config_instance(char *secret, size_t size);
 

@@ -16,6 +16,7 @@
 #include "nodes/pg_list.h"
 #include "queue/feed.h"
 #include "queue/pairs.h"
+#include "queue/roles.h"
 #include "settings.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
@@ -67,14 +68,16 @@ hear(const ErrandEvent *e, ErrandFeed *f)
 	switch (e->kind)
 	{
 		case ERRAND_EVENT_TASK:
+			errand_roles_heard(e);
 			if (e->to == ERRAND_READY)
-				errand_pairs_ready(e->queue, e->priority, e->place);
+				errand_pairs_ready(e->role, e->queue, e->priority, e->place);
 			else if ((e->to == ERRAND_SCHEDULED || e->to == ERRAND_RETRYING) &&
 					 (f->next_due == 0 || e->at < f->next_due))
 				f->next_due = e->at;
 			break;
 		case ERRAND_EVENT_CANCEL:
 			f->cancels = true;
+			errand_roles_cancel(e->id);
 			break;
 		case ERRAND_EVENT_CONFIG:
 			f->config = true;

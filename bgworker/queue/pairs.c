@@ -12,16 +12,43 @@
 #include "utils/memutils.h"
 
 #define MAX_PAIRS 65536
+#define MAX_ROLES 64
 
 static HTAB *pairs = NULL;
 static ErrandPair *last = NULL; /* the neighbour is usually the same */
 static uint64 turn = 0;
-static int n_active = 0; /* and not paused */
+static int n_active = 0;	 /* and not paused */
+static Oid roles[MAX_ROLES]; /* whose tasks are ours */
+static int n_roles = 0;
+
+bool
+errand_pairs_ours(Oid role)
+{
+	for (int i = 0; i < n_roles; i++)
+	{
+		if (roles[i] == role)
+			return true;
+	}
+	return false;
+}
+
+/* A full list forgets the oldest but our own: it is adopted again when it is seen. */
+void
+errand_pairs_adopt(Oid role)
+{
+	if (errand_pairs_ours(role))
+		return;
+	if (n_roles == MAX_ROLES)
+		memmove(&roles[1], &roles[2], sizeof(Oid) * (--n_roles - 1));
+	roles[n_roles++] = role;
+}
 
 void
-errand_pairs_init(void)
+errand_pairs_init(Oid role)
 {
 	HASHCTL info = {0};
+
+	errand_pairs_adopt(role);
 
 	info.keysize = sizeof(((ErrandPair *) 0)->key);
 	info.entrysize = sizeof(ErrandPair);
@@ -55,15 +82,17 @@ forget_empty(void)
 static bool paused_now(const char *queue);
 
 static ErrandPair *
-pair_get(const char *queue, int16 priority)
+pair_get(Oid role, const char *queue, int16 priority)
 {
 	ErrandPair probe;
 	ErrandPair *p;
 	bool found;
 
-	if (last != NULL && last->key.priority == priority && strcmp(last->key.queue, queue) == 0)
+	if (last != NULL && last->key.priority == priority && last->key.role == role &&
+		strcmp(last->key.queue, queue) == 0)
 		return last;
 	memset(&probe.key, 0, sizeof(probe.key));
+	probe.key.role = role;
 	probe.key.priority = priority;
 	strlcpy(probe.key.queue, queue, sizeof(probe.key.queue));
 	if (hash_get_num_entries(pairs) >= MAX_PAIRS)
@@ -82,19 +111,23 @@ pair_get(const char *queue, int16 priority)
 }
 
 void
-errand_pairs_ready(const char *queue, int16 priority, int64 place)
+errand_pairs_ready(Oid role, const char *queue, int16 priority, int64 place)
 {
-	ErrandPair *p = pair_get(queue, priority);
+	ErrandPair *p;
 
+	if (!errand_pairs_ours(role))
+		return;
+	p = pair_get(role, queue, priority);
 	set_active(p, true);
 	if (place <= p->floor)
 		p->floor = place - 1;
 }
 
 void
-errand_pairs_seen(const char *queue, int16 priority)
+errand_pairs_seen(Oid role, const char *queue, int16 priority)
 {
-	set_active(pair_get(queue, priority), true);
+	if (errand_pairs_ours(role))
+		set_active(pair_get(role, queue, priority), true);
 }
 
 void
@@ -210,9 +243,9 @@ errand_pairs_choose(ErrandPair **out, int max, int capacity)
 }
 
 void
-errand_pairs_taken(const char *queue, int16 priority, int64 place)
+errand_pairs_taken(Oid role, const char *queue, int16 priority, int64 place)
 {
-	ErrandPair *p = pair_get(queue, priority);
+	ErrandPair *p = pair_get(role, queue, priority);
 
 	p->taken++;
 	p->turn = turn + 1;

@@ -17,6 +17,7 @@ typedef struct ErrandPair
 {
 	struct
 	{
+		Oid role;
 		int16 priority;
 		char queue[ERRAND_NAME_BYTES];
 	} key;		 /* must be first */
@@ -28,10 +29,15 @@ typedef struct ErrandPair
 	int taken;	 /* likewise */
 } ErrandPair;
 
-extern void errand_pairs_init(void);
+/* A process claims the tasks of its role: 0 for the event loop's. */
+extern void errand_pairs_init(Oid role);
 
-/* A task became ready at this place. */
-extern void errand_pairs_ready(const char *queue, int16 priority, int64 place);
+/* The tasks of this role are ours, too: it is gone, and they are to fail. */
+extern void errand_pairs_adopt(Oid role);
+extern bool errand_pairs_ours(Oid role);
+
+/* A task of the role became ready at this place; passed over if it is not ours. */
+extern void errand_pairs_ready(Oid role, const char *queue, int16 priority, int64 place);
 
 /* Forgets the positions: the next claim looks from the head. */
 extern void errand_pairs_rewind(void);
@@ -49,12 +55,12 @@ extern bool errand_pairs_any(void);
 extern int errand_pairs_choose(ErrandPair **out, int max, int capacity);
 
 /* The claim took this task. */
-extern void errand_pairs_taken(const char *queue, int16 priority, int64 place);
+extern void errand_pairs_taken(Oid role, const char *queue, int16 priority, int64 place);
 
 /* The claim is over: it took n of capacity from these pairs. */
 extern void errand_pairs_claimed(ErrandPair **pairs, int n_pairs, int n, int capacity);
 
 /* Adds a pair that the index shows. */
-extern void errand_pairs_seen(const char *queue, int16 priority);
+extern void errand_pairs_seen(Oid role, const char *queue, int16 priority);
 
 #endif

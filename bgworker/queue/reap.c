@@ -49,6 +49,7 @@ typedef struct Lost
 	int16 failures;
 	int16 run;
 	int16 priority;
+	Oid role;
 	char *queue;
 	char *type;
 	char to; /* q, p, F, U */
@@ -56,7 +57,33 @@ typedef struct Lost
 	int16 alone;
 } Lost;
 
-static int64 suspects_group = 0; /* of this pass: one group for all */
+static int64 suspects_group = 0; /* of this pass: one for all of the event loop, others apart */
+
+#define MAX_DIED 64
+#define DEATHS 3 /* so often a task may end its process */
+static int64 died[MAX_DIED];
+static int n_died = 0;
+
+void
+errand_reap_died(int64 id)
+{
+	if (n_died < MAX_DIED)
+		died[n_died++] = id;
+}
+
+/* Tells, once, whether the task was in hand when its process ended. */
+static bool
+take_died(int64 id)
+{
+	for (int i = 0; i < n_died; i++)
+	{
+		if (died[i] != id)
+			continue;
+		died[i] = died[--n_died];
+		return true;
+	}
+	return false;
+}
 
 static const char *
 how_sqlstate(HowLost how)
@@ -99,7 +126,8 @@ read_lease(DeadLease *l, int row)
 
 /* Where a lost task goes; the second half of a group gets another group. */
 static void
-decide_lost(Lost *t, const DeadLease *l, int falls, int restarts, bool unsendable, int index, int n)
+decide_lost(Lost *t, const DeadLease *l, int falls, int restarts, int deaths, bool unsendable,
+			int index, int n)
 {
 	ErrandFall fall = {0};
 
@@ -111,6 +139,11 @@ decide_lost(Lost *t, const DeadLease *l, int falls, int restarts, bool unsendabl
 		return;
 	}
 	t->to = ERRAND_READY;
+	if (l->how == LOST_LEFT && take_died(t->id) && deaths + 1 >= DEATHS)
+	{
+		t->to = ERRAND_FAILED;
+		return;
+	}
 	if (l->how == LOST_LEFT && !l->was_suspects)
 		return;
 	fall.falls = falls + (l->how == LOST_CRASH);
@@ -163,10 +196,14 @@ find_lost(const DeadLease *l, int *n)
 		t->failures = DatumGetInt16(errand_db_value(i, errand_db_column("failures"), &isnull));
 		t->run = DatumGetInt16(errand_db_value(i, errand_db_column("run"), &isnull));
 		t->priority = DatumGetInt16(errand_db_value(i, errand_db_column("priority"), &isnull));
+		t->role = DatumGetObjectId(errand_db_value(i, errand_db_column("role"), &isnull));
 		t->queue = errand_db_text(i, errand_db_column("queue"));
 		t->type = errand_db_text(i, errand_db_column("type"));
+		if (i == 0 && OidIsValid(t->role))
+			suspects_group += 2; /* one group, one role */
 		decide_lost(t, l, DatumGetInt64(errand_db_value(i, errand_db_column("falls"), &isnull)),
 					DatumGetInt64(errand_db_value(i, errand_db_column("restarts"), &isnull)),
+					DatumGetInt64(errand_db_value(i, errand_db_column("deaths"), &isnull)),
 					once && marked, i, *n);
 	}
 	return lost;
@@ -216,6 +253,7 @@ announce(const Lost *t)
 	e.attempt = t->attempt;
 	e.from = ERRAND_RUNNING;
 	e.to = t->to == 'p' ? ERRAND_READY : t->to;
+	e.role = t->role;
 	e.priority = t->priority;
 	e.place = t->id;
 	e.wait_us = e.run_us = -1;
@@ -233,6 +271,8 @@ reap_one(const DeadLease *l, bool *suspects)
 	if (n == 0)
 		return;
 	put_back(l, lost, n);
+	if (OidIsValid(lost[0].role))
+		suspects_group += 2;
 	for (int i = 0; i < n; i++)
 	{
 		announce(&lost[i]);

@@ -11,4 +11,7 @@
  * transaction.  Returns how many leases; *suspects if any task became one. */
 extern int errand_reap(bool *suspects);
 
+/* An executor ended in the middle of this task: the next reap counts it. */
+extern void errand_reap_died(int64 id);
+
 #endif

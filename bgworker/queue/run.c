@@ -77,7 +77,7 @@ errand_run_create(ErrandLease *lease)
 }
 
 static bool
-move_allowed(ErrandRunState from, ErrandRunState to)
+move_allowed(ErrandRunState from, ErrandRunState to, Oid role)
 {
 	switch (from)
 	{
@@ -90,6 +90,7 @@ move_allowed(ErrandRunState from, ErrandRunState to)
 		case ERRAND_RUN_STARTED:
 			return to == ERRAND_RUN_DONE;
 		case ERRAND_RUN_DONE:
+			return to == ERRAND_RUN_QUEUED && OidIsValid(role);
 		case ERRAND_RUN_STATES:
 			break;
 	}
@@ -99,8 +100,8 @@ move_allowed(ErrandRunState from, ErrandRunState to)
 void
 errand_run_move(ErrandRun *r, ErrandRunState to)
 {
-	Assert(move_allowed(r->state, to));
-	if (!move_allowed(r->state, to))
+	Assert(move_allowed(r->state, to, r->role));
+	if (!move_allowed(r->state, to, r->role))
 		return;
 	dlist_delete(&r->node);
 	counts[r->state]--;
@@ -229,7 +230,8 @@ describe_error(ErrandRun *r)
 {
 	MemoryContext old;
 
-	r->sqlstate = failure_sqlstate(r);
+	if (r->sqlstate == NULL) /* a handler's own stays */
+		r->sqlstate = failure_sqlstate(r);
 	if (r->outcome == ERRAND_CANCELLED)
 	{
 		r->sqlstate = "57014";
@@ -334,9 +336,24 @@ errand_run_interrupt(ErrandRun *r)
 }
 
 void
+errand_run_undo(ErrandRun *r)
+{
+	r->effects = false;
+	r->solo = true;
+	r->failures -= r->outcome == ERRAND_RETRYING;
+	r->failure = ERRAND_FAIL_NONE;
+	r->timed_out = false;
+	r->outcome = 0;
+	r->sqlstate = r->error = r->hint = NULL;
+	r->result = r->extra = NULL;
+	r->started_at = r->finished_at = 0;
+	errand_run_move(r, ERRAND_RUN_QUEUED);
+}
+
+void
 errand_run_cancel(ErrandRun *r, const char *reason)
 {
-	if (r->state == ERRAND_RUN_DONE && r->outcome == ERRAND_RETRYING)
+	if (r->state == ERRAND_RUN_DONE && r->outcome == ERRAND_RETRYING && !r->effects)
 	{
 		/* Over, but not settled: it need not be tried again. */
 		r->cancel_asked = true;

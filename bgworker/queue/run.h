@@ -24,6 +24,7 @@
  *	QUEUED   -> STARTED, DONE		handed to its kind, waits for a place
  *	STARTED  -> DONE
  *	DONE     -> FREE				decided; waits for the settle
+ *	DONE     -> QUEUED			executors: its transaction was rolled back, it runs again
  */
 typedef enum ErrandRunState
 {
@@ -69,6 +70,7 @@ typedef struct ErrandRun
 	bool has_deadline;
 	TimestampTz deadline;
 	TimestampTz ready_at; /* submitted, or due */
+	Oid role;			  /* of the executor that runs it; 0: the event loop */
 	char *queue;
 	char *type;
 	char *key;
@@ -103,6 +105,8 @@ typedef struct ErrandRun
 	const char *body;
 	size_t body_len;
 	bool has_body;
+	Jsonb *result; /* of kinds that are not HTTP; in memory */
+	Jsonb *extra;  /* notices, detail, context; in memory */
 	bool has_timings;
 	int32 timing_us[5]; /* dns, connect, tls, wait, transfer */
 
@@ -112,6 +116,10 @@ typedef struct ErrandRun
 	TimestampTz due; /* of outcome r and s */
 	const char *sqlstate;
 	bool stale; /* the fence dropped it */
+
+	/* executors */
+	bool effects; /* what it did is part of the open transaction */
+	bool solo;	  /* runs in a transaction of its own */
 } ErrandRun;
 
 /* Prepares the lists; once a process. */
@@ -146,6 +154,9 @@ extern void errand_runs_decide(void);
 extern void errand_run_release(ErrandRun *r);
 extern void errand_run_park(ErrandRun *r, TimestampTz due);
 extern void errand_run_interrupt(ErrandRun *r);
+
+/* Executors: the transaction it ran in was undone; it runs again, alone. */
+extern void errand_run_undo(ErrandRun *r);
 
 /* Asks the run to stop. */
 extern void errand_run_cancel(ErrandRun *r, const char *reason);

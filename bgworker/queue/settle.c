@@ -137,6 +137,7 @@ announce(const ErrandRun *r)
 	e.attempt = r->attempt;
 	e.from = ERRAND_RUNNING;
 	e.to = r->outcome == ERRAND_ATTEMPT_INTERRUPTED ? ERRAND_READY : r->outcome;
+	e.role = r->role;
 	e.priority = r->priority;
 	e.place = r->id;
 	e.wait_us = r->started_at != 0 && r->failures == 0 && r->number == 1 ?

@@ -75,6 +75,13 @@ put_bytes(Column *c, int i, const char *data, size_t len, bool present)
 }
 
 static void
+put_json(Column *c, int i, Jsonb *j)
+{
+	c->null[i] = j == NULL;
+	c->value[i] = PointerGetDatum(j);
+}
+
+static void
 put_time(Column *c, int i, TimestampTz t)
 {
 	c->null[i] = t == 0;
@@ -177,6 +184,7 @@ errand_settle_finals(ErrandRun **all, int n_all)
 	Column heads = column_new(n);
 	Column bodies = column_new(n);
 	Column results = column_new(n);
+	Column extras = column_new(n);
 
 	if (n == 0)
 		return;
@@ -188,7 +196,8 @@ errand_settle_finals(ErrandRun **all, int n_all)
 		put_bytes(&heads, i, runs[i]->head, runs[i]->head_len,
 				  runs[i]->status != 0 && runs[i]->head_len > 0);
 		put_bytes(&bodies, i, runs[i]->body, runs[i]->body_len, runs[i]->has_body);
-		results.null[i] = true;
+		put_json(&results, i, runs[i]->result);
+		put_json(&extras, i, runs[i]->extra);
 	}
 	arg_numbers(&a, runs, n);
 	arg_column(&a, &states, n, CHAROID);
@@ -205,6 +214,7 @@ errand_settle_finals(ErrandRun **all, int n_all)
 	arg_column(&a, &results, n, JSONBOID);
 	for (int k = 0; k < 5; k++)
 		arg_column(&a, &c.timing[k], n, INT4OID);
+	arg_column(&a, &extras, n, JSONBOID);
 	(void) errand_db_call(DB_SETTLE, &a);
 }
 
@@ -215,6 +225,8 @@ errand_settle_requeues(ErrandRun **all, int n_all)
 	int n = pick(all, n_all, runs, false);
 	ErrandDbArgs a = {0};
 	Common c;
+	Column roles = column_new(n);
+	Column extras = column_new(n);
 	Column failures = column_new(n);
 	Column priorities = column_new(n);
 	Column queues = column_new(n);
@@ -227,6 +239,8 @@ errand_settle_requeues(ErrandRun **all, int n_all)
 	for (int i = 0; i < n; i++)
 	{
 		common_put(&c, i, runs[i]);
+		roles.value[i] = ObjectIdGetDatum(runs[i]->role);
+		put_json(&extras, i, runs[i]->extra);
 		failures.value[i] = Int16GetDatum(runs[i]->failures);
 		priorities.value[i] = Int16GetDatum(runs[i]->priority);
 		put_text(&queues, i, runs[i]->queue);
@@ -247,6 +261,8 @@ errand_settle_requeues(ErrandRun **all, int n_all)
 	arg_column(&a, &c.error, n, TEXTOID);
 	for (int k = 0; k < 5; k++)
 		arg_column(&a, &c.timing[k], n, INT4OID);
+	arg_column(&a, &extras, n, JSONBOID);
+	arg_column(&a, &roles, n, OIDOID);
 	(void) errand_db_call(DB_REQUEUE, &a);
 }
 

@@ -13,7 +13,7 @@ DELETE FROM errand.task;
 
 -- retention: two ages, page by page, in id order
 CREATE FUNCTION pg_temp.old(n integer, state "char", age interval) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO errand.task SELECT n, now(), NULL, NULL, r.oid, 1, NULL, NULL, NULL, 0, 1, NULL, false, r.rolname, 'http', 'http', 'default', NULL, NULL, NULL, NULL, NULL, '{}'
+    INSERT INTO errand.task SELECT n, now(), NULL, NULL, r.oid, 0, 1, NULL, NULL, NULL, 0, 1, NULL, false, r.rolname, 'http', 'http', 'default', NULL, NULL, NULL, NULL, NULL, '{}'
         FROM pg_roles AS r WHERE r.rolname = current_user;
     INSERT INTO errand.outcome (id, finished_at, attempt, run, state, timed_out, worker) SELECT n, now() - age, 2, 1, state, false, 1;
     INSERT INTO errand.attempt (task_id, attempt, finished_at, run, state, timed_out) SELECT n, 1, now() - age, 1, 'r', false;

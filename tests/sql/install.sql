@@ -61,7 +61,7 @@ WHERE pronamespace = 'errand'::regnamespace
 
 -- SECURITY DEFINER where nobody expects it
 SELECT proname FROM pg_proc
-WHERE pronamespace = 'errand'::regnamespace AND prosecdef AND proname NOT IN ('_sees_all', '_oldest_ready');
+WHERE pronamespace = 'errand'::regnamespace AND prosecdef AND proname NOT IN ('_sees_all', '_oldest');
 
 -- views that carry their rights without a security barrier
 SELECT relname FROM pg_class
