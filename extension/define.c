@@ -243,7 +243,7 @@ check_type_args(FunctionCallInfo fcinfo, const char *name)
 	if (strcmp(name, "http") == 0 || strcmp(name, "sql") == 0 || strcmp(name, "email") == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("\"%s\" is a built-in task type", name), errhint("Choose another name.")));
-	kind = kind ? kind : "";
+	kind = kind ? kind : "NULL";
 	if (strcmp(kind, "http") != 0 && strcmp(kind, "sql") != 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("there is no kind of task \"%s\"", kind),

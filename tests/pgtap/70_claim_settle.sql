@@ -17,7 +17,7 @@ $$;
 CREATE FUNCTION pg_temp.id(key text) RETURNS bigint LANGUAGE sql AS 'SELECT id FROM errand.task AS t WHERE t.key = $1';
 CREATE FUNCTION pg_temp.claim(token bigint, capacity integer, floor bigint DEFAULT 0, most integer DEFAULT 100) RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(c.key || ':' || c.attempt, ' ' ORDER BY c.queue, c.priority DESC, c.place)
-    FROM (SELECT array_agg(queue ORDER BY n) AS q, array_agg(priority ORDER BY n) AS p FROM errand._pairs() WITH ORDINALITY AS x (queue, priority, n)) AS pairs,
+    FROM (SELECT array_agg(queue ORDER BY n) AS q, array_agg(priority ORDER BY n) AS p FROM errand._pairs() WITH ORDINALITY AS x (queue, priority, role, n)) AS pairs,
         errand._claim(token, 5, 6, '2020-01-01', 7, pairs.q, pairs.p, array_fill(floor, ARRAY[cardinality(pairs.q)]),
             array_fill(most, ARRAY[cardinality(pairs.q)]), capacity, '2030-01-01') AS c
 $$;
@@ -27,7 +27,7 @@ $$;
 
 -- which pairs there are, and in what order tasks are taken
 SELECT pg_temp.put('a1'), pg_temp.put('a2'), pg_temp.put('a3', priority => 5), pg_temp.put('b1', 'b'), pg_temp.put('b2', 'b', -3), pg_temp.put('b3', 'b', 5) \g /dev/null
-SELECT results_eq('SELECT * FROM errand._pairs()', $$VALUES ('b', 5::smallint), ('b', 0::smallint), ('b', (-3)::smallint), ('default', 5::smallint), ('default', 0::smallint)$$, '_pairs: each queue and priority');
+SELECT results_eq('SELECT queue, priority FROM errand._pairs()', $$VALUES ('b', 5::smallint), ('b', 0::smallint), ('b', (-3)::smallint), ('default', 5::smallint), ('default', 0::smallint)$$, '_pairs: each queue and priority');
 SELECT is(pg_temp.claim(1, 2), 'b3:1 b1:1', '_claim: as many as there is capacity, pair by pair');
 SELECT is(pg_temp.claim(2, 100, most => 1), 'b2:1 a3:1 a1:1', '_claim: so many of each pair');
 SELECT is((SELECT row(token, worker, epoch, server_start = '2020-01-01', pid, claimed_at = '2030-01-01', cardinality(ids), attempts, suspects)::text
