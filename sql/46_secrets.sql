@@ -1,5 +1,6 @@
 -- Secrets: set and dropped by extension/secrets.c, read by workers only.
 --
+-- A shared one is found by its name alone, one of a role's own by owner and name.
 -- A value is written into the tuple plain and whole (never in a TOAST table,
 -- never in statistics), stands in no constraint that an error could quote, and
 -- is not dumped: after a restore secrets are set again.
@@ -10,9 +11,9 @@ CREATE TABLE errand.secret (
     shared    boolean     NOT NULL,
     owner     text        NOT NULL COLLATE "C",
     name      text        NOT NULL COLLATE "C",
-    value     text        NOT NULL
+    value     text        NOT NULL,
+    PRIMARY KEY (shared, owner_oid, name)
 );
-CREATE UNIQUE INDEX secret_own ON errand.secret (owner_oid, name) WHERE NOT shared;
 CREATE UNIQUE INDEX secret_shared ON errand.secret (name) WHERE shared;
 ALTER TABLE errand.secret ALTER COLUMN value SET STATISTICS 0;
 ALTER TABLE errand.secret ALTER COLUMN value SET STORAGE PLAIN;
@@ -32,7 +33,7 @@ BEGIN
     ELSE
         INSERT INTO errand.secret AS s (set_at, owner_oid, shared, owner, name, value)
         VALUES (p_now, p_owner_oid, false, p_owner, p_name, p_value)
-        ON CONFLICT (owner_oid, name) WHERE NOT shared DO UPDATE
+        ON CONFLICT (shared, owner_oid, name) DO UPDATE
         SET set_at = excluded.set_at, owner = excluded.owner, value = excluded.value;
     END IF;
 END $$;
