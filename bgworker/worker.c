@@ -25,6 +25,7 @@
 #include "queue/claim.h"
 #include "queue/hosts.h"
 #include "queue/park.h"
+#include "queue/proxies.h"
 #include "queue/run.h"
 #include "queue/settle.h"
 #include "storage/ipc.h"
@@ -199,6 +200,11 @@ worker_init(Datum main_arg)
 	errand_chores_init(secret, sizeof(secret));
 	errand_db_commit(false);
 	errand_http_init(errand_loop_create(), secret);
+	/* Before the first claim: a host with a proxy is never reached without it. */
+	if (!errand_db_begin())
+		proc_exit(0);
+	errand_config_proxies();
+	errand_db_commit(false);
 	ereport(LOG, (errmsg("worker %d started in database %u", errand_my_slot->number, MyDatabaseId)));
 }
 

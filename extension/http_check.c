@@ -12,6 +12,7 @@
 #include "core/header.h"
 #include "core/url.h"
 #include "http_check.h"
+#include "secrets.h"
 #include "utils/builtins.h"
 
 #define BAD_ARGUMENT errcode(ERRCODE_INVALID_PARAMETER_VALUE)
@@ -355,4 +356,6 @@ errand_http_check(Jsonb *payload, bool need_url)
 		ereport(ERROR, (BAD_ARGUMENT, errmsg("an HTTP task needs a \"url\""),
 						errhint("Such as {\"url\": \"https://example.com/\"}.")));
 	check_head(&payload->root);
+	if (need_url) /* a template's are looked for when a task is submitted */
+		errand_secrets_check(payload);
 }

@@ -613,3 +613,47 @@ COMMENT ON COLUMN errand.attempt.extra IS 'Notices, and detail, hint and context
 COMMENT ON COLUMN errand.attempts.detail IS 'SQL tasks: the DETAIL of the error.';
 COMMENT ON COLUMN errand.attempts.context IS 'SQL tasks: where the error was raised.';
 COMMENT ON COLUMN errand.attempts.notices IS 'SQL tasks: what the handler told, as severity, sqlstate and message each.';
+COMMENT ON FUNCTION errand._suspects_any IS 'internal: whether there is a suspect that nobody holds.';
+
+-- Secrets and proxies.
+
+COMMENT ON TABLE errand.secret IS 'Values that payloads refer to as secret://name. Granted to nobody, read by workers only, not dumped.';
+COMMENT ON COLUMN errand.secret.set_at IS 'When it was set last.';
+COMMENT ON COLUMN errand.secret.owner_oid IS 'The role that set it, by oid.';
+COMMENT ON COLUMN errand.secret.shared IS 'Whether tasks of all roles may use it.';
+COMMENT ON COLUMN errand.secret.owner IS 'The role that set it, by name.';
+COMMENT ON COLUMN errand.secret.name IS 'Its name, as in secret://name.';
+COMMENT ON COLUMN errand.secret.value IS 'Its value.';
+
+COMMENT ON VIEW errand.secrets IS
+'Secrets without their values: your own, the shared ones, and with the level monitor or admin those of all roles.';
+COMMENT ON COLUMN errand.secrets.name IS 'Its name, as in secret://name.';
+COMMENT ON COLUMN errand.secrets.owner IS 'The role that set it.';
+COMMENT ON COLUMN errand.secrets.shared IS 'Whether tasks of all roles may use it.';
+COMMENT ON COLUMN errand.secrets.set_at IS 'When it was set last.';
+
+COMMENT ON FUNCTION errand.set_secret IS
+'Sets a secret of yours, or replaces its value: tasks that you submit may then say secret://name in the URL (behind the host), in values of headers, auth, params, form and cookies, and in the body. A worker puts the value in right before each attempt.
+name: 1 to 100 letters, digits, dots, dashes, underscores. value: 1 to 4096 bytes. shared: for the tasks of all roles; admins only.
+Errors: 22023 bad name or value, 42501 shared without the level admin.
+Example: SELECT errand.set_secret(''api_key'', :''key''); SELECT errand.http_get(''https://api.example.com/'', auth => ''{"bearer": "secret://api_key"}'');
+The statement itself is SQL like any other: log_statement and the like log it.';
+COMMENT ON FUNCTION errand.drop_secret IS
+'Drops a secret of yours, or a shared one (admins only), and tells whether there was one. Attempts that begin later and refer to it fail with 42704.
+Errors: 22023 bad name, 42501 shared without the level admin.
+Example: SELECT errand.drop_secret(''api_key'');';
+
+COMMENT ON FUNCTION errand._secret_set IS 'internal: sets a secret.';
+COMMENT ON FUNCTION errand._secret_drop IS 'internal: drops a secret.';
+COMMENT ON FUNCTION errand._secrets_missing IS 'internal: the first of these names that a role could not use.';
+COMMENT ON FUNCTION errand._secrets IS 'internal: values of secrets, for workers.';
+COMMENT ON FUNCTION errand._secret_setting IS 'internal: the value that a setting of an administrator''s refers to, for workers.';
+COMMENT ON FUNCTION errand._proxies IS 'internal: the proxies of hosts, for workers.';
+
+COMMENT ON TABLE errand.host IS 'Hosts that have settings of their own.';
+COMMENT ON COLUMN errand.host.name IS 'The host, as name or name:port, in lower case.';
+COMMENT ON COLUMN errand.host.max_running IS 'Most requests at once; NULL: default.';
+COMMENT ON COLUMN errand.host.rate_limit IS 'Most requests, such as 50/s; NULL: no limit.';
+COMMENT ON COLUMN errand.host.proxy IS 'The proxy it is reached through; NULL: none.';
+COMMENT ON FUNCTION errand.define_host IS
+'Sets what is special about a host. Example: SELECT errand.define_host(''api.example.com'', proxy => ''http://proxy.internal:3128'');';

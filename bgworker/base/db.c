@@ -102,6 +102,9 @@ static const DbCallDef calls[DB_CALLS] = {
 				   {INT8OID, OIDOID, BOOLOID, TEXTOID, TIMESTAMPTZOID}},
 	[DB_CANCEL_WAITING] = {"SELECT * FROM errand._cancel_waiting($1)", 1, {TIMESTAMPTZOID}},
 	[DB_QUEUE_SET] = {"SELECT errand._queue_set($1,$2,$3)", 3, {TEXTOID, BOOLOID, BOOLOID}},
+	[DB_SECRETS] = {"SELECT * FROM errand._secrets($1,$2)", 2, {A_INT8, A_TEXT}},
+	[DB_SECRET_SETTING] = {"SELECT errand._secret_setting($1) AS value", 1, {TEXTOID}},
+	[DB_PROXIES] = {"SELECT * FROM errand._proxies()", 0, {0}},
 };
 
 static SPIPlanPtr plans[DB_CALLS];

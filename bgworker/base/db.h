@@ -40,6 +40,9 @@ typedef enum ErrandDbCall
 	DB_CANCEL,
 	DB_CANCEL_WAITING,
 	DB_QUEUE_SET,
+	DB_SECRETS,
+	DB_SECRET_SETTING,
+	DB_PROXIES,
 	DB_CALLS
 } ErrandDbCall;
 

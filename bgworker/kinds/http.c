@@ -17,6 +17,7 @@
 #include "core/url.h"
 #include "kinds/http.h"
 #include "kinds/http_request.h"
+#include "kinds/http_secrets.h"
 #include "lib/stringinfo.h"
 #include "settings.h"
 #include "storage/fd.h"
@@ -157,7 +158,10 @@ http_release(ErrandRun *run)
 	HttpWork *work = run->work;
 
 	if (work->transfer != NULL && work->over)
+	{
 		errand_transfer_free(work->transfer);
+		errand_http_secrets_wipe(run, &work->request);
+	}
 	work->transfer = NULL;
 }
 

@@ -11,6 +11,7 @@
 #include "core/header.h"
 #include "core/url.h"
 #include "kinds/http_request.h"
+#include "kinds/http_secrets.h"
 #include "lib/stringinfo.h"
 #include "settings.h"
 #include "utils/builtins.h"
@@ -22,6 +23,7 @@
 typedef struct Builder
 {
 	ErrandRun *run;
+	Jsonb *payload; /* the run's, with the values of its secrets */
 	ErrandRequest *q;
 	ErrandHeaderLine *headers;
 	int n_headers;
@@ -34,7 +36,7 @@ typedef struct Builder
 static JsonbValue *
 field(const Builder *b, const char *name)
 {
-	JsonbValue *v = getKeyJsonValueFromContainer(&b->run->payload->root, name, strlen(name), NULL);
+	JsonbValue *v = getKeyJsonValueFromContainer(&b->payload->root, name, strlen(name), NULL);
 
 	return v == NULL || v->type == jbvNull ? NULL : v;
 }
@@ -77,6 +79,7 @@ add_header(Builder *b, const char *name, const char *value)
 		b->why = "it has a header that cannot be sent";
 	else
 	{
+		b->headers[b->n_headers].credential = false;
 		b->headers[b->n_headers].name = name;
 		b->headers[b->n_headers++].value = value;
 		b->has_content_type |= pg_strcasecmp(name, "content-type") == 0;
@@ -224,7 +227,7 @@ build_body(Builder *b)
 	StringInfoData s;
 
 	/* JSON null is a body, too. */
-	if ((v = getKeyJsonValueFromContainer(&b->run->payload->root, "json", 4, NULL)) != NULL)
+	if ((v = getKeyJsonValueFromContainer(&b->payload->root, "json", 4, NULL)) != NULL)
 		set_json_body(b, v);
 	else if ((v = field(b, "body")) != NULL && v->type != jbvString)
 		set_json_body(b, v);
@@ -332,9 +335,13 @@ errand_http_build(ErrandRun *run, const char *idempotency_key, ErrandRequest *q,
 
 	if (!JB_ROOT_IS_OBJECT(run->payload))
 		return "its payload is not an object";
+	b.payload = errand_http_secrets_fill(run, q, &b.why);
+	if (b.payload == NULL)
+		return b.why;
 	b.headers = palloc(sizeof(ErrandHeaderLine) * MAX_HEADERS);
 	build_url(&b);
 	build_headers(&b, idempotency_key);
+	errand_http_secrets_mark(run, b.headers, b.n_headers);
 	build_body(&b);
 	build_limits(&b, discard);
 	method = field(&b, "method");
@@ -345,5 +352,7 @@ errand_http_build(ErrandRun *run, const char *idempotency_key, ErrandRequest *q,
 	q->headers = b.headers;
 	q->n_headers = b.n_headers;
 	q->owner = run;
+	if (b.payload != run->payload)
+		explicit_bzero(b.payload, VARSIZE(b.payload));
 	return b.why;
 }

@@ -143,6 +143,8 @@ fail_policy(ErrandTransfer *t)
 	ErrandAddress a;
 	ErrandEgress egress;
 
+	if (t->proxy != NULL)
+		return false;
 	if (t->refusals > 0 && t->resp.connect_us < 0)
 	{
 		errand_pins_refused(t, &t->refused, t->refused_as);
@@ -170,7 +172,8 @@ fail_connect(ErrandTransfer *t, CURLcode code)
 		return;
 	}
 	curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &error);
-	errand_net_fail(t, ERRAND_FAIL_CONNECT, "could not connect to %s: %s", t->url->key,
+	errand_net_fail(t, ERRAND_FAIL_CONNECT, "could not connect to %s%s: %s",
+					t->proxy != NULL ? "the proxy of " : "", t->url->key,
 					error != 0 ? errno_says((int) error, text, sizeof(text)) :
 								 curl_says(t, code, text, sizeof(text)));
 }
@@ -217,6 +220,7 @@ classify_code(const ErrandTransfer *t, CURLcode code)
 		case CURLE_OPERATION_TIMEDOUT:
 			return ERRAND_FAIL_TIMEOUT;
 		case CURLE_COULDNT_CONNECT:
+		case CURLE_PROXY:
 			return ERRAND_FAIL_CONNECT;
 		case CURLE_SSL_CONNECT_ERROR:
 			return handshake_lost(t) ? ERRAND_FAIL_RESET : ERRAND_FAIL_TLS;

@@ -58,10 +58,25 @@ typedef struct ErrandPins
 	char text[];
 } ErrandPins;
 
+/* A proxy for a host.  Shared by the transfers that go through it. */
+typedef struct ErrandProxy
+{
+	int refs;
+	char *host; /* whose proxy it is, as in ErrandProxyRule */
+	char *url;	/* as curl takes it, without credentials */
+	char *name;
+	int port;
+	bool numeric; /* the name is an address */
+	char *user;
+	char *password;
+	char *unusable;
+} ErrandProxy;
+
 /* A URL, checked and parsed once.  Shared by the transfers to it. */
 typedef struct ErrandUrl
 {
 	int refs;
+	bool wipe; /* it holds a secret: nobody else's */
 	uint32_t hash;
 	char *text;
 	CURLU *parsed;
@@ -108,6 +123,7 @@ typedef struct ErrandSocket
 	int wanted;			   /* what curl waits for, UV_READABLE... */
 	int polled;			   /* what libuv waits for */
 	ErrandAddress address; /* len 0: not one that we opened */
+	bool exempt;		   /* it leads to a proxy */
 } ErrandSocket;
 
 typedef enum ErrandTransferState
@@ -157,6 +173,7 @@ struct ErrandTransfer
 	int64_t hop_us; /* when this hop's look-up began */
 	ErrandWaiter waiter;
 	ErrandPins *pins;
+	ErrandProxy *proxy; /* of this hop, or NULL */
 
 	/* what this hop sends */
 	const char *method;
@@ -236,6 +253,8 @@ struct ErrandNet
 	ErrandLink hosts_ready; /* have a queue and may start more */
 	ErrandLink hosts_idle;	/* nothing queued or running, longest first */
 	ErrandUrl *urls[ERRAND_URLS_KEPT];
+	ErrandProxy **proxies;
+	int n_proxies;
 	ErrandNames *names;
 };
 
@@ -280,9 +299,10 @@ extern bool errand_nethosts_create(ErrandNet *n);
 extern void errand_nethosts_free(ErrandNet *n);
 
 /* urls.c */
-extern ErrandUrl *errand_neturl_get(ErrandNet *n, const char *text, char *error, size_t error_size);
+extern ErrandUrl *
+errand_neturl_get(ErrandNet *n, const char *text, bool secret, char *error, size_t error_size);
 extern ErrandUrl *errand_neturl_resolve(ErrandNet *n, const ErrandUrl *base, const char *reference,
-										size_t len, char *error, size_t error_size);
+										size_t len, bool secret, char *error, size_t error_size);
 extern void errand_neturl_release(ErrandUrl *url);
 extern void errand_neturls_free(ErrandNet *n);
 
@@ -296,6 +316,12 @@ typedef enum ErrandPinResult
 extern ErrandPinResult errand_pins_find(ErrandTransfer *t);
 extern void errand_pins_release(ErrandPins *pins);
 extern void errand_pins_refused(ErrandTransfer *t, const ErrandAddress *a, ErrandEgress egress);
+
+/* proxies.c */
+extern void errand_netproxy_choose(ErrandTransfer *t); /* sets t->proxy for this hop */
+extern void errand_netproxy_release(ErrandProxy *p);
+extern CURLcode errand_netproxy_set(CURL *easy, const ErrandProxy *p);
+extern void errand_netproxies_free(ErrandNet *n);
 
 /* pool.c */
 extern ErrandTransfer *errand_transfer_make(ErrandNet *n, const ErrandRequest *r);

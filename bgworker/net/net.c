@@ -296,6 +296,7 @@ errand_net_destroy(ErrandNet *n)
 	errand_names_close(n->names);
 	errand_neturls_free(n);
 	errand_nethosts_free(n);
+	errand_netproxies_free(n);
 	n->handles.none = on_all_closed;
 	uv_close((uv_handle_t *) &n->curl_timer, on_handle_closed);
 	uv_close((uv_handle_t *) &n->idle, on_handle_closed);

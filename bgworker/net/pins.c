@@ -80,16 +80,16 @@ check_numeric(ErrandTransfer *t)
 
 /* "+name:port:address,address": the plus makes it expire from curl's cache. */
 static ErrandPins *
-make_pins(const ErrandHost *h, const char *addresses)
+make_pins(const char *name, int port, const char *addresses)
 {
-	size_t size = strlen(h->name) + strlen(addresses) + 16;
+	size_t size = strlen(name) + strlen(addresses) + 16;
 	ErrandPins *pins = calloc(1, sizeof(ErrandPins) + size);
 
 	if (pins != NULL)
 	{
 		pins->refs = 1;
 		pins->list.data = pins->text;
-		snprintf(pins->text, size, "+%s:%d:%s", h->name, h->port, addresses);
+		snprintf(pins->text, size, "+%s:%d:%s", name, port, addresses);
 	}
 	return pins;
 }
@@ -138,7 +138,7 @@ pin(ErrandTransfer *t, const ErrandName *name)
 		return ERRAND_PIN_FAILED;
 	}
 	errand_pins_release(h->pins);
-	h->pins = make_pins(h, list);
+	h->pins = make_pins(h->name, h->port, list);
 	h->pins_until_us = name->expires_us;
 	h->pins_version = t->net->config_version;
 	if (h->pins == NULL)
@@ -151,21 +151,43 @@ pin(ErrandTransfer *t, const ErrandName *name)
 	return ERRAND_PIN_READY;
 }
 
+/* The administrator chose the proxy: all its addresses will do. */
+static ErrandPinResult
+pin_proxy(ErrandTransfer *t, const ErrandName *name)
+{
+	char list[ERRAND_NAME_MAX_ADDRESSES * INET6_ADDRSTRLEN + 1];
+	size_t len = 0;
+
+	for (int i = 0; i < name->n_addresses; i++)
+	{
+		char text[INET6_ADDRSTRLEN + 20];
+
+		format_address(&name->addresses[i], text, sizeof(text));
+		len += (size_t) snprintf(list + len, sizeof(list) - len, "%s%s", len > 0 ? "," : "", text);
+	}
+	t->pins = make_pins(t->proxy->name, t->proxy->port, list);
+	if (t->pins != NULL)
+		return ERRAND_PIN_READY;
+	errand_net_fail(t, ERRAND_FAIL_INTERNAL, "out of memory");
+	return ERRAND_PIN_FAILED;
+}
+
 /* Is the name known now?  Otherwise the waiter waits. */
 static bool
 look_up(ErrandTransfer *t)
 {
+	const char *host = t->proxy != NULL ? t->proxy->name : t->host->name;
 	ErrandWaiter *w = &t->waiter;
 
 	if (w->name != NULL && w->name->state != ERRAND_NAME_PENDING)
 		return true; /* waited for, and here it is */
 	errand_names_release(w);
-	return errand_names_lookup(t->net->names, t->host->name, w);
+	return errand_names_lookup(t->net->names, host, w);
 }
 
 /*
  * Find the addresses for this hop: none are needed, or they are known to the
- * host, or the name has to be looked up.
+ * host, or the name has to be looked up.  Through a proxy, they are its own.
  */
 ErrandPinResult
 errand_pins_find(ErrandTransfer *t)
@@ -175,10 +197,19 @@ errand_pins_find(ErrandTransfer *t)
 	ErrandPinResult result;
 	int64_t now;
 
-	if (t->url->numeric)
-		return check_numeric(t);
+	errand_netproxy_choose(t);
+	if (t->url->numeric && (check_numeric(t) == ERRAND_PIN_FAILED || t->proxy == NULL))
+		return t->resp.failure == ERRAND_FAIL_NONE ? ERRAND_PIN_READY : ERRAND_PIN_FAILED;
+	if (t->proxy != NULL && t->proxy->unusable != NULL)
+	{
+		errand_net_fail(t, ERRAND_FAIL_CONNECT, "the proxy of %s cannot be used: %s", h->key,
+						t->proxy->unusable);
+		return ERRAND_PIN_FAILED;
+	}
+	if (t->proxy != NULL && t->proxy->numeric)
+		return ERRAND_PIN_READY;
 	now = errand_now_us();
-	if (t->waiter.name == NULL && h->pins != NULL && h->pins_until_us > now &&
+	if (t->proxy == NULL && t->waiter.name == NULL && h->pins != NULL && h->pins_until_us > now &&
 		h->pins_version == t->net->config_version)
 	{
 		h->pins->refs++;
@@ -190,11 +221,12 @@ errand_pins_find(ErrandTransfer *t)
 	name = t->waiter.name;
 	t->resp.dns_us = (int32_t) (now - t->hop_us);
 	if (name != NULL && name->state == ERRAND_NAME_KNOWN)
-		result = pin(t, name);
+		result = t->proxy != NULL ? pin_proxy(t, name) : pin(t, name);
 	else
 	{
 		errand_net_fail(t, name ? name->failure : ERRAND_FAIL_INTERNAL, "could not look up %s: %s",
-						h->name, name ? name->reason : "out of memory");
+						t->proxy != NULL ? t->proxy->name : h->name,
+						name ? name->reason : "out of memory");
 		result = ERRAND_PIN_FAILED;
 	}
 	errand_names_release(&t->waiter);

@@ -10,6 +10,7 @@
  *-------------------------------------------------------------------------
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "net/internal.h"
 
@@ -102,6 +103,14 @@ errand_transfer_make(ErrandNet *n, const ErrandRequest *r)
 	return t;
 }
 
+/* Header lines that may hold a secret. */
+static void
+wipe(ErrandTransfer *t)
+{
+	if (t->req.has_secrets && t->text.data != NULL)
+		explicit_bzero(t->text.data, t->text.size);
+}
+
 void
 errand_transfer_free(ErrandTransfer *t)
 {
@@ -117,6 +126,7 @@ errand_transfer_free(ErrandTransfer *t)
 		return;
 	}
 	errand_list_remove(&t->all);
+	wipe(t);
 	errand_netbuf_recycle(&t->text);
 	errand_netbuf_recycle(&t->head);
 	errand_netbuf_recycle(&t->body);
@@ -144,6 +154,7 @@ errand_transfer_destroy(ErrandTransfer *t)
 	errand_list_remove(&t->link);
 	errand_list_remove(&t->all);
 	errand_neturl_release(t->url);
+	wipe(t);
 	errand_netbuf_free(&t->text);
 	errand_netbuf_free(&t->head);
 	errand_netbuf_free(&t->body);

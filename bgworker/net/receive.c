@@ -44,6 +44,7 @@ errand_receive_reset(ErrandTransfer *t)
  * CURLOPT_RESOLVER_START_FUNCTION, the tripwire.  Curl calls it for addresses
  * too (which need no look-up), but not for names that are pinned: so for a name
  * it must never be called, and a look-up, in a thread, is about to start.
+ * Through a proxy only the proxy's own name would be looked up.
  */
 int
 errand_resolver_start(void *resolver, void *reserved, void *arg)
@@ -52,7 +53,7 @@ errand_resolver_start(void *resolver, void *reserved, void *arg)
 
 	(void) resolver;
 	(void) reserved;
-	if (t->url->numeric)
+	if (t->proxy != NULL ? t->proxy->numeric : t->url->numeric)
 		return 0;
 	t->stop = ERRAND_STOP_RESOLVER;
 	return 1;

@@ -67,7 +67,8 @@ errand_redirect_follow(ErrandTransfer *t)
 						t->req.follow_redirects == 1 ? "" : "s");
 		return false;
 	}
-	url = errand_neturl_resolve(t->net, t->url, location, len, error, sizeof(error));
+	url = errand_neturl_resolve(t->net, t->url, location, len, t->req.has_secrets, error,
+								sizeof(error));
 	if (url == NULL)
 	{
 		errand_net_fail(t, ERRAND_FAIL_REDIRECT, "redirect refused: %s", error);
@@ -82,6 +83,13 @@ errand_redirect_follow(ErrandTransfer *t)
 	if (strcmp(url->key, t->url->key) != 0 || url->https != t->url->https)
 		t->left_origin = true;
 	change_method(t);
+	if (t->left_origin && t->send_body && t->req.secret_body)
+	{
+		errand_net_fail(t, ERRAND_FAIL_REDIRECT,
+						"redirect refused: it would carry a secret in the body to %s", url->key);
+		errand_neturl_release(url);
+		return false;
+	}
 	errand_neturl_release(t->url);
 	t->url = url;
 	t->resp.redirects++;

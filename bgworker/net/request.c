@@ -46,9 +46,11 @@ take_easy(ErrandNet *n)
 
 /* Is this header sent on this hop? */
 static bool
-header_goes(const ErrandTransfer *t, const char *name, size_t len)
+header_goes(const ErrandTransfer *t, const ErrandHeaderLine *h, size_t len)
 {
-	if (t->left_origin && errand_header_is_credential(name, len))
+	const char *name = h->name;
+
+	if (t->left_origin && (h->credential || errand_header_is_credential(name, len)))
 		return false;
 	return !(t->changed_method && len >= 8 && errand_ascii_equals(name, 8, "content-"));
 }
@@ -145,7 +147,7 @@ build_headers(ErrandTransfer *t, bool sends_body)
 		const ErrandHeaderLine *h = &t->req.headers[i];
 		size_t name_len = strlen(h->name);
 
-		if (!header_goes(t, h->name, name_len))
+		if (!header_goes(t, h, name_len))
 			continue;
 		if (errand_ascii_equals(h->name, name_len, "content-type"))
 			end = &no_expect;
@@ -283,6 +285,8 @@ errand_transfer_prepare(ErrandTransfer *t)
 		code = set_target(t->easy, t, headers);
 	if (code == CURLE_OK)
 		code = set_method(t->easy, t);
+	if (code == CURLE_OK && t->proxy != NULL)
+		code = errand_netproxy_set(t->easy, t->proxy);
 	if (code != CURLE_OK)
 		errand_net_fail(t, ERRAND_FAIL_INTERNAL, "curl did not take an option: %s",
 						curl_easy_strerror(code));

@@ -209,6 +209,8 @@ judge(ErrandTransfer *t, const struct curl_sockaddr *address)
 		return ERRAND_EGRESS_BAD_FAMILY;
 	memcpy(&t->opened.u, &address->addr, address->addrlen);
 	t->opened.len = address->addrlen;
+	if (t->proxy != NULL)
+		return ERRAND_EGRESS_LISTED; /* by the administrator, for this host */
 	return errand_policy_classify(&t->opened.u.sa, t->opened.len, t->net->allow, t->net->n_allow);
 }
 
@@ -241,6 +243,7 @@ open_and_add(ErrandTransfer *t, const struct curl_sockaddr *address, int *fd)
 		return false;
 	}
 	s->address = t->opened;
+	s->exempt = t->proxy != NULL;
 	s->wanted = wanted;
 	watch(s, wanted);
 	return true;
@@ -293,7 +296,7 @@ errand_netsockets_recheck(ErrandNet *n)
 	{
 		ErrandSocket *s = n->sockets[fd];
 
-		if (s != NULL && s->address.len > 0 &&
+		if (s != NULL && s->address.len > 0 && !s->exempt &&
 			!errand_egress_allowed(
 				errand_policy_classify(&s->address.u.sa, s->address.len, n->allow, n->n_allow)) &&
 			socket_inode(fd) == s->inode)

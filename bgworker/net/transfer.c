@@ -61,7 +61,8 @@ accept_request(ErrandTransfer *t)
 	ErrandNet *n = t->net;
 	const char *method = t->req.method;
 
-	t->url = errand_neturl_get(n, t->req.url, t->resp.error, sizeof(t->resp.error));
+	t->url = errand_neturl_get(n, t->req.url, t->req.has_secrets, t->resp.error,
+							   sizeof(t->resp.error));
 	if (t->url == NULL)
 		t->resp.failure = ERRAND_FAIL_BAD_REQUEST;
 	else if (!errand_is_token(method, strlen(method)))
@@ -184,7 +185,9 @@ errand_transfer_leave_curl(ErrandTransfer *t)
 		n->easy[n->n_easy++] = t->easy;
 	t->easy = NULL;
 	errand_pins_release(t->pins);
+	errand_netproxy_release(t->proxy);
 	t->pins = NULL;
+	t->proxy = NULL;
 }
 
 /*

@@ -56,6 +56,7 @@ typedef struct ErrandHeaderLine
 {
 	const char *name;
 	const char *value;
+	bool credential; /* not to another host, whatever its name is */
 } ErrandHeaderLine;
 
 /*
@@ -85,6 +86,9 @@ typedef struct ErrandRequest
 	 * connection.  For tasks that must run at most once.
 	 */
 	bool never_resend;
+
+	bool has_secrets; /* keep no copy of the URL or the headers */
+	bool secret_body; /* the body is not for another host, either */
 } ErrandRequest;
 
 /*
@@ -141,6 +145,28 @@ errand_net_create(uv_loop_t *loop, const ErrandNetConfig *c, ErrandTransferStart
  */
 extern void errand_net_configure(ErrandNet *n, const ErrandNetConfig *c);
 extern const char *errand_net_warning(const ErrandNet *n);
+
+/*
+ * A proxy for one host, which is "name" (any port), "name:port" or
+ * "[v6]:port".  The administrator chose it: the egress policy is not asked
+ * about the proxy itself, nor about a name that the proxy looks up.
+ */
+typedef struct ErrandProxyRule
+{
+	const char *host;
+	bool socks;		  /* SOCKS 5 with names; else HTTP */
+	const char *name; /* where it is, without brackets */
+	int port;
+	const char *user;	  /* or NULL */
+	const char *password; /* or NULL */
+	const char *unusable; /* not NULL: requests to the host fail, and this is why */
+} ErrandProxyRule;
+
+/*
+ * The proxies from now on; everything is copied.  Hosts without one never use
+ * any.  False if memory is out: then all stays as it was.
+ */
+extern bool errand_net_set_proxies(ErrandNet *n, const ErrandProxyRule *rules, int n_rules);
 
 /*
  * Close everything.  Transfers not done are dropped without a callback;

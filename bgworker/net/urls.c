@@ -23,6 +23,8 @@ static void
 free_url(ErrandUrl *url)
 {
 	curl_url_cleanup(url->parsed);
+	if (url->wipe && url->text != NULL)
+		explicit_bzero(url->text, strlen(url->text));
 	free(url->text);
 	free(url->key);
 	free(url->name);
@@ -140,17 +142,17 @@ parse(ErrandUrl *url, const char *text)
 /*
  * The parsed form of text, with a reference for the caller; NULL with error
  * filled if no request may go there.  The last few are kept, since many tasks
- * ask for the same URL again and again.
+ * ask for the same URL again and again; but none that may hold a secret.
  */
 ErrandUrl *
-errand_neturl_get(ErrandNet *n, const char *text, char *error, size_t error_size)
+errand_neturl_get(ErrandNet *n, const char *text, bool secret, char *error, size_t error_size)
 {
 	uint32_t hash = errand_net_hash(text);
 	ErrandUrl **slot = &n->urls[hash % ERRAND_URLS_KEPT];
 	ErrandUrl *url = *slot;
 	const char *reason = "memory is out";
 
-	if (url != NULL && url->hash == hash && strcmp(url->text, text) == 0)
+	if (!secret && url != NULL && url->hash == hash && strcmp(url->text, text) == 0)
 	{
 		url->refs++;
 		return url;
@@ -164,6 +166,10 @@ errand_neturl_get(ErrandNet *n, const char *text, char *error, size_t error_size
 		return NULL;
 	}
 	url->hash = hash;
+	url->wipe = secret;
+	url->refs = 1;
+	if (secret)
+		return url;
 	url->refs = 2; /* the cache's and the caller's */
 	errand_neturl_release(*slot);
 	*slot = url;
@@ -185,7 +191,7 @@ only_printable(const char *s, size_t len)
  */
 ErrandUrl *
 errand_neturl_resolve(ErrandNet *n, const ErrandUrl *base, const char *reference, size_t len,
-					  char *error, size_t error_size)
+					  bool secret, char *error, size_t error_size)
 {
 	CURLU *parsed = NULL;
 	char *copy = only_printable(reference, len) ? strndup(reference, len) : NULL;
@@ -197,7 +203,7 @@ errand_neturl_resolve(ErrandNet *n, const ErrandUrl *base, const char *reference
 	if (parsed != NULL && curl_url_set(parsed, CURLUPART_URL, copy, CURLU_URLENCODE) == CURLUE_OK &&
 		curl_url_set(parsed, CURLUPART_FRAGMENT, NULL, 0) == CURLUE_OK &&
 		curl_url_get(parsed, CURLUPART_URL, &text, 0) == CURLUE_OK)
-		url = errand_neturl_get(n, text, error, error_size);
+		url = errand_neturl_get(n, text, secret, error, error_size);
 	else
 		snprintf(error, error_size, "the URL cannot be used: it cannot be read");
 	curl_free(text);

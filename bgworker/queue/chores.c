@@ -19,6 +19,7 @@
 #include "queue/claim.h"
 #include "queue/config.h"
 #include "queue/pairs.h"
+#include "queue/proxies.h"
 #include "queue/reap.h"
 #include "queue/roles.h"
 #include "kinds/http.h"
@@ -55,6 +56,7 @@ static void
 read_config(void)
 {
 	errand_config_queues();
+	errand_config_proxies();
 	errand_config_instance(NULL, 0);
 	wanted.config = false;
 }

@@ -13,6 +13,7 @@
 #include "kinds/kind.h"
 #include "queue/claim_rows.h"
 #include "queue/pairs.h"
+#include "queue/secrets.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -175,4 +176,5 @@ errand_claim_take_rows(ErrandLease *lease, int n, bool from_queue)
 		dlist_delete(&runs[i]->node);
 		dlist_push_tail(errand_runs_in(ERRAND_RUN_CLAIMED), &runs[i]->node);
 	}
+	errand_secrets_fetch(runs, n);
 }

@@ -13,6 +13,7 @@
 #include "kinds/kind.h"
 #include "queue/park.h"
 #include "queue/run.h"
+#include "queue/secrets.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
@@ -123,6 +124,7 @@ errand_run_free(ErrandRun *r)
 	hash_search(by_id, &r->id, HASH_REMOVE, NULL);
 	if (--r->lease->open == 0)
 		pfree(r->lease);
+	errand_secrets_wipe(r);
 	MemoryContextDelete(r->memory);
 }
 
@@ -169,6 +171,8 @@ errand_run_over(ErrandRun *r)
 static const char *
 failure_sqlstate(const ErrandRun *r)
 {
+	if (r->own_code != NULL)
+		return r->own_code;
 	switch (r->failure)
 	{
 		case ERRAND_FAIL_CONNECT:

@@ -45,6 +45,7 @@ typedef struct ErrandLease
 } ErrandLease;
 
 struct ErrandKind;
+struct ErrandSecret;
 
 typedef struct ErrandRun
 {
@@ -76,8 +77,10 @@ typedef struct ErrandRun
 	char *key;
 	char *notify;
 	char *traceparent;
-	Jsonb *payload;
+	Jsonb *payload; /* as it is stored: references to secrets, never their values */
 	const struct ErrandKind *kind;
+	struct ErrandSecret *secrets; /* what the payload refers to; queue/secrets.h */
+	int n_secrets;
 
 	/* under way */
 	void *work; /* the kind's */
@@ -97,7 +100,8 @@ typedef struct ErrandRun
 	bool bytes_sent;
 	bool timed_out;
 	int64 retry_after_ms;
-	const char *error; /* in memory, or constant */
+	const char *error;	  /* in memory, or constant */
+	const char *own_code; /* its SQLSTATE, if the failure's is not it; constant */
 	const char *hint;
 	const char *content_type;
 	const char *head;

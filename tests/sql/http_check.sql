@@ -56,6 +56,12 @@ SELECT c AS cookies, pg_temp.verdict('http://errand.test/', cookies => c) AS ver
 FROM unnest(ARRAY['{"a": "b"}', '{"a": 1}', '{"a": "b c"}', '{"a": "b\r\nEvil: 1"}', '{"a": "b; c=d"}', '{"a=b": "c"}', '{"a;": "b"}',
     '{"a b": "c"}', '{"": "c"}', '{"a": {"b": 1}}', '["a"]', '"a=b"']::jsonb[]) AS c;
 
+-- secrets: behind the host only, and only those that are there
+SELECT errand.set_secret(n, 'x') FROM unnest(ARRAY['name', 'pw']) AS n \g /dev/null
+SELECT u AS url, pg_temp.verdict(u) AS verdict
+FROM unnest(ARRAY['http://errand.test/secret://name/x?k=secret://pw&l=secret://name', 'http://errand.test/?k=secret://', 'http://errand.test/?k=secret://none',
+    'http://errand.test/?k=secret://name.', 'http://secret://name/', 'http://errand.testsecret://name', 'secret://name', 'http://errand.test:secret://name/']) AS u;
+
 -- auth
 SELECT a AS auth, pg_temp.verdict('http://errand.test/', auth => a) AS verdict
 FROM unnest(ARRAY['{"basic": ["u", "p"]}', '{"basic": ["u", "p:q"]}', '{"basic": ["secret://name", "secret://pw"]}', '{"bearer": "t"}',
