@@ -38,6 +38,8 @@ CREATE TABLE errand.task (
     traceparent     text,
     task_group      bigint,
     tags            text[],
+    on_success      jsonb,
+    on_failure      jsonb,
     payload         jsonb       NOT NULL,
     PRIMARY KEY (id)
 );
@@ -218,6 +220,8 @@ CREATE TABLE errand.task_type (
     log_execution       boolean NOT NULL DEFAULT false,
     measure_performance boolean NOT NULL DEFAULT true,
     description         text,
+    on_success          jsonb,
+    on_failure          jsonb,
     PRIMARY KEY (name)
 );
 

@@ -94,6 +94,14 @@ static const DbCallDef calls[DB_CALLS] = {
 				   {INT8OID, OIDOID, BOOLOID, TEXTOID, TIMESTAMPTZOID}},
 	[DB_CANCEL_WAITING] = {"SELECT * FROM errand._cancel_waiting($1)", 1, {TIMESTAMPTZOID}},
 	[DB_QUEUE_SET] = {"SELECT errand._queue_set($1,$2,$3)", 3, {TEXTOID, BOOLOID, BOOLOID}},
+	[DB_FOLLOW_UP] = {"SELECT * FROM errand._follow_up($1,$2)", 2, {A_INT8, TIMESTAMPTZOID}},
+	[DB_SCHEDULES_FIRE] = {"SELECT * FROM errand._schedules_fire($1,$2)",
+						   2,
+						   {TIMESTAMPTZOID, INT4OID}},
+	[DB_SCHEDULES_NEXT] = {"SELECT errand._schedules_next($1) AS at", 1, {TIMESTAMPTZOID}},
+	[DB_OUTBOX_SUBMIT] = {"SELECT * FROM errand._outbox_submit($1,$2)",
+						  2,
+						  {INT8OID, TIMESTAMPTZOID}},
 };
 
 static SPIPlanPtr plans[DB_CALLS];

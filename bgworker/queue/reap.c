@@ -17,6 +17,7 @@
 #include "events.h"
 #include "miscadmin.h"
 #include "queue/reap.h"
+#include "queue/specs.h"
 #include "shared.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -224,6 +225,21 @@ announce(const Lost *t)
 	errand_event_add(&e);
 }
 
+/* What follows those that are over with it. */
+static void
+follow_up(const Lost *lost, int n)
+{
+	Datum *ids = palloc(sizeof(Datum) * n);
+	int n_final = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (errand_state_is_final(lost[i].to))
+			ids[n_final++] = Int64GetDatum(lost[i].id);
+	}
+	errand_follow_ups(ids, n_final);
+}
+
 static void
 reap_one(const DeadLease *l, bool *suspects)
 {
@@ -233,6 +249,7 @@ reap_one(const DeadLease *l, bool *suspects)
 	if (n == 0)
 		return;
 	put_back(l, lost, n);
+	follow_up(lost, n);
 	for (int i = 0; i < n; i++)
 	{
 		announce(&lost[i]);
