@@ -38,9 +38,9 @@ CREATE TABLE errand.task (
     traceparent     text,
     task_group      bigint,
     tags            text[],
+    payload         jsonb       NOT NULL,
     on_success      jsonb,
     on_failure      jsonb,
-    payload         jsonb       NOT NULL,
     PRIMARY KEY (id)
 );
 -- Rows are only inserted: vacuum has nothing to do but freeze and mark visible.
