@@ -52,6 +52,7 @@ typedef struct Lost
 	int16 priority;
 	char *queue;
 	char *type;
+	char *notify;
 	char to; /* q, p, F, U */
 	int64 group;
 	int16 alone;
@@ -166,6 +167,7 @@ find_lost(const DeadLease *l, int *n)
 		t->priority = DatumGetInt16(errand_db_value(i, errand_db_column("priority"), &isnull));
 		t->queue = errand_db_text(i, errand_db_column("queue"));
 		t->type = errand_db_text(i, errand_db_column("type"));
+		t->notify = errand_db_text(i, errand_db_column("notify"));
 		decide_lost(t, l, DatumGetInt64(errand_db_value(i, errand_db_column("falls"), &isnull)),
 					DatumGetInt64(errand_db_value(i, errand_db_column("restarts"), &isnull)),
 					once && marked, i, *n);
@@ -222,6 +224,7 @@ announce(const Lost *t)
 	e.wait_us = e.run_us = -1;
 	e.queue = t->queue;
 	e.task = t->type;
+	e.channel = t->notify;
 	errand_event_add(&e);
 }
 
