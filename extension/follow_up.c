@@ -63,7 +63,7 @@ form_find(Jsonb *object, ErrandOption which, JsonbValue **value)
 	}
 	if (found == NULL)
 		bad_form(which);
-	if (found->array ? (*value)->type != jbvBinary : (*value)->type != jbvString)
+	else if (found->array ? (*value)->type != jbvBinary : (*value)->type != jbvString)
 		ereport(ERROR, (BAD_ARGUMENT,
 						errmsg("\"%s\" of option \"%s\" is not valid", found->key,
 							   errand_option_name(which)),

@@ -54,9 +54,12 @@ CREATE FUNCTION errand._spec_problem(p_spec jsonb)
 RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = (p_spec ->> 'owner_oid')::oid AND r.rolname = p_spec ->> 'owner') THEN
+    PERFORM FROM pg_roles AS r WHERE r.oid = (p_spec ->> 'owner_oid')::oid AND r.rolname = p_spec ->> 'owner';
+    IF NOT FOUND THEN
         RETURN format('role changed: the role "%s" was dropped or renamed', p_spec ->> 'owner');
-    ELSIF NOT EXISTS (SELECT FROM errand.task_types AS t WHERE t.name = p_spec ->> 'type' AND t.kind = p_spec ->> 'kind') THEN
+    END IF;
+    PERFORM FROM errand.task_types AS t WHERE t.name = p_spec ->> 'type' AND t.kind = p_spec ->> 'kind';
+    IF NOT FOUND THEN
         RETURN format('the task type "%s" was dropped or changed', p_spec ->> 'type');
     END IF;
     RETURN NULL;
