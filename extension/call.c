@@ -33,7 +33,7 @@ typedef struct CachedFunction
 	bool valid;
 } CachedFunction;
 
-#define MAX_CACHED 32
+#define MAX_CACHED 128
 static CachedFunction cached[MAX_CACHED];
 static int n_cached = 0;
 

@@ -9,7 +9,7 @@
 
 #include "fmgr.h"
 
-#define ERRAND_CALL_MAX_ARGS 24
+#define ERRAND_CALL_MAX_ARGS 40
 
 /* Arguments of a call, filled one after another. */
 typedef struct ErrandArgs

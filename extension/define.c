@@ -208,7 +208,7 @@ enum
 	TYPE_QUEUE,
 	TYPE_RATE_LIMIT = 12,
 	TYPE_MAX_RUNNING = 13,
-	TYPE_LAST = 18
+	TYPE_LAST = 20
 };
 
 /* The template as the engine reads it: refused now, not at the first submit. */

@@ -21,6 +21,7 @@ typedef enum ErrandEventKind
 	ERRAND_EVENT_CONFIG,   /* queues, types or the pause changed: read them again */
 	ERRAND_EVENT_REWIND,   /* rows of ready were locked and let go: look from the head */
 	ERRAND_EVENT_DUE,	   /* something is due at "at" */
+	ERRAND_EVENT_OUTBOX,   /* a spec waits in the outbox */
 	ERRAND_EVENT_WAKE	   /* just look */
 } ErrandEventKind;
 

@@ -13,6 +13,7 @@
 #include "contract.h"
 #include "core/header.h"
 #include "options.h"
+#include "spec.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -49,6 +50,8 @@ static const OptionDef option_defs[OPT_COUNT] = {
 	[OPT_DELIVERY] = {"delivery", TEXTOID},
 	[OPT_NOTIFY] = {"notify", TEXTOID},
 	[OPT_TRACEPARENT] = {"traceparent", TEXTOID},
+	[OPT_ON_SUCCESS] = {"on_success", JSONBOID},
+	[OPT_ON_FAILURE] = {"on_failure", JSONBOID},
 	[OPT_URL] = {"url", TEXTOID},
 	[OPT_METHOD] = {"method", TEXTOID},
 	[OPT_HEADERS] = {"headers", JSONBOID},
@@ -329,4 +332,6 @@ errand_policy_from_options(const ErrandOptions *o, TimestampTz now, ErrandPolicy
 	backoff_from_options(o, p);
 	times_from_options(o, now, p);
 	texts_from_options(o, p);
+	p->on_success = errand_follow_up_prepare(o, OPT_ON_SUCCESS, now);
+	p->on_failure = errand_follow_up_prepare(o, OPT_ON_FAILURE, now);
 }

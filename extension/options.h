@@ -39,6 +39,8 @@ typedef enum ErrandOption
 	OPT_DELIVERY,
 	OPT_NOTIFY,
 	OPT_TRACEPARENT,
+	OPT_ON_SUCCESS,
+	OPT_ON_FAILURE,
 	/* HTTP requests */
 	OPT_URL,
 	OPT_METHOD,
@@ -104,6 +106,8 @@ typedef struct ErrandPolicy
 	bool at_most_once;
 	const char *notify;
 	const char *traceparent;
+	Jsonb *on_success; /* specs, or NULL */
+	Jsonb *on_failure;
 } ErrandPolicy;
 
 /* Checks the options and fills in the defaults; raises 22023 with a hint. */

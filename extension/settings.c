@@ -35,6 +35,7 @@ char *errand_user_agent = "";
 bool errand_log_failures = false;
 int errand_log_min_task_duration = -1;
 bool errand_notify = true;
+char *errand_public_url = "";
 char *errand_fault = "";
 
 ErrandRetention errand_retention_parsed = {7 * 86400, 30 * 86400};
@@ -154,6 +155,20 @@ check_allow_networks(char **newval, void **extra, GucSource source)
 	return false;
 }
 
+static bool
+check_public_url(char **newval, void **extra, GucSource source)
+{
+	const char *url = *newval;
+
+	if (url == NULL || url[0] == '\0' ||
+		((strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0) &&
+		 strpbrk(url, " <>|\"\t\r\n") == NULL))
+		return true;
+	GUC_check_errdetail("It is not an http or https URL.");
+	GUC_check_errhint("Write it as 'https://errand.example.com'.");
+	return false;
+}
+
 static void
 define_int(const char *name, const char *desc, int *var, int boot, int min, int max,
 		   GucContext context, int flags)
@@ -235,6 +250,9 @@ define_other_settings(void)
 			   &errand_log_min_task_duration, -1, -1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
 	define_bool("errand.notify", "Sends a NOTIFY on channel errand for each change of state.",
 				&errand_notify, true, PGC_SIGHUP);
+	DefineCustomStringVariable("errand.public_url", "Where links in notifications lead.",
+							   "The address at which people reach the dashboard; empty: no links.",
+							   &errand_public_url, "", PGC_SIGHUP, 0, check_public_url, NULL, NULL);
 #ifdef ERRAND_FAULTS
 	define_string("errand.fault", "Test builds: name=error|pause|kill.", &errand_fault, "",
 				  PGC_SIGHUP, GUC_SUPERUSER_ONLY);

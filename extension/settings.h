@@ -24,7 +24,8 @@ extern char *errand_user_agent;
 extern bool errand_log_failures;
 extern int errand_log_min_task_duration; /* ms, -1 off */
 extern bool errand_notify;
-extern char *errand_fault; /* test builds only */
+extern char *errand_public_url; /* where the dashboard is seen from outside */
+extern char *errand_fault;		/* test builds only */
 
 /* Retention as parsed from the setting, in seconds; 0 keeps for ever. */
 typedef struct ErrandRetention

@@ -121,6 +121,8 @@ tail_args(ErrandArgs *a, const ErrandPolicy *p)
 	errand_arg(a, BoolGetDatum(p->at_most_once));
 	errand_arg_text(a, p->notify);
 	errand_arg_text(a, p->traceparent);
+	errand_arg_pointer(a, p->on_success);
+	errand_arg_pointer(a, p->on_failure);
 }
 
 static void

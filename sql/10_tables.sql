@@ -43,6 +43,8 @@ CREATE TABLE errand.task (
     task_group      bigint,
     tags            text[],
     payload         jsonb       NOT NULL,
+    on_success      jsonb,
+    on_failure      jsonb,
     PRIMARY KEY (id)
 );
 -- Rows are only inserted: vacuum has nothing to do but freeze and mark visible.
@@ -227,6 +229,8 @@ CREATE TABLE errand.task_type (
     log_execution       boolean NOT NULL DEFAULT false,
     measure_performance boolean NOT NULL DEFAULT true,
     description         text,
+    on_success          jsonb,
+    on_failure          jsonb,
     PRIMARY KEY (name)
 );
 

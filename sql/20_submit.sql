@@ -85,8 +85,8 @@ CREATE FUNCTION errand._submit(
     p_owner_oid oid, p_owner text, p_type text, p_kind text, p_queue text, p_priority smallint,
     p_run_at timestamptz, p_max_attempts smallint, p_timeout_ms integer, p_backoff smallint,
     p_base_ms bigint, p_factor real, p_max_ms bigint, p_deadline timestamptz, p_key text,
-    p_tags text[], p_at_most_once boolean, p_notify text, p_traceparent text, p_payload jsonb,
-    p_now timestamptz, p_role oid DEFAULT 0)
+    p_tags text[], p_at_most_once boolean, p_notify text, p_traceparent text, p_on_success jsonb, p_on_failure jsonb,
+    p_payload jsonb, p_now timestamptz, p_role oid DEFAULT 0)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -101,10 +101,10 @@ BEGIN
     END IF;
     INSERT INTO errand.task (id, submitted_at, run_at, deadline, owner_oid, role, timeout_ms, backoff_base_ms,
         backoff_max_ms, backoff_factor, priority, max_attempts, backoff, at_most_once, owner, kind, type,
-        queue, key, notify, traceparent, tags, payload)
+        queue, key, notify, traceparent, tags, on_success, on_failure, payload)
     VALUES (v_id, p_now, p_run_at, p_deadline, p_owner_oid, p_role, p_timeout_ms, p_base_ms, p_max_ms, p_factor,
         p_priority, p_max_attempts, p_backoff, p_at_most_once, p_owner, p_kind, p_type, p_queue, p_key,
-        p_notify, p_traceparent, p_tags, p_payload);
+        p_notify, p_traceparent, p_tags, p_on_success, p_on_failure, p_payload);
     IF p_run_at > p_now THEN
         INSERT INTO errand.later (id, due_at, attempt, role, priority, failures, run, state, queue)
         VALUES (v_id, p_run_at, 0, p_role, p_priority, 0, 1, 's', p_queue);
@@ -125,8 +125,8 @@ CREATE FUNCTION errand._submit_many(
     p_owner_oid oid, p_owner text, p_type text, p_kind text, p_queue text, p_priority smallint,
     p_run_at timestamptz, p_max_attempts smallint, p_timeout_ms integer, p_backoff smallint,
     p_base_ms bigint, p_factor real, p_max_ms bigint, p_deadline timestamptz,
-    p_tags text[], p_at_most_once boolean, p_notify text, p_traceparent text, p_payloads jsonb[],
-    p_now timestamptz, p_role oid DEFAULT 0)
+    p_tags text[], p_at_most_once boolean, p_notify text, p_traceparent text, p_on_success jsonb, p_on_failure jsonb,
+    p_payloads jsonb[], p_now timestamptz, p_role oid DEFAULT 0)
 RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -135,10 +135,10 @@ BEGIN
     v_ids := ARRAY(SELECT nextval('errand.task_id') FROM generate_series(1, cardinality(p_payloads)));
     INSERT INTO errand.task (id, submitted_at, run_at, deadline, owner_oid, role, timeout_ms, backoff_base_ms,
         backoff_max_ms, backoff_factor, priority, max_attempts, backoff, at_most_once, owner, kind, type,
-        queue, notify, traceparent, tags, payload)
+        queue, notify, traceparent, tags, on_success, on_failure, payload)
     SELECT u.id, p_now, p_run_at, p_deadline, p_owner_oid, p_role, p_timeout_ms, p_base_ms, p_max_ms, p_factor,
         p_priority, p_max_attempts, p_backoff, p_at_most_once, p_owner, p_kind, p_type, p_queue,
-        p_notify, p_traceparent, p_tags, u.payload
+        p_notify, p_traceparent, p_tags, p_on_success, p_on_failure, u.payload
     FROM unnest(v_ids, p_payloads) AS u (id, payload);
     IF p_run_at > p_now THEN
         INSERT INTO errand.later (id, due_at, attempt, role, priority, failures, run, state, queue)

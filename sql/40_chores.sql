@@ -166,6 +166,8 @@ BEGIN
         )
         SELECT array_agg(t.id) INTO v_old FROM taken AS t;
         DELETE FROM errand.attempt AS a WHERE a.task_id = ANY (v_old);
+        DELETE FROM errand.follow_up AS f WHERE f.parent = ANY (v_old);
+        DELETE FROM errand.schedule_run AS r WHERE r.task = ANY (v_old);
         DELETE FROM errand.task AS t WHERE t.id = ANY (v_old);
     END IF;
     last_id := v_page[cardinality(v_page)];

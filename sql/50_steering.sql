@@ -252,6 +252,7 @@ BEGIN
         UPDATE errand.suspect AS x SET role = t.role FROM errand.task AS t WHERE t.id = x.id AND x.role <> t.role;
         SELECT count(*) INTO v_lost FROM errand.task AS t
         WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = t.owner);
+        PERFORM errand._specs_remap();
         SELECT x.secret INTO v_secret FROM errand._instance() AS x;
         DELETE FROM errand.instance;
         INSERT INTO errand.instance (system_identifier, database_oid, secret, created_at)
@@ -268,19 +269,21 @@ CREATE FUNCTION errand._type_define(
     p_name text, p_kind text, p_handler text, p_template jsonb, p_queue text, p_priority integer, p_max_attempts integer,
     p_backoff text, p_backoff_base interval, p_backoff_factor numeric, p_backoff_max interval, p_timeout interval,
     p_rate_limit text, p_max_running integer, p_cache_ttl interval, p_unique_key text, p_log_execution boolean,
-    p_measure_performance boolean, p_description text)
+    p_measure_performance boolean, p_description text, p_on_success jsonb, p_on_failure jsonb)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO errand.task_type VALUES (p_name, p_kind, p_handler, p_template, p_queue, p_priority, p_max_attempts,
         p_backoff, p_backoff_base, p_backoff_factor, p_backoff_max, p_timeout, p_rate_limit, p_max_running, p_cache_ttl,
-        p_unique_key, coalesce(p_log_execution, false), coalesce(p_measure_performance, true), p_description)
+        p_unique_key, coalesce(p_log_execution, false), coalesce(p_measure_performance, true), p_description,
+        p_on_success, p_on_failure)
     ON CONFLICT (name) DO UPDATE SET (kind, handler, template, queue, priority, max_attempts, backoff, backoff_base,
         backoff_factor, backoff_max, timeout, rate_limit, max_running, cache_ttl, unique_key, log_execution,
-        measure_performance, description) = (excluded.kind, excluded.handler, excluded.template, excluded.queue,
+        measure_performance, description, on_success, on_failure) = (excluded.kind, excluded.handler, excluded.template, excluded.queue,
         excluded.priority, excluded.max_attempts, excluded.backoff, excluded.backoff_base, excluded.backoff_factor,
         excluded.backoff_max, excluded.timeout, excluded.rate_limit, excluded.max_running, excluded.cache_ttl,
-        excluded.unique_key, excluded.log_execution, excluded.measure_performance, excluded.description);
+        excluded.unique_key, excluded.log_execution, excluded.measure_performance, excluded.description, excluded.on_success,
+        excluded.on_failure);
 END $$;
 
 -- Function:   _type_drop(name)

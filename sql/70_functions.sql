@@ -7,7 +7,7 @@ CREATE FUNCTION errand.submit(
     run_at timestamptz DEFAULT NULL, max_attempts integer DEFAULT NULL, backoff text DEFAULT NULL, backoff_base interval DEFAULT NULL,
     backoff_factor numeric DEFAULT NULL, backoff_max interval DEFAULT NULL, timeout interval DEFAULT NULL, deadline interval DEFAULT NULL,
     key text DEFAULT NULL, tags text[] DEFAULT NULL, delivery text DEFAULT NULL, notify text DEFAULT NULL,
-    traceparent text DEFAULT NULL)
+    traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL)
 RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_submit';
 
@@ -15,7 +15,7 @@ CREATE FUNCTION errand.submit_many(
     task text, payloads jsonb[], queue text DEFAULT NULL, priority integer DEFAULT NULL,
     run_at timestamptz DEFAULT NULL, max_attempts integer DEFAULT NULL, backoff text DEFAULT NULL, backoff_base interval DEFAULT NULL,
     backoff_factor numeric DEFAULT NULL, backoff_max interval DEFAULT NULL, timeout interval DEFAULT NULL, deadline interval DEFAULT NULL,
-    tags text[] DEFAULT NULL, delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL)
+    tags text[] DEFAULT NULL, delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL)
 RETURNS SETOF bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_submit_many';
 
@@ -29,7 +29,7 @@ CREATE FUNCTION errand.http(
     params jsonb DEFAULT NULL, queue text DEFAULT NULL, priority integer DEFAULT NULL, run_at timestamptz DEFAULT NULL,
     max_attempts integer DEFAULT NULL, backoff text DEFAULT NULL, backoff_base interval DEFAULT NULL, backoff_factor numeric DEFAULT NULL,
     backoff_max interval DEFAULT NULL, timeout interval DEFAULT NULL, deadline interval DEFAULT NULL, key text DEFAULT NULL,
-    tags text[] DEFAULT NULL, delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL,
+    tags text[] DEFAULT NULL, delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL,
     body_bytes bytea DEFAULT NULL, form jsonb DEFAULT NULL, auth jsonb DEFAULT NULL, cookies jsonb DEFAULT NULL,
     follow_redirects integer DEFAULT NULL, max_body_bytes integer DEFAULT NULL, connect_timeout interval DEFAULT NULL, success_codes int4range DEFAULT NULL,
     store text DEFAULT NULL, timeout_milliseconds integer DEFAULT NULL)
@@ -41,7 +41,7 @@ CREATE FUNCTION errand.http_get(
     priority integer DEFAULT NULL, run_at timestamptz DEFAULT NULL, max_attempts integer DEFAULT NULL, backoff text DEFAULT NULL,
     backoff_base interval DEFAULT NULL, backoff_factor numeric DEFAULT NULL, backoff_max interval DEFAULT NULL, timeout interval DEFAULT NULL,
     deadline interval DEFAULT NULL, key text DEFAULT NULL, tags text[] DEFAULT NULL, delivery text DEFAULT NULL,
-    notify text DEFAULT NULL, traceparent text DEFAULT NULL, body_bytes bytea DEFAULT NULL, form jsonb DEFAULT NULL,
+    notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL, body_bytes bytea DEFAULT NULL, form jsonb DEFAULT NULL,
     auth jsonb DEFAULT NULL, cookies jsonb DEFAULT NULL, follow_redirects integer DEFAULT NULL, max_body_bytes integer DEFAULT NULL,
     connect_timeout interval DEFAULT NULL, success_codes int4range DEFAULT NULL, store text DEFAULT NULL, timeout_milliseconds integer DEFAULT NULL)
 RETURNS bigint
@@ -52,7 +52,7 @@ CREATE FUNCTION errand.http_head(
     priority integer DEFAULT NULL, run_at timestamptz DEFAULT NULL, max_attempts integer DEFAULT NULL, backoff text DEFAULT NULL,
     backoff_base interval DEFAULT NULL, backoff_factor numeric DEFAULT NULL, backoff_max interval DEFAULT NULL, timeout interval DEFAULT NULL,
     deadline interval DEFAULT NULL, key text DEFAULT NULL, tags text[] DEFAULT NULL, delivery text DEFAULT NULL,
-    notify text DEFAULT NULL, traceparent text DEFAULT NULL, body_bytes bytea DEFAULT NULL, form jsonb DEFAULT NULL,
+    notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL, body_bytes bytea DEFAULT NULL, form jsonb DEFAULT NULL,
     auth jsonb DEFAULT NULL, cookies jsonb DEFAULT NULL, follow_redirects integer DEFAULT NULL, max_body_bytes integer DEFAULT NULL,
     connect_timeout interval DEFAULT NULL, success_codes int4range DEFAULT NULL, store text DEFAULT NULL, timeout_milliseconds integer DEFAULT NULL)
 RETURNS bigint
@@ -63,7 +63,7 @@ CREATE FUNCTION errand.http_delete(
     queue text DEFAULT NULL, priority integer DEFAULT NULL, run_at timestamptz DEFAULT NULL, max_attempts integer DEFAULT NULL,
     backoff text DEFAULT NULL, backoff_base interval DEFAULT NULL, backoff_factor numeric DEFAULT NULL, backoff_max interval DEFAULT NULL,
     timeout interval DEFAULT NULL, deadline interval DEFAULT NULL, key text DEFAULT NULL, tags text[] DEFAULT NULL,
-    delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, body_bytes bytea DEFAULT NULL,
+    delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL, body_bytes bytea DEFAULT NULL,
     form jsonb DEFAULT NULL, auth jsonb DEFAULT NULL, cookies jsonb DEFAULT NULL, follow_redirects integer DEFAULT NULL,
     max_body_bytes integer DEFAULT NULL, connect_timeout interval DEFAULT NULL, success_codes int4range DEFAULT NULL, store text DEFAULT NULL,
     timeout_milliseconds integer DEFAULT NULL)
@@ -75,7 +75,7 @@ CREATE FUNCTION errand.http_post(
     queue text DEFAULT NULL, priority integer DEFAULT NULL, run_at timestamptz DEFAULT NULL, max_attempts integer DEFAULT NULL,
     backoff text DEFAULT NULL, backoff_base interval DEFAULT NULL, backoff_factor numeric DEFAULT NULL, backoff_max interval DEFAULT NULL,
     timeout interval DEFAULT NULL, deadline interval DEFAULT NULL, key text DEFAULT NULL, tags text[] DEFAULT NULL,
-    delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, body_bytes bytea DEFAULT NULL,
+    delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL, body_bytes bytea DEFAULT NULL,
     form jsonb DEFAULT NULL, auth jsonb DEFAULT NULL, cookies jsonb DEFAULT NULL, follow_redirects integer DEFAULT NULL,
     max_body_bytes integer DEFAULT NULL, connect_timeout interval DEFAULT NULL, success_codes int4range DEFAULT NULL, store text DEFAULT NULL,
     timeout_milliseconds integer DEFAULT NULL)
@@ -87,7 +87,7 @@ CREATE FUNCTION errand.http_put(
     queue text DEFAULT NULL, priority integer DEFAULT NULL, run_at timestamptz DEFAULT NULL, max_attempts integer DEFAULT NULL,
     backoff text DEFAULT NULL, backoff_base interval DEFAULT NULL, backoff_factor numeric DEFAULT NULL, backoff_max interval DEFAULT NULL,
     timeout interval DEFAULT NULL, deadline interval DEFAULT NULL, key text DEFAULT NULL, tags text[] DEFAULT NULL,
-    delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, body_bytes bytea DEFAULT NULL,
+    delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL, body_bytes bytea DEFAULT NULL,
     form jsonb DEFAULT NULL, auth jsonb DEFAULT NULL, cookies jsonb DEFAULT NULL, follow_redirects integer DEFAULT NULL,
     max_body_bytes integer DEFAULT NULL, connect_timeout interval DEFAULT NULL, success_codes int4range DEFAULT NULL, store text DEFAULT NULL,
     timeout_milliseconds integer DEFAULT NULL)
@@ -99,7 +99,7 @@ CREATE FUNCTION errand.http_patch(
     queue text DEFAULT NULL, priority integer DEFAULT NULL, run_at timestamptz DEFAULT NULL, max_attempts integer DEFAULT NULL,
     backoff text DEFAULT NULL, backoff_base interval DEFAULT NULL, backoff_factor numeric DEFAULT NULL, backoff_max interval DEFAULT NULL,
     timeout interval DEFAULT NULL, deadline interval DEFAULT NULL, key text DEFAULT NULL, tags text[] DEFAULT NULL,
-    delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, body_bytes bytea DEFAULT NULL,
+    delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL, body_bytes bytea DEFAULT NULL,
     form jsonb DEFAULT NULL, auth jsonb DEFAULT NULL, cookies jsonb DEFAULT NULL, follow_redirects integer DEFAULT NULL,
     max_body_bytes integer DEFAULT NULL, connect_timeout interval DEFAULT NULL, success_codes int4range DEFAULT NULL, store text DEFAULT NULL,
     timeout_milliseconds integer DEFAULT NULL)
@@ -132,12 +132,33 @@ CREATE FUNCTION errand.define_task(
     backoff_base interval DEFAULT NULL, backoff_factor numeric DEFAULT NULL, backoff_max interval DEFAULT NULL,
     timeout interval DEFAULT NULL, rate_limit text DEFAULT NULL, max_running integer DEFAULT NULL,
     cache_ttl interval DEFAULT NULL, unique_key text DEFAULT NULL, log_execution boolean DEFAULT NULL,
-    measure_performance boolean DEFAULT NULL, description text DEFAULT NULL)
+    measure_performance boolean DEFAULT NULL, description text DEFAULT NULL, on_success jsonb DEFAULT NULL,
+    on_failure jsonb DEFAULT NULL)
 RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_define_task';
 
 CREATE FUNCTION errand.drop_task(name text) RETURNS void
 LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_drop_task';
+
+-- Schedules
+
+CREATE FUNCTION errand.schedule(
+    name text, cron text, task text, payload jsonb DEFAULT '{}', timezone text DEFAULT 'UTC', overlap boolean DEFAULT false,
+    queue text DEFAULT NULL, priority integer DEFAULT NULL, max_attempts integer DEFAULT NULL, backoff text DEFAULT NULL,
+    backoff_base interval DEFAULT NULL, backoff_factor numeric DEFAULT NULL, backoff_max interval DEFAULT NULL,
+    timeout interval DEFAULT NULL, deadline interval DEFAULT NULL, key text DEFAULT NULL, tags text[] DEFAULT NULL,
+    delivery text DEFAULT NULL, notify text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL)
+RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_schedule';
+
+CREATE FUNCTION errand.unschedule(name text) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_unschedule';
+
+CREATE FUNCTION errand.pause_schedule(name text) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_pause_schedule';
+
+CREATE FUNCTION errand.resume_schedule(name text) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_resume_schedule';
 
 -- Steering
 

@@ -11,7 +11,7 @@ DECLARE
 BEGIN
     IF p_level IN ('submit', 'admin') THEN
         v_names := v_names || ARRAY['submit', 'submit_many', 'http', 'http_get', 'http_head', 'http_delete', 'http_post',
-            'http_put', 'http_patch', 'call', 'current_task', 'parent_results', 'set_progress', 'cancel', 'retry', 'reschedule', 'reprioritize', 'wake', 'set_secret', 'drop_secret'];
+            'http_put', 'http_patch', 'call', 'current_task', 'parent_results', 'set_progress', 'cancel', 'retry', 'reschedule', 'reprioritize', 'wake', 'set_secret', 'drop_secret', 'schedule', 'unschedule', 'pause_schedule', 'resume_schedule'];
     END IF;
     IF p_level = 'admin' THEN
         v_names := v_names || ARRAY['define_task', 'drop_task', 'define_queue', 'pause_queue', 'resume_queue',

@@ -382,7 +382,7 @@ Errors: 22023 bad argument, 42704 no such type, 53400 the queue is full, 55000 t
 Example: SELECT errand.submit(''http'', ''{"url": "https://example.com/"}'', priority => 5);';
 
 COMMENT ON FUNCTION errand.submit_many(text, jsonb[], text, integer, timestamptz, integer, text, interval, numeric, interval,
-    interval, interval, text[], text, text, text) IS
+    interval, interval, text[], text, text, text, jsonb, jsonb) IS
 'Submits one task of a type for each payload, in one statement, and returns the ids in the same order. Options: as errand.submit(), the same for all; no key.
 Errors: as errand.submit(); one bad payload refuses all.
 Example: SELECT errand.submit_many(''http'', ARRAY[''{"url": "https://example.com/a"}'', ''{"url": "https://example.com/b"}'']::jsonb[]);';
@@ -426,6 +426,127 @@ COMMENT ON FUNCTION errand.drop_task IS
 'Drops a task type; its tasks go on. Needs level admin.
 Errors: 42704 no such type, 42501 not allowed.
 Example: SELECT errand.drop_task(''ping'');';
+
+-- Schedules and follow-ups.
+
+COMMENT ON FUNCTION errand.schedule IS
+'Submits a task again and again, by the clock. A second call with the name replaces the schedule; what ran, and a pause, stay. It belongs to the role that defines it, and its tasks run as that role.
+cron: five fields (minute, hour, day, month, weekday, with names, lists, ranges and steps), @hourly, @daily, @weekly, @monthly, @yearly, or ''every 10 s''. task, payload: as errand.submit(), checked now; the task type''s options and template are those of now. timezone: in which the fields are meant. overlap: false skips a run while the last one is not over. The others: as errand.submit().
+What was missed while the server was down or paused is made up by one run at once. A local time that is skipped when clocks go forward is due right after it; one that comes twice is due once, unless the schedule runs in every hour.
+Errors: 22023 bad argument, 42704 no such task type, 42501 the name belongs to another role.
+Example: SELECT errand.schedule(''nightly'', ''30 3 * * *'', ''http'', ''{"url": "https://example.com/report"}'', timezone => ''Europe/Berlin'');';
+COMMENT ON FUNCTION errand.unschedule IS
+'Ends a schedule; tasks that it submitted go on. An admin may end those of others.
+Returns true, or false if there is none or it is not yours.
+Errors: 22023 bad name.
+Example: SELECT errand.unschedule(''nightly'');';
+COMMENT ON FUNCTION errand.pause_schedule IS
+'Submits nothing more for a schedule until errand.resume_schedule(); outlives a restart. An admin may pause those of others.
+Errors: 42704 no such schedule, or not yours.
+Example: SELECT errand.pause_schedule(''nightly'');';
+COMMENT ON FUNCTION errand.resume_schedule IS
+'Ends a pause of a schedule. It goes on at its next time; what was missed is not made up.
+Errors: 42704 no such schedule, or not yours.
+Example: SELECT errand.resume_schedule(''nightly'');';
+
+COMMENT ON VIEW errand.schedules IS 'Schedules: a role sees its own, monitor and admin see all. Payloads are not shown.';
+COMMENT ON COLUMN errand.schedules.name IS 'The schedule''s name.';
+COMMENT ON COLUMN errand.schedules.cron IS 'When it is due, as it was given.';
+COMMENT ON COLUMN errand.schedules.timezone IS 'The time zone in which that is meant.';
+COMMENT ON COLUMN errand.schedules.task IS 'The task type''s name.';
+COMMENT ON COLUMN errand.schedules.paused IS 'errand.pause_schedule() was called.';
+COMMENT ON COLUMN errand.schedules.last_run IS 'When a task was last submitted for it; NULL: never.';
+COMMENT ON COLUMN errand.schedules.next_run IS 'When it is due next; NULL: paused, or skip_reason says why never.';
+COMMENT ON COLUMN errand.schedules.last_state IS 'State of its last task.';
+COMMENT ON COLUMN errand.schedules.last_task IS 'Its last task.';
+COMMENT ON COLUMN errand.schedules.overlap IS 'Whether it runs while its last task is not final.';
+COMMENT ON COLUMN errand.schedules.runs IS 'How many tasks were submitted for it.';
+COMMENT ON COLUMN errand.schedules.skipped IS 'How many runs were skipped.';
+COMMENT ON COLUMN errand.schedules.skip_reason IS 'Why the last run was skipped; NULL: it was not.';
+COMMENT ON COLUMN errand.schedules.queue IS 'The queue of its tasks.';
+COMMENT ON COLUMN errand.schedules.owner IS 'Whose it is, and as whom its tasks run.';
+COMMENT ON COLUMN errand.schedules.defined_at IS 'When it was defined, or last redefined.';
+COMMENT ON VIEW errand.schedule_runs IS 'Runs of schedules, as long as their tasks are kept: a role sees those of its own schedules, monitor and admin see all.';
+COMMENT ON COLUMN errand.schedule_runs.schedule IS 'The schedule''s name.';
+COMMENT ON COLUMN errand.schedule_runs.due_at IS 'The time it was due.';
+COMMENT ON COLUMN errand.schedule_runs.task_id IS 'The task; NULL: its key is not free yet.';
+COMMENT ON COLUMN errand.schedule_runs.owner IS 'Whose schedule it is.';
+COMMENT ON VIEW errand.follow_ups IS 'What followed tasks with on_success or on_failure, a row each: a role sees those of its own tasks, monitor and admin see all.';
+COMMENT ON COLUMN errand.follow_ups.task_id IS 'The task that ended.';
+COMMENT ON COLUMN errand.follow_ups.run IS 'Which run of it: 1, and one more with each errand.retry().';
+COMMENT ON COLUMN errand.follow_ups.follow_up IS 'The task that was submitted then; NULL: none, or its key is not free yet.';
+COMMENT ON COLUMN errand.follow_ups.at IS 'When the task ended.';
+COMMENT ON COLUMN errand.follow_ups.error IS 'Why none was submitted, or NULL.';
+
+COMMENT ON TABLE errand.schedule IS 'Schedules; the leader moves next_run in the transaction that submits the run.';
+COMMENT ON COLUMN errand.schedule.name IS 'Its name.';
+COMMENT ON COLUMN errand.schedule.owner_oid IS 'The role that defined it, by oid.';
+COMMENT ON COLUMN errand.schedule.owner IS 'The role that defined it, by name.';
+COMMENT ON COLUMN errand.schedule.cron IS 'When it is due.';
+COMMENT ON COLUMN errand.schedule.timezone IS 'In which time zone.';
+COMMENT ON COLUMN errand.schedule.overlap IS 'Whether it runs while its last task is not final.';
+COMMENT ON COLUMN errand.schedule.paused IS 'Nothing is submitted.';
+COMMENT ON COLUMN errand.schedule.defined_at IS 'When it was defined, or last redefined.';
+COMMENT ON COLUMN errand.schedule.next_run IS 'When it is due next.';
+COMMENT ON COLUMN errand.schedule.last_run IS 'When it last ran.';
+COMMENT ON COLUMN errand.schedule.last_due IS 'When that run was due.';
+COMMENT ON COLUMN errand.schedule.last_task IS 'Its last task.';
+COMMENT ON COLUMN errand.schedule.runs IS 'Runs up to now.';
+COMMENT ON COLUMN errand.schedule.skipped IS 'Runs skipped up to now.';
+COMMENT ON COLUMN errand.schedule.skip_reason IS 'Why the last run was skipped, or NULL.';
+COMMENT ON COLUMN errand.schedule.spec IS 'The task, checked and resolved.';
+COMMENT ON TABLE errand.schedule_run IS 'Runs of schedules: a time comes once.';
+COMMENT ON COLUMN errand.schedule_run.schedule IS 'The schedule''s name.';
+COMMENT ON COLUMN errand.schedule_run.due_at IS 'When it was due.';
+COMMENT ON COLUMN errand.schedule_run.task IS 'The task; NULL: it waits in the outbox.';
+COMMENT ON TABLE errand.follow_up IS 'Follow-ups that were due, one a run of the parent.';
+COMMENT ON COLUMN errand.follow_up.parent IS 'The task that ended.';
+COMMENT ON COLUMN errand.follow_up.run IS 'Which run of it.';
+COMMENT ON COLUMN errand.follow_up.child IS 'The task that was submitted; NULL: none, or it waits in the outbox.';
+COMMENT ON COLUMN errand.follow_up.at IS 'When.';
+COMMENT ON COLUMN errand.follow_up.error IS 'Why none was submitted, or NULL.';
+COMMENT ON TABLE errand.outbox IS 'Specs with keys: the leader submits each in a transaction of its own, since a client may hold the key.';
+COMMENT ON COLUMN errand.outbox.id IS 'Their order.';
+COMMENT ON COLUMN errand.outbox.at IS 'Since when it waits.';
+COMMENT ON COLUMN errand.outbox.parent IS 'The task that it follows, or NULL.';
+COMMENT ON COLUMN errand.outbox.run IS 'Which run of that task.';
+COMMENT ON COLUMN errand.outbox.due_at IS 'When its schedule was due, or NULL.';
+COMMENT ON COLUMN errand.outbox.schedule IS 'The schedule that it is a run of, or NULL.';
+COMMENT ON COLUMN errand.outbox.spec IS 'The task, checked and resolved.';
+COMMENT ON COLUMN errand.task.on_success IS 'Spec of the task that follows if it succeeds, or NULL.';
+COMMENT ON COLUMN errand.task.on_failure IS 'Spec of the task that follows if it fails or is unknown, or NULL.';
+COMMENT ON COLUMN errand.task_type.on_success IS 'Default of its tasks.';
+COMMENT ON COLUMN errand.task_type.on_failure IS 'Default of its tasks.';
+COMMENT ON TYPE errand._spec_result IS 'internal: what became of a spec.';
+COMMENT ON COLUMN errand._spec_result.id IS 'The task.';
+COMMENT ON COLUMN errand._spec_result.role IS 'Whose executor runs it; 0: the event loop.';
+COMMENT ON COLUMN errand._spec_result.queue IS 'Its queue.';
+COMMENT ON COLUMN errand._spec_result.type IS 'Its type.';
+COMMENT ON COLUMN errand._spec_result.priority IS 'Its priority.';
+COMMENT ON COLUMN errand._spec_result.state IS 'q ready, s scheduled; NULL: nothing was submitted.';
+COMMENT ON COLUMN errand._spec_result.at IS 'When it is due.';
+COMMENT ON COLUMN errand._spec_result.deadline IS 'Its deadline, or NULL.';
+COMMENT ON COLUMN errand._spec_result.notify IS 'The channel that hears its final state, or NULL.';
+COMMENT ON COLUMN errand._spec_result.boxed IS 'It waits in the outbox.';
+COMMENT ON COLUMN errand._spec_result.problem IS 'Why it was not submitted, or NULL.';
+COMMENT ON FUNCTION errand._builtin IS 'internal: whether this version has a built-in task type.';
+COMMENT ON FUNCTION errand._spec_problem IS 'internal: why a spec cannot be submitted any more.';
+COMMENT ON FUNCTION errand._submit_spec IS 'internal: submits a spec.';
+COMMENT ON FUNCTION errand._spec_text IS 'internal: what became of a task, in words.';
+COMMENT ON FUNCTION errand._spec_fill IS 'internal: puts into a follow-up''s payload what it tells of its parent.';
+COMMENT ON FUNCTION errand._transient IS 'internal: whether an error passes with time.';
+COMMENT ON FUNCTION errand._follow_up_spec IS 'internal: submits a follow-up, or says why it cannot.';
+COMMENT ON FUNCTION errand._follow_up IS 'internal: submits what follows tasks that are final now.';
+COMMENT ON FUNCTION errand._outbox_submit IS 'internal: submits the next spec of the outbox.';
+COMMENT ON FUNCTION errand._specs_remap IS 'internal: finds owners of specs again by their names.';
+COMMENT ON FUNCTION errand._next_run IS 'internal: when a schedule is due next.';
+COMMENT ON FUNCTION errand._schedule_define IS 'internal: writes a schedule''s row.';
+COMMENT ON FUNCTION errand._schedule_drop IS 'internal: deletes a schedule.';
+COMMENT ON FUNCTION errand._schedule_set IS 'internal: pauses or resumes a schedule.';
+COMMENT ON FUNCTION errand._schedule_obstacle IS 'internal: why it is not a schedule''s turn to run.';
+COMMENT ON FUNCTION errand._schedule_fire IS 'internal: one run of a schedule, and its next time.';
+COMMENT ON FUNCTION errand._schedules_fire IS 'internal: fires schedules that are due.';
+COMMENT ON FUNCTION errand._schedules_next IS 'internal: when to look at schedules again.';
 
 -- Steering.
 

@@ -3,7 +3,7 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA errand FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA errand FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA errand FROM PUBLIC;
 REVOKE ALL ON SCHEMA errand FROM PUBLIC;
-REVOKE ALL ON TYPE errand.http_response, errand.task_detail, errand._looked FROM PUBLIC;
+REVOKE ALL ON TYPE errand.http_response, errand.task_detail, errand._looked, errand._spec_result FROM PUBLIC;
 
 -- Nor what default privileges of the installing role handed out.
 DO $$

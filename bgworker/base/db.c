@@ -105,6 +105,14 @@ static const DbCallDef calls[DB_CALLS] = {
 	[DB_SECRETS] = {"SELECT * FROM errand._secrets($1,$2)", 2, {A_INT8, A_TEXT}},
 	[DB_SECRET_SETTING] = {"SELECT errand._secret_setting($1) AS value", 1, {TEXTOID}},
 	[DB_PROXIES] = {"SELECT * FROM errand._proxies()", 0, {0}},
+	[DB_FOLLOW_UP] = {"SELECT * FROM errand._follow_up($1,$2)", 2, {A_INT8, TIMESTAMPTZOID}},
+	[DB_SCHEDULES_FIRE] = {"SELECT * FROM errand._schedules_fire($1,$2)",
+						   2,
+						   {TIMESTAMPTZOID, INT4OID}},
+	[DB_SCHEDULES_NEXT] = {"SELECT errand._schedules_next($1) AS at", 1, {TIMESTAMPTZOID}},
+	[DB_OUTBOX_SUBMIT] = {"SELECT * FROM errand._outbox_submit($1,$2)",
+						  2,
+						  {INT8OID, TIMESTAMPTZOID}},
 };
 
 static SPIPlanPtr plans[DB_CALLS];

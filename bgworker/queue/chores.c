@@ -24,6 +24,8 @@
 #include "queue/roles.h"
 #include "kinds/http.h"
 #include "queue/run.h"
+#include "queue/schedules.h"
+#include "queue/specs.h"
 #include "settings.h"
 #include "shared.h"
 #include "utils/builtins.h"
@@ -119,6 +121,8 @@ static void
 move_due(void)
 {
 	ErrandDbArgs a = {0};
+	Datum *failed;
+	int n_failed = 0;
 	int n;
 	bool isnull;
 	Datum d;
@@ -129,11 +133,15 @@ move_due(void)
 	for (int i = 0; i < n; i++)
 		announce_move(i, ERRAND_READY);
 	n = errand_db_call(DB_EXPIRE, &a);
+	failed = palloc(sizeof(Datum) * Max(n, 1));
 	for (int i = 0; i < n; i++)
 	{
-		if (DatumGetChar(errand_db_value(i, errand_db_column("state"), &isnull)) != ERRAND_RUNNING)
-			announce_move(i, ERRAND_FAILED);
+		if (DatumGetChar(errand_db_value(i, errand_db_column("state"), &isnull)) == ERRAND_RUNNING)
+			continue;
+		announce_move(i, ERRAND_FAILED);
+		failed[n_failed++] = errand_db_value(i, errand_db_column("id"), &isnull);
 	}
+	errand_follow_ups(failed, n_failed);
 	(void) errand_db_call(DB_NEXT_DUE, NULL);
 	d = errand_db_value(0, 1, &isnull);
 	next_due = isnull ? 0 : DatumGetTimestampTz(d);
@@ -296,6 +304,8 @@ lead_chores(bool polled)
 	run_suspects();
 	if (due_now())
 		in_transaction(move_due, true);
+	if (errand_schedules_due())
+		errand_schedules_run();
 	if (now >= retain_at)
 		in_transaction(retain, false);
 }
@@ -309,6 +319,9 @@ errand_chores(bool lead)
 	if (wanted.next_due != 0 && (next_due == 0 || wanted.next_due < next_due))
 		next_due = wanted.next_due;
 	wanted.next_due = 0;
+	if (wanted.specs)
+		errand_schedules_changed();
+	wanted.specs = false;
 	if (errand_clock_monotonic() < rest_until)
 		return;
 	at_work = true;
@@ -316,6 +329,7 @@ errand_chores(bool lead)
 	{
 		in_transaction(poll, false);
 		due_known = false;
+		errand_schedules_changed();
 	}
 	if (wanted.cancels)
 		in_transaction(read_cancels, false);
@@ -349,6 +363,8 @@ errand_chores_wait_ms(bool lead)
 		us = Min(us, retain_at - now);
 		if (next_due != 0)
 			us = Min(us, next_due - errand_clock_now());
+		if (errand_schedules_next() != 0)
+			us = Min(us, errand_schedules_next() - errand_clock_now());
 		if (suspects)
 			us = Min(us, 20000);
 		us = Min(us, errand_roles_wait_us());

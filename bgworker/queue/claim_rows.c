@@ -22,7 +22,8 @@ typedef struct ClaimColumns
 {
 	int id, place, attempt, priority, failures, run, queue, type, kind, submitted_at, run_at,
 		deadline, timeout_ms, max_attempts, backoff, backoff_base_ms, backoff_factor,
-		backoff_max_ms, at_most_once, key, notify, traceparent, payload, owner_oid, owner, role;
+		backoff_max_ms, at_most_once, key, notify, traceparent, payload, owner_oid, owner, role,
+		follow_ups;
 } ClaimColumns;
 
 static void
@@ -54,6 +55,7 @@ find_columns(ClaimColumns *c)
 	c->owner_oid = errand_db_column("owner_oid");
 	c->owner = errand_db_column("owner");
 	c->role = errand_db_column("role");
+	c->follow_ups = errand_db_column("follow_ups");
 }
 
 int64
@@ -81,6 +83,7 @@ read_policy(ErrandRun *r, const ClaimColumns *c, int row)
 	d = errand_db_value(row, c->backoff_factor, &isnull);
 	r->factor = isnull ? 0 : DatumGetFloat4(d);
 	r->at_most_once = DatumGetBool(errand_db_value(row, c->at_most_once, &isnull));
+	r->follow_ups = DatumGetBool(errand_db_value(row, c->follow_ups, &isnull));
 	d = errand_db_value(row, c->deadline, &isnull);
 	r->has_deadline = !isnull;
 	r->deadline = isnull ? 0 : DatumGetTimestampTz(d);

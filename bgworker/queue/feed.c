@@ -81,10 +81,14 @@ hear(const ErrandEvent *e, ErrandFeed *f)
 			break;
 		case ERRAND_EVENT_CONFIG:
 			f->config = true;
+			f->specs = true;
 			break;
 		case ERRAND_EVENT_DUE:
 			if (f->next_due == 0 || e->at < f->next_due)
 				f->next_due = e->at;
+			break;
+		case ERRAND_EVENT_OUTBOX:
+			f->specs = true;
 			break;
 		case ERRAND_EVENT_REWIND:
 		case ERRAND_EVENT_WAKE:

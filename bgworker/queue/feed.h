@@ -14,6 +14,7 @@ typedef struct ErrandFeed
 {
 	bool cancels;		  /* read the cancel requests */
 	bool config;		  /* read queues and pause */
+	bool specs;			  /* look at schedules and the outbox */
 	bool lost;			  /* events were overwritten: look at everything */
 	TimestampTz next_due; /* the earliest time heard of; 0 none */
 } ErrandFeed;

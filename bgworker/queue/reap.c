@@ -17,6 +17,7 @@
 #include "events.h"
 #include "miscadmin.h"
 #include "queue/reap.h"
+#include "queue/specs.h"
 #include "shared.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -52,6 +53,7 @@ typedef struct Lost
 	Oid role;
 	char *queue;
 	char *type;
+	char *notify;
 	char to; /* q, p, F, U */
 	int64 group;
 	int16 alone;
@@ -199,6 +201,7 @@ find_lost(const DeadLease *l, int *n)
 		t->role = DatumGetObjectId(errand_db_value(i, errand_db_column("role"), &isnull));
 		t->queue = errand_db_text(i, errand_db_column("queue"));
 		t->type = errand_db_text(i, errand_db_column("type"));
+		t->notify = errand_db_text(i, errand_db_column("notify"));
 		if (i == 0 && OidIsValid(t->role))
 			suspects_group += 2; /* one group, one role */
 		decide_lost(t, l, DatumGetInt64(errand_db_value(i, errand_db_column("falls"), &isnull)),
@@ -259,7 +262,23 @@ announce(const Lost *t)
 	e.wait_us = e.run_us = -1;
 	e.queue = t->queue;
 	e.task = t->type;
+	e.channel = t->notify;
 	errand_event_add(&e);
+}
+
+/* What follows those that are over with it. */
+static void
+follow_up(const Lost *lost, int n)
+{
+	Datum *ids = palloc(sizeof(Datum) * n);
+	int n_final = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (errand_state_is_final(lost[i].to))
+			ids[n_final++] = Int64GetDatum(lost[i].id);
+	}
+	errand_follow_ups(ids, n_final);
 }
 
 static void
@@ -271,6 +290,7 @@ reap_one(const DeadLease *l, bool *suspects)
 	if (n == 0)
 		return;
 	put_back(l, lost, n);
+	follow_up(lost, n);
 	if (OidIsValid(lost[0].role))
 		suspects_group += 2;
 	for (int i = 0; i < n; i++)

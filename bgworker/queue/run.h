@@ -68,6 +68,7 @@ typedef struct ErrandRun
 	double factor;
 	int64 max_ms;
 	bool at_most_once;
+	bool follow_ups; /* it has on_success or on_failure */
 	bool has_deadline;
 	TimestampTz deadline;
 	TimestampTz ready_at; /* submitted, or due */

@@ -20,6 +20,7 @@
 #include "queue/run.h"
 #include "queue/settle.h"
 #include "queue/settle_args.h"
+#include "queue/specs.h"
 #include "settings.h"
 #include "shared.h"
 #include "utils/builtins.h"
@@ -174,6 +175,7 @@ errand_settle(int most)
 	errand_settle_finals(batch, n_in_batch);
 	errand_settle_requeues(batch, n_in_batch);
 	errand_settle_side(batch, n_in_batch);
+	errand_follow_ups_of(batch, n_in_batch);
 	drop_leases(leases, n_leases);
 	for (int i = 0; i < n_in_batch; i++)
 	{
