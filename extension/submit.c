@@ -170,8 +170,8 @@ resolve_policy(const ErrandTaskType *t, ErrandOptions *o, TimestampTz now, Erran
 	errand_policy_from_options(o, now, p);
 }
 
-static int64
-submit_options(const char *type, ErrandOptions *o)
+int64
+errand_submit_options(const char *type, ErrandOptions *o)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	ErrandTaskType t;
@@ -201,7 +201,7 @@ errand_submit(PG_FUNCTION_ARGS)
 
 	errand_enter();
 	errand_options_from_call(fcinfo, &o);
-	PG_RETURN_INT64(submit_options(required_task(&o), &o));
+	PG_RETURN_INT64(errand_submit_options(required_task(&o), &o));
 }
 
 static Datum
@@ -388,7 +388,7 @@ errand_submit_list(PG_FUNCTION_ARGS)
 			o.given[OPT_PAYLOAD] = true;
 			o.value[OPT_PAYLOAD] = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
 		}
-		ids[i] = submit_options(required_task(&o), &o);
+		ids[i] = errand_submit_options(required_task(&o), &o);
 	}
 	return_ids(fcinfo, ids, n);
 	return (Datum) 0;
