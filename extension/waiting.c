@@ -84,6 +84,7 @@ errand_wait_sleep(TimestampTz until, long most_ms)
 
 	if (ms < 0)
 		return false;
+	InvalidateCatalogSnapshotConditionally(); /* run() holds no other: keep nothing from vacuum */
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wait_event());
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();

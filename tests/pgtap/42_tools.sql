@@ -1,6 +1,6 @@
 -- stat_reset(), html_title(), task_on_change().
 \ir common.psql
-SELECT plan(38);
+SELECT plan(37);
 
 -- stat_reset
 SELECT errand.http_get(t.url('/ok'), queue => 'x_stat') AS id \gset

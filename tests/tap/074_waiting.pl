@@ -52,7 +52,7 @@ like($session->query_until(qr/^\Q$ids[1]\E\|succeeded/m,
 	"SELECT (c).id, (c).state FROM (SELECT errand.as_completed(ARRAY[$ids[0], $ids[1], $hang]) AS c OFFSET 0) AS x;\n"),
 	qr/^\Q$ids[0]\E\|succeeded\n\Q$ids[1]\E\|succeeded/m, 'FETCH_COUNT shows rows while one runs on');
 sql($node, "SELECT pg_cancel_backend($pid)");
-ok(wait_for_sql($node, "SELECT state LIKE 'idle%' FROM pg_stat_activity WHERE pid = $pid", 't', 5), '... until it is cancelled');
+ok(wait_for_sql($node, "SELECT count(*) FROM pg_stat_activity WHERE pid = $pid AND state = 'active'", '0', 5), '... until it is cancelled');
 $session->{run}->kill_kill;
 
 # a cursor WITH HOLD waits at COMMIT; under REPEATABLE READ rows still come
@@ -108,7 +108,8 @@ is(sql($node, "SELECT errand.status($hang)"), 'running', '... and none cancels t
 is(sql($node, "SELECT errand.cancel_where(jsonb_build_object('min_id', $hang + 1))"), '3', '... nor those that run() submitted');
 
 # A wait whose error a function caught leaves nothing behind that is woken for ever.
-is(sql($node, "DO \$\$ BEGIN SET LOCAL statement_timeout = '50 ms'; PERFORM errand.race(ARRAY[$hang]); EXCEPTION WHEN query_canceled THEN NULL; END \$\$;
+is(sql($node, "SET statement_timeout = '50 ms'; DO \$\$ BEGIN PERFORM errand.race(ARRAY[$hang]); EXCEPTION WHEN query_canceled THEN NULL; END \$\$;
+	RESET statement_timeout;
 	SELECT count(*) FROM errand.wait(ARRAY[$hang], timeout => '0')"), '1', 'a wait that failed and was caught');
 
 # ---- race(): what it cancels stays cancelled, though the transaction rolls back ----
@@ -142,7 +143,7 @@ is(sql($node, "SET default_transaction_isolation = 'repeatable read'; CALL erran
 	  . "\"}') \\gset\nSELECT :'result'::jsonb->>'status'"), '200', '... under REPEATABLE READ');
 # it holds no snapshot while it waits
 ($session, $pid) = begin_waiting("CALL errand.run('http', '{\"url\": \"" . $web->url('/hang') . "\"}', timeout => '1 h')");
-is(sql($node, "SELECT backend_xmin IS NULL AND backend_xid IS NULL FROM pg_stat_activity WHERE pid = $pid"), 't', '... holds no snapshot while it waits');
+ok(wait_for_sql($node, "SELECT backend_xmin IS NULL AND backend_xid IS NULL FROM pg_stat_activity WHERE pid = $pid", 't', 10), '... holds no snapshot while it waits');
 sql($node, "SELECT errand.cancel_where('{\"state\": \"running\", \"min_id\": " . ($hang + 1) . '}\')');
 $session->quit;
 
@@ -181,7 +182,7 @@ foreach my $n (1 .. $waiters)
 	my $query = $n % 4 == 0 ? "SELECT 'state=' || state FROM errand.wait(ARRAY[$shared, $hang], 'FIRST_COMPLETED') WHERE done"
 	  : $n % 4 == 1 ? "SELECT 'state=' || state FROM errand.gather(ARRAY[$shared], true)"
 	  : $n % 4 == 2 ? "SELECT 'state=' || state FROM errand.as_completed(ARRAY[$shared])"
-	  : "SELECT 'state=' || state FROM errand.wait((SELECT array_agg(-g) || $shared::bigint FROM generate_series(1, 40) AS g))  WHERE id > 0";
+	  : "SELECT 'state=' || state FROM errand.wait((SELECT array_agg(-g) || ${shared}::bigint FROM generate_series(1, 40) AS g))  WHERE id > 0";
 	$s->query_until(qr/begun/, "\\echo begun\n$query;\n");
 	push @sessions, $s;
 }
@@ -191,7 +192,7 @@ $began = time;
 sql($node, "SELECT count(*) FROM errand.submit_many('http', array_fill(jsonb_build_object('url', '" . $web->url('/ok') . "', 'store', 'discard'), ARRAY[20000]), queue => 'many')");
 ok(wait_for_sql($node, "SELECT succeeded FROM errand.stat_queues WHERE queue = 'many'", '20000', 60), '... 20,000 tasks settle past them');
 note sprintf 'in %.1f s', time - $began;
-is(sql($node, $sleeping), $waiters, '... and they sleep on');
+ok(wait_for_sql($node, $sleeping, $waiters, 20), '... and they sleep on');
 $began = time;
 sql($node, "SELECT errand.cancel($shared)");
 is(scalar(grep { $_->query_safe('SELECT 1') =~ /state=cancelled/ } @sessions), $waiters, '... until the one they wait for ends');
