@@ -144,4 +144,7 @@ RESET ROLE;
 SELECT is(:'r_result'::jsonb ->> 'status', '200', 'run: for whoever may submit');
 \set ON_ERROR_STOP 1
 SELECT count(errand.cancel(id)) AS r FROM unnest(ARRAY[:later, :other]) AS id \gset
+-- the files after this one count alice's tasks
+SELECT count(*) AS r FROM errand.gather(ARRAY(SELECT id FROM errand.tasks WHERE owner = 'tap_alice'), true) \gset
+SELECT errand.purge('{"owner": "tap_alice"}') AS r \gset
 SELECT * FROM finish();

@@ -88,4 +88,7 @@ SELECT is(t.state('INSERT INTO pg_temp.orders VALUES (9)'), '22023', 'task_on_ch
 SELECT is(t.state('SELECT errand.task_on_change()'), '0A000', 'task_on_change: is a trigger function');
 SELECT errand.cancel_where('{"task": "x_change"}') AS r \gset
 SELECT errand.drop_task('x_change') \g /dev/null
+-- the files after this one count alice's tasks
+SELECT count(*) AS r FROM errand.gather(ARRAY(SELECT id FROM errand.tasks WHERE owner = 'tap_alice'), true) \gset
+SELECT errand.purge('{"owner": "tap_alice"}') AS r \gset
 SELECT * FROM finish();
