@@ -12,7 +12,8 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard \
 # The install script is these files in reading order; never OR REPLACE.
 SQL_PARTS = 00_header 10_tables 20_submit 24_specs 30_claim 32_settle 34_reap 40_chores \
 	44_schedules 46_hosts 46_secrets 47_proxies \
-	50_steering 60_views 61_secrets 62_spec_views 65_statistics 70_functions 80_rights 85_comments 90_grants
+	50_steering 60_views 61_secrets 62_spec_views 65_statistics 67_filters 70_functions 75_waiting \
+	80_rights 85_comments 90_grants
 SQL_FILES = $(SQL_PARTS:%=sql/%.sql)
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 DATA = $(wildcard sql/upgrade/*--*--*.sql)

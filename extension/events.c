@@ -111,6 +111,12 @@ errand_event_locks_ready(void)
 	locks_ready = true;
 }
 
+/*
+ * The tasks that become final in one transaction, for the waiters: fine enough
+ * that a batch of hundreds wakes hardly anybody who waits for another task.
+ */
+#define FINE_WORDS 1024 /* 65,536 bits */
+
 /* What publishing found out, for the wake-ups after the lock is gone. */
 typedef struct Wakes
 {
@@ -118,14 +124,35 @@ typedef struct Wakes
 	bool now;	  /* must be heard even then */
 	bool executors;
 	Oid role; /* of one executor, InvalidOid if of several */
+	bool watched; /* somebody waits: note what is final */
 	bool any_final;
 	uint64 filter[ERRAND_FILTER_WORDS];
+	uint64 fine[FINE_WORDS]; /* clean only if watched */
 } Wakes;
 
 static inline uint32
+id_hash(int64 id)
+{
+	return ((uint64) id * UINT64CONST(0x9E3779B97F4A7C15)) >> (64 - 16);
+}
+
+static inline bool
+bit_get(const uint64 *words, uint32 bit)
+{
+	return (words[bit / 64] >> (bit % 64)) & 1;
+}
+
+static inline void
+bit_set(uint64 *words, uint32 bit)
+{
+	words[bit / 64] |= UINT64CONST(1) << (bit % 64);
+}
+
+/* The bit of an id in a filter of 1,024. */
+static inline uint32
 filter_bit(int64 id)
 {
-	return ((uint64) id * UINT64CONST(0x9E3779B97F4A7C15)) >> (64 - 10);
+	return id_hash(id) >> 6;
 }
 
 static void
@@ -147,35 +174,49 @@ publish_one(const ErrandEvent *e, Wakes *w)
 		w->role = !w->executors || w->role == e->role ? e->role : InvalidOid;
 		w->executors = true;
 	}
-	if (errand_state_is_final(e->to))
+	if (w->watched && errand_state_is_final(e->to))
 	{
-		uint32 bit = filter_bit(e->id);
-
 		w->any_final = true;
-		w->filter[bit / 64] |= UINT64CONST(1) << (bit % 64);
+		bit_set(w->filter, filter_bit(e->id));
+		bit_set(w->fine, id_hash(e->id));
 	}
+}
+
+static bool
+waiter_is_meant(const ErrandWaiter *waiter, const Wakes *w)
+{
+	for (int k = 0; k < waiter->n_ids; k++)
+	{
+		if (bit_get(w->fine, id_hash((int64) waiter->filter[k])))
+			return true;
+	}
+	if (waiter->n_ids > 0)
+		return false;
+	for (int k = 0; k < ERRAND_FILTER_WORDS; k++)
+	{
+		if (waiter->filter[k] & w->filter[k])
+			return true;
+	}
+	return false;
 }
 
 /* Sets the latches of the waiters whose filter meets ours.  Under event_lock. */
 static void
 wake_waiters(const Wakes *w)
 {
-	if (!w->any_final || pg_atomic_read_u32(&errand_shared->waiters) == 0)
-		return;
-	for (int i = 0; i < errand_shared->max_waiters; i++)
-	{
-		ErrandWaiter *waiter = &errand_waiters[i];
+	uint32 left = pg_atomic_read_u32(&errand_shared->waiters);
 
-		if (!waiter->active || waiter->database != MyDatabaseId)
+	if (!w->any_final)
+		return;
+	for (int i = 0; i < errand_shared->max_waiters && left > 0; i++)
+	{
+		const ErrandWaiter *waiter = &errand_waiters[i];
+
+		if (!waiter->active)
 			continue;
-		for (int k = 0; k < ERRAND_FILTER_WORDS; k++)
-		{
-			if (waiter->filter[k] & w->filter[k])
-			{
-				errand_latch_set(i);
-				break;
-			}
-		}
+		left--;
+		if (waiter->database == MyDatabaseId && waiter_is_meant(waiter, w))
+			errand_latch_set(i);
 	}
 }
 
@@ -193,7 +234,11 @@ publish(void)
 {
 	Wakes w;
 
-	memset(&w, 0, sizeof(w));
+	/* Who registers after this sees what has committed: it looks after registering. */
+	memset(&w, 0, offsetof(Wakes, fine));
+	w.watched = pg_atomic_read_u32(&errand_shared->waiters) > 0;
+	if (w.watched)
+		memset(w.fine, 0, sizeof(w.fine));
 	for (int i = 0; i < n_pending; i += PUBLISH_CHUNK)
 	{
 		int end = Min(i + PUBLISH_CHUNK, n_pending);
@@ -264,6 +309,8 @@ subxact_callback(SubXactEvent event, SubTransactionId mine, SubTransactionId par
 			n_pending--;
 		if (locks_ready && errand_shared != NULL)
 			publish_rewind();
+		if (waiting)
+			errand_wait_unregister(); /* an error ended the wait, and was caught */
 	}
 	else if (event == SUBXACT_EVENT_COMMIT_SUB)
 	{
@@ -301,12 +348,14 @@ errand_wait_register(const int64 *ids, int n)
 		pg_atomic_fetch_add_u32(&errand_shared->waiters, 1);
 	w->active = waiting = true;
 	w->database = MyDatabaseId;
+	w->n_ids = n <= ERRAND_FILTER_WORDS ? n : 0;
 	memset(w->filter, 0, sizeof(w->filter));
 	for (int i = 0; i < n; i++)
 	{
-		uint32 bit = filter_bit(ids[i]);
-
-		w->filter[bit / 64] |= UINT64CONST(1) << (bit % 64);
+		if (w->n_ids > 0)
+			w->filter[i] = (uint64) ids[i];
+		else
+			bit_set(w->filter, filter_bit(ids[i]));
 	}
 	LWLockRelease(errand_shared->event_lock);
 }

@@ -102,4 +102,7 @@ typedef struct ErrandRecount
 extern bool errand_counters_set(const ErrandRecount *r, int n, uint64 if_seq);
 extern uint64 errand_ring_head(void);
 
+/* Zeroes what this database's counters have summed up; what is there now keeps its count. */
+extern void errand_counters_reset(void);
+
 #endif

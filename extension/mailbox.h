@@ -26,8 +26,8 @@ typedef struct ErrandMail
 	Oid database;
 	int64 id;
 	Oid role;
-	bool all; /* the role may touch tasks of others */
-	char queue[ERRAND_NAME_BYTES];
+	bool all;					   /* the role may touch tasks of others */
+	char queue[ERRAND_NAME_BYTES]; /* to drain; of CANCEL the reason, empty: the usual one */
 } ErrandMail;
 
 /* Size of the box in shared memory, for shared.c. */

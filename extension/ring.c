@@ -238,3 +238,22 @@ errand_counters_set(const ErrandRecount *r, int n, uint64 if_seq)
 	LWLockRelease(errand_shared->event_lock);
 	return same;
 }
+
+void
+errand_counters_reset(void)
+{
+	HASH_SEQ_STATUS scan;
+	ErrandCounter *c;
+
+	LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
+	hash_seq_init(&scan, errand_counters);
+	while ((c = hash_seq_search(&scan)) != NULL)
+	{
+		if (c->key.database != MyDatabaseId)
+			continue;
+		c->succeeded = c->failed = c->cancelled = c->retried = c->attempts = 0;
+		memset(&c->wait, 0, sizeof(c->wait));
+		memset(&c->run, 0, sizeof(c->run));
+	}
+	LWLockRelease(errand_shared->event_lock);
+}

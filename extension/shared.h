@@ -26,7 +26,7 @@
 #define ERRAND_MAX_SLOTS 256
 #define ERRAND_LISTENER_SLOTS 256
 #define ERRAND_PROGRESS_BYTES 200
-#define ERRAND_FILTER_WORDS 16 /* a waiter's filter: 1,024 bits */
+#define ERRAND_FILTER_WORDS 16 /* a waiter's filter: 1,024 bits; or so many ids */
 
 typedef enum ErrandKindOfProcess
 {
@@ -135,7 +135,8 @@ typedef struct ErrandWaiter
 {
 	bool active;
 	Oid database;
-	uint64 filter[ERRAND_FILTER_WORDS]; /* bit (hash of id): worth a look */
+	int n_ids;							/* 0: too many ids to name, a filter */
+	uint64 filter[ERRAND_FILTER_WORDS]; /* the ids, or bit (hash of id): worth a look */
 } ErrandWaiter;
 
 typedef struct ErrandShared

@@ -16,6 +16,7 @@
 #include "http_check.h"
 #include "options.h"
 #include "shared.h"
+#include "steer.h"
 #include "submit.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -53,37 +54,35 @@ announce_row(int64 id, Datum row, char from, char to)
 
 /* id, the caller, and whether that role may touch the tasks of others. */
 static void
-who_args(ErrandArgs *a, int64 id)
+steer_args(ErrandArgs *a, int64 id, bool all)
 {
 	errand_arg(a, Int64GetDatum(id));
 	errand_arg(a, ObjectIdGetDatum(GetUserId()));
-	errand_arg(a, BoolGetDatum(errand_may("admin")));
+	errand_arg(a, BoolGetDatum(all));
 }
 
-Datum
-errand_cancel(PG_FUNCTION_ARGS)
+static void
+who_args(ErrandArgs *a, int64 id)
+{
+	steer_args(a, id, errand_may("admin"));
+}
+
+bool
+errand_cancel_one(int64 id, bool all, const char *reason)
 {
 	ErrandArgs a = {0};
 	bool isnull;
 	Datum row;
 	char *how;
-	int64 id;
 
-	errand_enter();
-	if (PG_ARGISNULL(0))
-		PG_RETURN_BOOL(false);
-	id = PG_GETARG_INT64(0);
-	who_args(&a, id);
-	if (PG_ARGISNULL(1))
-		errand_arg_null(&a);
-	else
-		errand_arg(&a, PG_GETARG_DATUM(1));
+	steer_args(&a, id, all);
+	errand_arg_text(&a, reason);
 	errand_arg(&a, TimestampTzGetDatum(GetCurrentTimestamp()));
 	errand_event_locks_ready();
 	row = errand_call("_cancel", &a, &isnull);
 	how = errand_column_text(row, "how");
 	if (how == NULL || strcmp(how, "final") == 0)
-		PG_RETURN_BOOL(false);
+		return false;
 	if (strcmp(how, "done") == 0)
 		announce_row(id, row, errand_column_char(row, "from"), ERRAND_CANCELLED);
 	else
@@ -92,28 +91,45 @@ errand_cancel(PG_FUNCTION_ARGS)
 
 		errand_event_add(&e);
 	}
-	PG_RETURN_BOOL(true);
+	return true;
 }
 
 Datum
-errand_retry(PG_FUNCTION_ARGS)
+errand_cancel(PG_FUNCTION_ARGS)
+{
+	errand_enter();
+	if (PG_ARGISNULL(0))
+		PG_RETURN_BOOL(false);
+	PG_RETURN_BOOL(
+		errand_cancel_one(PG_GETARG_INT64(0), errand_may("admin"),
+						  PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1))));
+}
+
+bool
+errand_retry_one(int64 id, bool all)
 {
 	ErrandArgs a = {0};
 	bool isnull;
 	Datum row;
 	char from;
 
-	errand_enter();
-	if (PG_ARGISNULL(0))
-		PG_RETURN_BOOL(false);
-	who_args(&a, PG_GETARG_INT64(0));
+	steer_args(&a, id, all);
 	errand_arg(&a, TimestampTzGetDatum(GetCurrentTimestamp()));
 	row = errand_call("_retry", &a, &isnull);
 	from = errand_column_char(row, "from");
 	if (from == '\0')
+		return false;
+	announce_row(id, row, from, ERRAND_READY);
+	return true;
+}
+
+Datum
+errand_retry(PG_FUNCTION_ARGS)
+{
+	errand_enter();
+	if (PG_ARGISNULL(0))
 		PG_RETURN_BOOL(false);
-	announce_row(PG_GETARG_INT64(0), row, from, ERRAND_READY);
-	PG_RETURN_BOOL(true);
+	PG_RETURN_BOOL(errand_retry_one(PG_GETARG_INT64(0), errand_may("admin")));
 }
 
 /* What reschedule and reprioritize share; NULL leaves a thing as it is. */

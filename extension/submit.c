@@ -191,8 +191,8 @@ errand_submit_prepared(const ErrandTaskType *t, ErrandOptions *o, Jsonb *payload
 	return submit_one(t, &p, payload, now);
 }
 
-static int64
-submit_options(const char *type, ErrandOptions *o)
+int64
+errand_submit_options(const char *type, ErrandOptions *o)
 {
 	ErrandTaskType t;
 	Jsonb *payload;
@@ -219,7 +219,7 @@ errand_submit(PG_FUNCTION_ARGS)
 
 	errand_enter();
 	errand_options_from_call(fcinfo, &o);
-	PG_RETURN_INT64(submit_options(required_task(&o), &o));
+	PG_RETURN_INT64(errand_submit_options(required_task(&o), &o));
 }
 
 static Datum
@@ -381,7 +381,7 @@ errand_submit_list(PG_FUNCTION_ARGS)
 			o.given[OPT_PAYLOAD] = true;
 			o.value[OPT_PAYLOAD] = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
 		}
-		ids[i] = submit_options(required_task(&o), &o);
+		ids[i] = errand_submit_options(required_task(&o), &o);
 	}
 	errand_return_ids(fcinfo, ids, n);
 	return (Datum) 0;

@@ -58,6 +58,9 @@ extern void errand_item_check(const ErrandOptions *o, int number);
  */
 extern bool errand_queue_limits_exist(void);
 
+/* Submits what errand.submit() would of this type with these options: the task's id. */
+extern int64 errand_submit_options(const char *type, ErrandOptions *o);
+
 /* Takes the options that stand in a payload out of it; what remains is o's OPT_PAYLOAD. */
 extern void errand_payload_lift(Jsonb *payload, ErrandOptions *o);
 

@@ -14,6 +14,7 @@
 #include "contract.h"
 #include "executor/executor.h"
 #include "funcapi.h"
+#include "portability/instr_time.h"
 #include "shared.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -28,6 +29,8 @@ look_prepare(ErrandLook *look, int n)
 	look->state = palloc0(sizeof(ErrandLookState) * Max(n, 1));
 	look->name = palloc0(sizeof(char *) * Max(n, 1));
 	look->error = palloc0(sizeof(char *) * Max(n, 1));
+	look->finished = palloc0(sizeof(TimestampTz) * Max(n, 1));
+	look->fresh = palloc0(sizeof(int) * Max(n, 1));
 }
 
 static ErrandLookState
@@ -35,32 +38,40 @@ look_state(const char *name)
 {
 	if (strcmp(name, "succeeded") == 0)
 		return ERRAND_LOOK_SUCCEEDED;
+	if (strcmp(name, "cancelled") == 0)
+		return ERRAND_LOOK_CANCELLED;
 	if (strcmp(name, "none") == 0)
 		return ERRAND_LOOK_NONE;
 	return ERRAND_LOOK_FAILED;
 }
 
-/* One row of _look(): position, state, error. */
+/* One row of _look(): position, state, error, time.  What remains goes to keep. */
 static void
-look_row(ErrandLook *look, const int *position, HeapTupleHeader row)
+look_row(ErrandLook *look, const int *position, HeapTupleHeader row, MemoryContext keep)
 {
 	bool isnull;
 	int i = position[DatumGetInt32(GetAttributeByName(row, "ord", &isnull)) - 1];
 	Datum d = GetAttributeByName(row, "state", &isnull);
+	char *error;
 
 	if (isnull)
 		return;
-	look->name[i] = TextDatumGetCString(d);
+	look->name[i] = MemoryContextStrdup(keep, TextDatumGetCString(d));
 	look->state[i] = look_state(look->name[i]);
 	d = GetAttributeByName(row, "error", &isnull);
-	look->error[i] = isnull ? NULL : TextDatumGetCString(d);
+	error = isnull ? NULL : TextDatumGetCString(d);
+	look->error[i] = error ? MemoryContextStrdup(keep, error) : NULL;
+	d = GetAttributeByName(row, "finished_at", &isnull);
+	look->finished[i] = isnull ? DT_NOBEGIN : DatumGetTimestampTz(d);
+	look->fresh[look->n_fresh++] = i;
 }
 
-void
-errand_look(const int64 *ids, int n, ErrandLook *look)
+/* Calls _look() for those of the ids that were not final before. */
+static void
+look_rows(const int64 *ids, int n, ErrandLook *look, MemoryContext keep)
 {
 	ErrandArgs a = {0};
-	Datum *wanted = palloc(sizeof(Datum) * Max(n, 1));
+	Datum *wanted = palloc_extended(sizeof(Datum) * Max(n, 1), MCXT_ALLOC_HUGE);
 	int *position = palloc(sizeof(int) * Max(n, 1));
 	int n_wanted = 0;
 	bool isnull;
@@ -68,8 +79,11 @@ errand_look(const int64 *ids, int n, ErrandLook *look)
 	bool *nulls;
 	int n_rows;
 	Datum result;
+	ArrayType *array;
+	int16 len;
+	bool byval;
+	char align;
 
-	look_prepare(look, n);
 	for (int i = 0; i < n; i++)
 	{
 		if (look->state[i] != ERRAND_LOOK_RUNNING)
@@ -82,24 +96,53 @@ errand_look(const int64 *ids, int n, ErrandLook *look)
 	PushActiveSnapshot(GetLatestSnapshot());
 	result = errand_call_as_caller("_look", &a, &isnull);
 	PopActiveSnapshot();
-	if (!isnull)
-	{
-		ArrayType *array = DatumGetArrayTypeP(result);
-		int16 len;
-		bool byval;
-		char align;
+	if (isnull)
+		return;
+	array = DatumGetArrayTypeP(result);
+	get_typlenbyvalalign(ARR_ELEMTYPE(array), &len, &byval, &align);
+	deconstruct_array(array, ARR_ELEMTYPE(array), len, byval, align, &rows, &nulls, &n_rows);
+	for (int i = 0; i < n_rows; i++)
+		look_row(look, position, DatumGetHeapTupleHeader(rows[i]), keep);
+}
 
-		get_typlenbyvalalign(ARR_ELEMTYPE(array), &len, &byval, &align);
-		deconstruct_array(array, ARR_ELEMTYPE(array), len, byval, align, &rows, &nulls, &n_rows);
-		for (int i = 0; i < n_rows; i++)
-			look_row(look, position, DatumGetHeapTupleHeader(rows[i]));
-	}
+/* In order of time, then of the list. */
+static int
+compare_fresh(const void *a, const void *b, void *arg)
+{
+	const ErrandLook *look = arg;
+	int i = *(const int *) a;
+	int k = *(const int *) b;
+
+	if (look->finished[i] != look->finished[k])
+		return look->finished[i] < look->finished[k] ? -1 : 1;
+	return i < k ? -1 : i > k;
+}
+
+void
+errand_look(const int64 *ids, int n, ErrandLook *look)
+{
+	MemoryContext keep = CurrentMemoryContext;
+	MemoryContext scratch = AllocSetContextCreate(keep, "errand look", ALLOCSET_DEFAULT_SIZES);
+	instr_time began;
+	instr_time took;
+
+	INSTR_TIME_SET_CURRENT(began);
+	look_prepare(look, n);
+	look->n_fresh = 0;
+	MemoryContextSwitchTo(scratch);
+	look_rows(ids, n, look, keep);
+	MemoryContextSwitchTo(keep);
+	MemoryContextDelete(scratch);
+	qsort_arg(look->fresh, look->n_fresh, sizeof(int), compare_fresh, look);
 	look->running = look->failed = 0;
 	for (int i = 0; i < n; i++)
 	{
 		look->running += look->state[i] == ERRAND_LOOK_RUNNING;
-		look->failed += look->state[i] == ERRAND_LOOK_FAILED || look->state[i] == ERRAND_LOOK_NONE;
+		look->failed += errand_look_failed(look->state[i]);
 	}
+	INSTR_TIME_SET_CURRENT(took);
+	INSTR_TIME_SUBTRACT(took, began);
+	look->took_us = (int64) INSTR_TIME_GET_MICROSEC(took);
 }
 
 void

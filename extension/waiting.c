@@ -1,7 +1,8 @@
 /*
  * waiting.c
- *		wait_for(), gather(), drain_queue(), wait_until_running(): the only
- *		place where a backend of the user's waits for us.
+ *		wait_for(), gather(), drain_queue(), wait_until_running(), and what all
+ *		waiting functions stand on: the only place where a backend of the user's
+ *		sleeps for us.
  *
  * Runs in every backend.  It sleeps on its latch, which the commit of a
  * settle sets; it registers first and looks then, with the latest snapshot, so
@@ -24,7 +25,7 @@
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
-#include "wait_look.h"
+#include "waiting.h"
 
 PG_FUNCTION_INFO_V1(errand_wait_for);
 PG_FUNCTION_INFO_V1(errand_gather);
@@ -34,9 +35,12 @@ PG_FUNCTION_INFO_V1(errand_wait_until_running);
 /* A safety net under the wake-ups: a commit callback that never ran. */
 #define LOOK_AGAIN_MS 5000
 
-/* When to give up; 0 never. */
-static TimestampTz
-give_up_at(FunctionCallInfo fcinfo, int arg)
+/* A look that took longer is not made at every settle. */
+#define DEAR_LOOK_US 5000
+#define LONGEST_REST_MS 200
+
+TimestampTz
+errand_wait_until(FunctionCallInfo fcinfo, int arg)
 {
 	Interval *i;
 	double us;
@@ -51,25 +55,59 @@ give_up_at(FunctionCallInfo fcinfo, int arg)
 	return GetCurrentTimestamp() + (int64) us;
 }
 
-/* Sleeps until the latch is set or until; false when that time has come. */
-static bool
-sleep_until(TimestampTz until, long most_ms)
+/* Milliseconds to until, most_ms at most; negative if that time has come. */
+static long
+ms_until(TimestampTz until, long most_ms)
 {
-	long ms = most_ms;
-	static uint32 wait_event = 0;
+	TimestampTz now;
 
-	if (wait_event == 0)
-		wait_event = ERRAND_WAIT_EVENT("ErrandTask");
-	if (until != 0)
-	{
-		TimestampTz now = GetCurrentTimestamp();
+	if (until == 0)
+		return most_ms;
+	now = GetCurrentTimestamp();
+	return now >= until ? -1 : Min(most_ms, (long) ((until - now) / 1000) + 1);
+}
 
-		if (now >= until)
-			return false;
-		ms = Min(ms, (long) ((until - now) / 1000) + 1);
-	}
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wait_event);
+static uint32
+wait_event(void)
+{
+	static uint32 event = 0;
+
+	if (event == 0)
+		event = ERRAND_WAIT_EVENT("ErrandTask");
+	return event;
+}
+
+bool
+errand_wait_sleep(TimestampTz until, long most_ms)
+{
+	long ms = ms_until(until, most_ms);
+
+	if (ms < 0)
+		return false;
+	InvalidateCatalogSnapshotConditionally(); /* run() holds no other: keep nothing from vacuum */
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wait_event());
 	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+	return true;
+}
+
+/*
+ * Of very many tasks some become final all the time, and each look reads all
+ * that remain: rest as long as the last look took, so that looking takes half
+ * the time at most.
+ */
+bool
+errand_wait_more(TimestampTz until, const ErrandLook *look)
+{
+	long ms;
+
+	if (!errand_wait_sleep(until, LOOK_AGAIN_MS))
+		return false;
+	if (look->took_us < DEAR_LOOK_US)
+		return true;
+	ms = ms_until(until, Min((long) (look->took_us / 1000), LONGEST_REST_MS));
+	if (ms > 0)
+		(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wait_event());
 	CHECK_FOR_INTERRUPTS();
 	return true;
 }
@@ -83,8 +121,8 @@ refuse_own(int64 id)
 					errhint("Workers see a task when its submit commits: commit first, then wait.")));
 }
 
-static void
-check_waitable(const int64 *ids, int n)
+void
+errand_wait_check(const int64 *ids, int n)
 {
 	errand_shared_require();
 	for (int i = 0; i < n; i++)
@@ -94,9 +132,8 @@ check_waitable(const int64 *ids, int n)
 	}
 }
 
-/* The result of a task that is final; raises its error if it did not succeed. */
-static Datum
-task_result(int64 id, bool *isnull)
+Datum
+errand_wait_result(int64 id, bool *isnull)
 {
 	ErrandArgs a = {0};
 	Datum d;
@@ -109,7 +146,7 @@ task_result(int64 id, bool *isnull)
 }
 
 static void
-timed_out(int64 id)
+timed_out(int64 id, const char *remedy)
 {
 	bool asked = errand_mailbox_put(ERRAND_MAIL_CANCEL, id, GetUserId(), errand_may("admin"), NULL);
 
@@ -117,44 +154,51 @@ timed_out(int64 id)
 					errmsg("task %lld was not final in time", (long long) id),
 					asked ? errdetail("It was asked to stop.")
 						  : errdetail("It still runs: too many cancellations are under way."),
-					errhint("errand.wait_for(id, timeout) waits longer; errand.gather() does not cancel.")));
+					errhint("%s", remedy)));
+}
+
+void
+errand_wait_one(int64 id, TimestampTz until, const char *remedy)
+{
+	ErrandLook look = {0};
+
+	errand_wait_register(&id, 1);
+	for (;;)
+	{
+		errand_look(&id, 1, &look);
+		if (look.running == 0)
+			break;
+		if (!errand_wait_more(until, &look))
+		{
+			errand_wait_unregister();
+			PushActiveSnapshot(GetLatestSnapshot());
+			timed_out(id, remedy);
+		}
+	}
+	errand_wait_unregister();
 }
 
 Datum
 errand_wait_for(PG_FUNCTION_ARGS)
 {
-	TimestampTz until;
 	int64 id;
-	ErrandLook look = {0};
 	Datum d;
 	bool isnull;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	id = PG_GETARG_INT64(0);
-	check_waitable(&id, 1);
-	until = give_up_at(fcinfo, 1);
-	errand_wait_register(&id, 1);
-	for (;;)
-	{
-		errand_look(&id, 1, &look);
-		if (look.state[0] != ERRAND_LOOK_RUNNING)
-			break;
-		if (!sleep_until(until, LOOK_AGAIN_MS))
-		{
-			errand_wait_unregister();
-			timed_out(id);
-		}
-	}
-	errand_wait_unregister();
-	d = task_result(id, &isnull);
+	errand_wait_check(&id, 1);
+	errand_wait_one(id, errand_wait_until(fcinfo, 1),
+					"errand.wait_for(id, timeout) waits longer; errand.gather() does not cancel.");
+	d = errand_wait_result(id, &isnull);
 	if (isnull)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(d);
 }
 
-static int64 *
-ids_arg(FunctionCallInfo fcinfo, int arg, int *n)
+int64 *
+errand_wait_ids(FunctionCallInfo fcinfo, int arg, int *n)
 {
 	Datum *items;
 	bool *nulls;
@@ -171,10 +215,28 @@ ids_arg(FunctionCallInfo fcinfo, int arg, int *n)
 	for (int i = 0; i < *n; i++)
 	{
 		if (nulls[i])
-			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("an id must not be NULL")));
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("an id must not be NULL"),
+							errhint("Leave it out: array_remove(ids, NULL).")));
 		ids[i] = DatumGetInt64(items[i]);
 	}
 	return ids;
+}
+
+void
+errand_wait_row(const ErrandLook *look, int i, int64 id, Datum *values, bool *nulls)
+{
+	nulls[0] = nulls[1] = true;
+	if (look->state[i] == ERRAND_LOOK_SUCCEEDED)
+		values[0] = errand_wait_result(id, &nulls[0]);
+	else
+	{
+		const char *error = look->error[i] ? look->error[i] : look->name[i];
+
+		if (look->state[i] == ERRAND_LOOK_NONE)
+			error = "there is no such task";
+		values[1] = CStringGetTextDatum(error);
+		nulls[1] = false;
+	}
 }
 
 /* One row of gather(): the result if the task succeeded, the error if not. */
@@ -187,19 +249,8 @@ gather_row(ReturnSetInfo *rsinfo, int ord, int64 id, const ErrandLook *look, int
 	values[0] = Int32GetDatum(ord);
 	values[1] = Int64GetDatum(id);
 	values[2] = CStringGetTextDatum(look->name[i]);
-	if (look->state[i] == ERRAND_LOOK_SUCCEEDED)
-		values[3] = task_result(id, &nulls[3]);
-	else if (look->state[i] == ERRAND_LOOK_NONE)
-	{
-		nulls[2] = true;
-		values[4] = CStringGetTextDatum("there is no such task");
-		nulls[4] = false;
-	}
-	else
-	{
-		values[4] = CStringGetTextDatum(look->error[i] ? look->error[i] : look->name[i]);
-		nulls[4] = false;
-	}
+	nulls[2] = look->state[i] == ERRAND_LOOK_NONE;
+	errand_wait_row(look, i, id, &values[3], &nulls[3]);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
@@ -211,8 +262,8 @@ raise_first_failure(const int64 *ids, int n, const ErrandLook *look)
 
 	for (int i = 0; i < n; i++)
 	{
-		if (look->state[i] == ERRAND_LOOK_FAILED || look->state[i] == ERRAND_LOOK_NONE)
-			(void) task_result(ids[i], &isnull);
+		if (errand_look_failed(look->state[i]))
+			(void) errand_wait_result(ids[i], &isnull);
 	}
 }
 
@@ -222,11 +273,11 @@ errand_gather(PG_FUNCTION_ARGS)
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	bool exceptions = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
 	int n;
-	int64 *ids = ids_arg(fcinfo, 0, &n);
-	TimestampTz until = give_up_at(fcinfo, 2);
+	int64 *ids = errand_wait_ids(fcinfo, 0, &n);
+	TimestampTz until = errand_wait_until(fcinfo, 2);
 	ErrandLook look = {0};
 
-	check_waitable(ids, n);
+	errand_wait_check(ids, n);
 	errand_init_materialized(fcinfo);
 	errand_wait_register(ids, n);
 	for (;;)
@@ -239,7 +290,7 @@ errand_gather(PG_FUNCTION_ARGS)
 		}
 		if (look.running == 0)
 			break;
-		if (!sleep_until(until, LOOK_AGAIN_MS))
+		if (!errand_wait_more(until, &look))
 		{
 			errand_wait_unregister();
 			ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED),
@@ -289,7 +340,7 @@ queue_is_draining(const char *queue)
 Datum
 errand_drain_queue(PG_FUNCTION_ARGS)
 {
-	TimestampTz until = give_up_at(fcinfo, 1);
+	TimestampTz until = errand_wait_until(fcinfo, 1);
 	ErrandArgs a = {0};
 	char *queue;
 	bool isnull;
@@ -307,12 +358,12 @@ errand_drain_queue(PG_FUNCTION_ARGS)
 	while (!queue_is_draining(queue))
 	{
 		(void) errand_mailbox_put(ERRAND_MAIL_DRAIN, 0, GetUserId(), true, queue);
-		if (!sleep_until(until, 50))
+		if (!errand_wait_sleep(until, 50))
 			PG_RETURN_BOOL(false);
 	}
 	while (!queue_is_empty(queue))
 	{
-		if (!sleep_until(until, 20))
+		if (!errand_wait_sleep(until, 20))
 			PG_RETURN_BOOL(false);
 	}
 	PG_RETURN_BOOL(true);
@@ -321,12 +372,12 @@ errand_drain_queue(PG_FUNCTION_ARGS)
 Datum
 errand_wait_until_running(PG_FUNCTION_ARGS)
 {
-	TimestampTz until = give_up_at(fcinfo, 0);
+	TimestampTz until = errand_wait_until(fcinfo, 0);
 
 	errand_shared_require();
 	while (errand_leader_pid(MyDatabaseId) == 0)
 	{
-		if (!sleep_until(until, 20))
+		if (!errand_wait_sleep(until, 20))
 			ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg("no worker runs in this database"),
 							errhint("Look into the server's log; SELECT errand.health() may tell why.")));
 	}

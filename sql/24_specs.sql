@@ -235,7 +235,7 @@ END $$;
 -- Tables:     deletes from outbox, writes follow_up, schedule, schedule_run; as _submit()
 CREATE FUNCTION errand._outbox_submit(p_after bigint, p_now timestamptz, OUT box bigint, OUT blocked boolean,
     OUT id bigint, OUT queue text, OUT type text, OUT priority smallint, OUT state "char", OUT at timestamptz,
-    OUT deadline timestamptz, OUT notify text, OUT boxed boolean, OUT problem text)
+    OUT deadline timestamptz, OUT notify text, OUT boxed boolean, OUT problem text, OUT role oid)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -282,6 +282,7 @@ BEGIN
     at := v.at;
     deadline := v.deadline;
     notify := v.notify;
+    role := v.role;
     boxed := false;
     problem := v.problem;
 END $$;

@@ -137,6 +137,21 @@ BEGIN
     GROUP BY c.queue;
 END $$;
 
+-- Function:   _forget(ids)
+-- What is left of tasks whose outcomes the caller has just deleted: for
+-- retention and for purge().
+-- Tables:     deletes from attempt, cancel_request, task
+CREATE FUNCTION errand._forget(p_ids bigint[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM errand.attempt AS a WHERE a.task_id = ANY (p_ids);
+    DELETE FROM errand.follow_up AS f WHERE f.parent = ANY (p_ids);
+    DELETE FROM errand.schedule_run AS r WHERE r.task = ANY (p_ids);
+    DELETE FROM errand.cancel_request AS c WHERE c.id = ANY (p_ids);
+    DELETE FROM errand.task AS t WHERE t.id = ANY (p_ids);
+END $$;
+
 -- Function:   _retain(from_id, succeeded_before, others_before, limit)
 -- Deletes one page of finished tasks that are old enough, in id order.
 -- Returns:    the last id looked at, how many went, and whether anything on the
@@ -165,10 +180,7 @@ BEGIN
             RETURNING o.id
         )
         SELECT array_agg(t.id) INTO v_old FROM taken AS t;
-        DELETE FROM errand.attempt AS a WHERE a.task_id = ANY (v_old);
-        DELETE FROM errand.follow_up AS f WHERE f.parent = ANY (v_old);
-        DELETE FROM errand.schedule_run AS r WHERE r.task = ANY (v_old);
-        DELETE FROM errand.task AS t WHERE t.id = ANY (v_old);
+        PERFORM errand._forget(v_old);
     END IF;
     last_id := v_page[cardinality(v_page)];
     gone := coalesce(cardinality(v_old), 0);

@@ -338,10 +338,10 @@ BEGIN
 END $$;
 
 -- What _look() finds of one task.
-CREATE TYPE errand._looked AS (ord integer, id bigint, state text, error text);
+CREATE TYPE errand._looked AS (ord integer, id bigint, state text, error text, finished_at timestamptz);
 
 -- Function:   _look(ids)
--- Returns:    of each that is final its state and error, of each that the
+-- Returns:    of each that is final its state, error and time, of each that the
 --             caller cannot see the state 'none'; the waiting functions call
 --             it with the latest snapshot
 CREATE FUNCTION errand._look(p_ids bigint[])
@@ -349,7 +349,7 @@ RETURNS errand._looked[]
 LANGUAGE plpgsql STRICT STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN ARRAY(
-        SELECT ROW(u.ord, u.id, CASE WHEN o.id IS NULL THEN 'none' ELSE o.state END, o.error)::errand._looked
+        SELECT ROW(u.ord, u.id, CASE WHEN o.id IS NULL THEN 'none' ELSE o.state END, o.error, o.finished_at)::errand._looked
         FROM unnest(p_ids) WITH ORDINALITY AS u (id, ord) LEFT JOIN errand.outcomes AS o ON o.id = u.id
         WHERE o.id IS NULL OR o.state IS NOT NULL);
 END $$;

@@ -9,13 +9,16 @@ DECLARE
         'wait_until_running', '_sees_all', '_text', '_json', '_headers', '_http_result', '_look', '_counters', '_hosts',
         '_workers', '_oldest', '_progress'];
 BEGIN
+    v_names := v_names || ARRAY['wait', 'as_completed', 'race', 'html_title'];
     IF p_level IN ('submit', 'admin') THEN
         v_names := v_names || ARRAY['submit', 'submit_many', 'http', 'http_get', 'http_head', 'http_delete', 'http_post',
             'http_put', 'http_patch', 'call', 'current_task', 'parent_results', 'set_progress', 'cancel', 'retry', 'reschedule', 'reprioritize', 'wake', 'set_secret', 'drop_secret', 'schedule', 'unschedule', 'pause_schedule', 'resume_schedule'];
+        v_names := v_names || ARRAY['run', 'cancel_where', 'retry_where', 'purge', 'task_on_change'];
     END IF;
     IF p_level = 'admin' THEN
         v_names := v_names || ARRAY['define_task', 'drop_task', 'define_queue', 'pause_queue', 'resume_queue',
             'drain_queue', 'pause_all', 'resume_all', 'worker_restart'];
+        v_names := v_names || ARRAY['purge_queue', 'stat_reset'];
     END IF;
     RETURN v_names;
 END $$;
@@ -40,11 +43,11 @@ BEGIN
     LOOP
         EXECUTE format('GRANT SELECT ON %s TO %I', v_view, v_role);
     END LOOP;
-    EXECUTE format('REVOKE ALL ON ALL FUNCTIONS IN SCHEMA errand FROM %I', v_role);
+    EXECUTE format('REVOKE ALL ON ALL ROUTINES IN SCHEMA errand FROM %I', v_role);
     FOR v_function IN SELECT p.oid FROM pg_proc AS p
         WHERE p.pronamespace = 'errand'::regnamespace AND p.proname = ANY (errand._granted_functions(level))
     LOOP
-        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', v_function, v_role);
+        EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I', v_function, v_role);
     END LOOP;
     INSERT INTO errand.access (role, level) VALUES (v_role, grant_access.level)
     ON CONFLICT ON CONSTRAINT access_pkey DO UPDATE SET level = excluded.level;
@@ -55,7 +58,7 @@ LANGUAGE plpgsql STRICT VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_role name := (SELECT r.rolname FROM pg_roles AS r WHERE r.oid = role::oid);
 BEGIN
-    EXECUTE format('REVOKE ALL ON ALL FUNCTIONS IN SCHEMA errand FROM %I', v_role);
+    EXECUTE format('REVOKE ALL ON ALL ROUTINES IN SCHEMA errand FROM %I', v_role);
     EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA errand FROM %I', v_role);
     EXECUTE format('REVOKE ALL ON SCHEMA errand FROM %I', v_role);
     DELETE FROM errand.access AS a WHERE a.role = v_role;

@@ -371,6 +371,7 @@ COMMENT ON COLUMN errand._looked.ord IS 'Position in the list, from 1.';
 COMMENT ON COLUMN errand._looked.id IS 'The task.';
 COMMENT ON COLUMN errand._looked.state IS 'The final state; none: there is no such task.';
 COMMENT ON COLUMN errand._looked.error IS 'What went wrong.';
+COMMENT ON COLUMN errand._looked.finished_at IS 'When it became final.';
 
 -- Submitting.
 
@@ -570,6 +571,35 @@ COMMENT ON FUNCTION errand.reprioritize IS
 Returns true, or false if it is running, final, not yours or not there.
 Errors: 22023 out of range.
 Example: SELECT errand.reprioritize(42, 100);';
+COMMENT ON FUNCTION errand.cancel_where IS
+'Cancels every task that a filter means and that is not final, of your own; an admin: of all. It does to each what errand.cancel() does.
+filter: an object of the keys state, queue, task, kind, owner, key, tag (each a text or an array of texts), task_group, min_id, max_id, older_than and newer_than (intervals, counted from the submit), error (a part of it); all must hold, {} means all tasks. dry_run: only counts.
+Returns how many were cancelled or asked to stop. Takes effect at COMMIT.
+Errors: 22023 an unknown key or a bad value; 42501 within a security-restricted operation.
+Example: SELECT errand.cancel_where(''{"queue": "mail", "older_than": "1 hour"}'', dry_run => true);';
+COMMENT ON FUNCTION errand.retry_where IS
+'Begins the next run of every failed task that a filter means, of your own; an admin: of all. It does to each what errand.retry() does. filter: as of errand.cancel_where(); other states than failed must be named in it. dry_run: only counts.
+Returns how many begin anew. Takes effect at COMMIT.
+Errors: 22023 an unknown key or a bad value; 42501 within a security-restricted operation.
+Example: SELECT errand.retry_where(''{"task": "welcome", "error": "HTTP status 503"}'');';
+COMMENT ON FUNCTION errand.purge IS
+'Removes final tasks with their results and attempts, for good: your own; an admin: all. filter: as of errand.cancel_where(), and not empty.
+Returns how many are gone. Takes effect at COMMIT.
+Errors: 22023 an empty filter, an unknown key or a bad value; 42501 within a security-restricted operation.
+Example: SELECT errand.purge(''{"state": ["succeeded"], "older_than": "1 day"}'');';
+COMMENT ON FUNCTION errand.purge_queue IS
+'Cancels everything in a queue that does not run. Needs level admin.
+Returns how many were cancelled. Takes effect at COMMIT.
+Errors: 42704 no such queue, 42501 not allowed.
+Example: SELECT errand.purge_queue(''mail'');';
+COMMENT ON FUNCTION errand.stat_reset IS
+'Begins the sums and times of errand.stat_queues, stat_tasks and stat_hosts anew for this database, at once; what is in the queues now keeps its count. Needs level admin.
+Errors: 42501 not allowed.
+Example: SELECT errand.stat_reset();';
+COMMENT ON FUNCTION errand.task_on_change IS
+'A trigger function: a row that changes becomes a task, submitted by the role that changes it, in its transaction. Arguments: the task type, and, if you like, a queue. The payload is {"op": "INSERT", "schema": ..., "table": ..., "old": ..., "new": ...}; of types of kind http it is the request''s JSON body.
+Errors: 42501 the role may not submit; 42704 no such task type; 39P01 not AFTER, FOR EACH ROW.
+Example: CREATE TRIGGER told AFTER INSERT OR UPDATE OR DELETE ON orders FOR EACH ROW EXECUTE FUNCTION errand.task_on_change(''order_changed'');';
 COMMENT ON FUNCTION errand.define_queue IS
 'Defines a queue, or changes it: NULL leaves a thing as it is. Needs level admin.
 name: 1 to 200 characters. max_depth: most tasks that wait; more are refused. max_running and rate_limit (such as ''50/s'' or ''1000/h'') are kept for later versions.
@@ -619,6 +649,26 @@ COMMENT ON FUNCTION errand.gather IS
 'Waits until all tasks are final, and returns a row each, in the order given: ord from 1, id, state, result, error. return_exceptions: failures are rows, too; else the first failure is raised, while the others go on. timeout: NULL waits for ever; when it expires nothing is cancelled.
 Errors: the first failed task''s own; 57014 timed out; 55000 this transaction submitted one and has not committed; 42704 no such task; 22004 an id is NULL.
 Example: SELECT * FROM errand.gather(ARRAY[42, 43], return_exceptions => true);';
+COMMENT ON FUNCTION errand.wait IS
+'Waits for tasks as asyncio.wait() does, and cancels none. return_when: ''ALL_COMPLETED'', ''FIRST_COMPLETED'', or ''FIRST_EXCEPTION'' (one has failed or is unknown; a cancelled one does not count; if none fails: all). timeout: NULL waits for ever; when it expires the function returns.
+Returns a row for each different id, in the order given: done, and the state. An id that is not there, or not yours, is done and has no state.
+Errors: 22023 another return_when; 55000 this transaction submitted one and has not committed; 22004 an id is NULL.
+Example: SELECT id FROM errand.wait(ARRAY[42, 43], ''FIRST_COMPLETED'') WHERE done;';
+COMMENT ON FUNCTION errand.as_completed IS
+'A row for each different task as it becomes final, in that order: id, state, result of those that succeeded, error of the others; those final already come first, by their time. Write SELECT errand.as_completed(...) and read it through a cursor or psql''s FETCH_COUNT to have each row at once; FROM errand.as_completed(...) gives all at the end. timeout: for the whole; NULL waits for ever; when it expires nothing is cancelled.
+Errors: 57014 timed out; 55000 this transaction submitted one and has not committed; 22004 an id is NULL.
+Example: SELECT (c).id, (c).state FROM (SELECT errand.as_completed(ARRAY[42, 43]) AS c OFFSET 0) AS x;';
+COMMENT ON FUNCTION errand.race IS
+'Waits for the first task that succeeds, returns its id and result, and has the others asked to stop, which holds even if the transaction rolls back. timeout: NULL waits for ever; when it expires nothing is cancelled.
+Errors: if none succeeds, that of the last; 57014 timed out; 55000 this transaction submitted one and has not committed; 22004 an id is NULL.
+Example: SELECT * FROM errand.race(ARRAY[42, 43], ''5 s'');';
+COMMENT ON PROCEDURE errand.run IS
+'Submits a task, commits, waits, and gives its result. It commits, so it cannot be called inside a transaction block. task, payload: as of errand.submit(). timeout: when it expires the task is asked to stop; NULL waits for ever.
+Errors: the task''s own; 57014 timed out; 2D000 inside a transaction block; those of errand.submit().
+Example: CALL errand.run(''http'', ''{"url": "https://example.com/"}'', timeout => ''5 s'');';
+COMMENT ON FUNCTION errand.html_title IS
+'The text of the first title element of an HTML page, entities decoded, white space as single blanks; NULL if there is none. Any text will do, and it takes time in proportion to its length.
+Example: SELECT errand.html_title(content) FROM errand.response(42);';
 COMMENT ON FUNCTION errand.version IS
 'The version of the library that runs.
 Example: SELECT errand.version();';
@@ -778,3 +828,12 @@ COMMENT ON COLUMN errand.host.rate_limit IS 'Most requests, such as 50/s; NULL: 
 COMMENT ON COLUMN errand.host.proxy IS 'The proxy it is reached through; NULL: none.';
 COMMENT ON FUNCTION errand.define_host IS
 'Sets what is special about a host. Example: SELECT errand.define_host(''api.example.com'', proxy => ''http://proxy.internal:3128'');';
+COMMENT ON FUNCTION errand._filter_age IS 'internal: an interval of a filter.';
+COMMENT ON FUNCTION errand._filter_bad IS 'internal: refuses a filter.';
+COMMENT ON FUNCTION errand._filter_check IS 'internal: refuses a filter with unknown keys, or an empty one that removes.';
+COMMENT ON FUNCTION errand._filter_id IS 'internal: a number of a filter.';
+COMMENT ON FUNCTION errand._filter_states IS 'internal: the states that a filter means for a purpose.';
+COMMENT ON FUNCTION errand._filter_texts IS 'internal: one or several texts of a filter.';
+COMMENT ON FUNCTION errand._forget IS 'internal: deletes what is left of tasks whose outcomes are gone.';
+COMMENT ON FUNCTION errand._purge IS 'internal: removes a page of final tasks.';
+COMMENT ON FUNCTION errand._where IS 'internal: the ids of tasks that a filter means.';

@@ -1,5 +1,5 @@
 -- Nothing to PUBLIC: functions are executable by everyone unless told otherwise.
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA errand FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA errand FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA errand FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA errand FROM PUBLIC;
 REVOKE ALL ON SCHEMA errand FROM PUBLIC;
@@ -23,7 +23,7 @@ BEGIN
     LOOP
         EXECUTE pg_catalog.format('REVOKE ALL ON ALL TABLES IN SCHEMA errand FROM %I', v_role);
         EXECUTE pg_catalog.format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA errand FROM %I', v_role);
-        EXECUTE pg_catalog.format('REVOKE ALL ON ALL FUNCTIONS IN SCHEMA errand FROM %I', v_role);
+        EXECUTE pg_catalog.format('REVOKE ALL ON ALL ROUTINES IN SCHEMA errand FROM %I', v_role);
         EXECUTE pg_catalog.format('REVOKE ALL ON SCHEMA errand FROM %I', v_role);
     END LOOP;
 END $$;

@@ -146,7 +146,8 @@ answer_mail(const ErrandMail *m)
 	errand_db_arg(&a, Int64GetDatum(m->id));
 	errand_db_arg(&a, ObjectIdGetDatum(m->role));
 	errand_db_arg(&a, BoolGetDatum(m->all));
-	errand_db_arg(&a, CStringGetTextDatum("cancelled: who waited for it gave up"));
+	errand_db_arg(&a, CStringGetTextDatum(m->queue[0] ? m->queue :
+														"cancelled: who waited for it gave up"));
 	errand_db_arg(&a, TimestampTzGetDatum(errand_clock_now()));
 	(void) errand_db_call(DB_CANCEL, &a);
 	if (DatumGetBool(errand_db_value(0, 1, &isnull)))
