@@ -12,7 +12,7 @@
 #include "contract.h"
 #include "core/rate.h"
 #include "events.h"
-#include "http_check.h"
+#include "lib/stringinfo.h"
 #include "options.h"
 #include "shared.h"
 #include "submit.h"
@@ -213,21 +213,32 @@ enum
 
 /* The template as the engine reads it: refused now, not at the first submit. */
 static Jsonb *
-template_prepare(Jsonb *template)
+template_prepare(const ErrandPayloadKind *kind, Jsonb *template)
 {
 	ErrandOptions o;
 
 	if (!JB_ROOT_IS_OBJECT(template))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the template must be a JSON object"),
-						errhint("Such as {\"url\": \"https://example.com/\"}.")));
+						errhint("Such as %s.", kind->example)));
 	memset(o.given, 0, sizeof(o.given));
 	o.given[OPT_PAYLOAD] = true;
 	o.value[OPT_PAYLOAD] = JsonbPGetDatum(template);
-	errand_payload_lift(template, &o);
+	kind->lift(template, &o);
 	errand_payload_only(&o);
 	template = DatumGetJsonbP(o.value[OPT_PAYLOAD]);
-	errand_http_check(template, false);
+	kind->check(template, false);
 	return template;
+}
+
+static char *
+kind_names(void)
+{
+	StringInfoData s;
+
+	initStringInfo(&s);
+	for (int i = 0; errand_payload_kind_at(i) != NULL; i++)
+		appendStringInfo(&s, i > 0 ? ", %s" : "%s", errand_payload_kind_at(i)->name);
+	return s.data;
 }
 
 /* What a submit would refuse is refused here already. */
@@ -241,14 +252,14 @@ check_type_args(FunctionCallInfo fcinfo, const char *name)
 	if (strcmp(name, "http") == 0 || strcmp(name, "sql") == 0 || strcmp(name, "email") == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("\"%s\" is a built-in task type", name), errhint("Choose another name.")));
-	if (kind == NULL || strcmp(kind, "http") != 0)
+	if (kind == NULL || errand_payload_kind(kind) == NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("there is no kind of task \"%s\"", kind ? kind : "NULL"),
-						errhint("The kinds are: http.")));
+						errhint("The kinds are: %s.", kind_names())));
 	if (!PG_ARGISNULL(TYPE_HANDLER))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("a task type of kind http has no handler"),
-						errhint("Its template says what to request.")));
+						errmsg("a task type of kind %s has no handler", kind),
+						errhint("Its template says what to do.")));
 	errand_options_from_call(fcinfo, &o);
 	errand_policy_from_options(&o, GetCurrentTimestamp(), &p);
 	check_positive(fcinfo, TYPE_MAX_RUNNING, "max_running");
@@ -268,7 +279,8 @@ errand_define_task(PG_FUNCTION_ARGS)
 	errand_arg_null(&a);
 	errand_arg_pointer(&a, PG_ARGISNULL(TYPE_TEMPLATE) ?
 							   NULL :
-							   template_prepare(PG_GETARG_JSONB_P(TYPE_TEMPLATE)));
+							   template_prepare(errand_payload_kind(text_arg(fcinfo, TYPE_KIND)),
+												PG_GETARG_JSONB_P(TYPE_TEMPLATE)));
 	pass_args(&a, fcinfo, TYPE_QUEUE, TYPE_LAST);
 	(void) errand_call("_type_define", &a, &isnull);
 	announce_config();

@@ -13,10 +13,30 @@
 typedef struct ErrandTaskType
 {
 	const char *name;
-	const char *kind;
-	Jsonb *row;		 /* the type's options, or NULL for a built-in */
-	Jsonb *template; /* or NULL */
+	const char *kind; /* one of the table below */
+	Jsonb *row;		  /* the type's options, or NULL for a built-in */
+	Jsonb *template;  /* or NULL */
 } ErrandTaskType;
+
+/*
+ * What a kind of task does with payloads at submit: one line in the table of
+ * submit_payload.c.  The built-in type of a kind has its name.
+ */
+typedef struct ErrandPayloadKind
+{
+	const char *name;
+
+	/* Options that stand in a payload go to o; what the engine reads is OPT_PAYLOAD then. */
+	void (*lift)(Jsonb *payload, ErrandOptions *o);
+
+	/* Raises 22023 unless the engine can run it; a template need not be complete. */
+	void (*check)(Jsonb *payload, bool complete);
+	const char *example; /* of a payload */
+} ErrandPayloadKind;
+
+/* NULL if there is no such kind; by number, NULL at the end. */
+extern const ErrandPayloadKind *errand_payload_kind(const char *name);
+extern const ErrandPayloadKind *errand_payload_kind_at(int i);
 
 /* Looks a type up; raises 42704 if there is none. */
 extern void errand_type_find(const char *name, ErrandTaskType *t);
@@ -42,8 +62,5 @@ extern void errand_item_check(const ErrandOptions *o, int number);
  * memory, so that most submits need not look.
  */
 extern bool errand_queue_limits_exist(void);
-
-/* Takes the options that stand in a payload out of it; what remains is o's OPT_PAYLOAD. */
-extern void errand_payload_lift(Jsonb *payload, ErrandOptions *o);
 
 #endif

@@ -11,7 +11,7 @@ DECLARE
 BEGIN
     IF p_level IN ('submit', 'admin') THEN
         v_names := v_names || ARRAY['submit', 'submit_many', 'http', 'http_get', 'http_head', 'http_delete', 'http_post',
-            'http_put', 'http_patch', 'cancel', 'retry', 'reschedule', 'reprioritize', 'wake'];
+            'http_put', 'http_patch', 'email', 'cancel', 'retry', 'reschedule', 'reprioritize', 'wake'];
     END IF;
     IF p_level = 'admin' THEN
         v_names := v_names || ARRAY['define_task', 'drop_task', 'define_queue', 'pause_queue', 'resume_queue',

@@ -6,11 +6,13 @@
  */
 #include "postgres.h"
 
+#include "kinds/email.h"
 #include "kinds/http.h"
 #include "kinds/kind.h"
 
 static const ErrandKind *const kinds[] = {
 	&errand_kind_http,
+	&errand_kind_email,
 };
 
 const ErrandKind *

@@ -103,6 +103,7 @@ typedef struct ErrandRun
 	const char *body;
 	size_t body_len;
 	bool has_body;
+	Jsonb *result; /* of other kinds than http; in memory */
 	bool has_timings;
 	int32 timing_us[5]; /* dns, connect, tls, wait, transfer */
 
