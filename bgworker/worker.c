@@ -18,6 +18,7 @@
 #include "base/loop.h"
 #include "base/process.h"
 #include "compat.h"
+#include "kinds/email.h"
 #include "kinds/http.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -92,7 +93,10 @@ report(void)
 	int64 now = errand_clock_monotonic();
 	int running = errand_net_running(errand_http_net());
 	bool busy = errand_runs_total() > 0;
+	ErrandSmtpStat mail;
 
+	errand_email_stat(&mail);
+	running += mail.running;
 	errand_my_slot->running = running;
 	errand_my_slot->queued = errand_runs_total() - running;
 	errand_my_slot->last_seen = errand_clock_now();
@@ -186,6 +190,7 @@ static void
 worker_init(Datum main_arg)
 {
 	char secret[64] = "";
+	uv_loop_t *loop;
 
 	errand_process_start(main_arg, ERRAND_PROCESS_WORKER);
 	turn_context = AllocSetContextCreate(TopMemoryContext, "errand turn", ALLOCSET_DEFAULT_SIZES);
@@ -199,7 +204,9 @@ worker_init(Datum main_arg)
 		proc_exit(0);
 	errand_chores_init(secret, sizeof(secret));
 	errand_db_commit(false);
-	errand_http_init(errand_loop_create(), secret);
+	loop = errand_loop_create();
+	errand_http_init(loop, secret);
+	errand_email_init(loop);
 	/* Before the first claim: a host with a proxy is never reached without it. */
 	if (!errand_db_begin())
 		proc_exit(0);
@@ -220,7 +227,10 @@ errand_worker_main(Datum main_arg)
 		if (errand_process_must_leave())
 			break;
 		if (errand_process_reload())
+		{
 			errand_http_configure();
+			errand_email_configure();
+		}
 		PG_TRY();
 		{
 			turn();

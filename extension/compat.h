@@ -44,6 +44,27 @@ errand_max_backends(void)
 	return MaxConnections + max_worker_processes + 64;
 }
 
+/* What check hooks hand on is freed by guc.c: with free() before 16. */
+static inline void *
+errand_guc_malloc(size_t size)
+{
+#if PG_VERSION_NUM >= 160000
+	return guc_malloc(LOG, size);
+#else
+	return malloc(size);
+#endif
+}
+
+static inline void
+errand_guc_free(void *p)
+{
+#if PG_VERSION_NUM >= 160000
+	guc_free(p);
+#else
+	free(p);
+#endif
+}
+
 /* Named wait events exist since 17. */
 #if PG_VERSION_NUM >= 170000
 #define ERRAND_WAIT_EVENT(name) errand_wait_event(name)

@@ -12,7 +12,7 @@
 #include "contract.h"
 #include "core/rate.h"
 #include "events.h"
-#include "http_check.h"
+#include "lib/stringinfo.h"
 #include "options.h"
 #include "shared.h"
 #include "submit.h"
@@ -213,23 +213,34 @@ enum
 
 /* The template as the engine reads it: refused now, not at the first submit. */
 static Jsonb *
-template_prepare(Jsonb *template, const char *kind)
+template_prepare(const ErrandPayloadKind *kind, Jsonb *template)
 {
 	ErrandOptions o;
 
 	if (!JB_ROOT_IS_OBJECT(template))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the template must be a JSON object"),
-						errhint("Such as {\"url\": \"https://example.com/\"}.")));
-	if (strcmp(kind, "sql") == 0)
-		return template; /* the arguments' defaults */
+						errhint("Such as %s.", kind->example)));
+	if (kind->lift == NULL)
+		return template; /* defaults of a handler's arguments */
 	memset(o.given, 0, sizeof(o.given));
 	o.given[OPT_PAYLOAD] = true;
 	o.value[OPT_PAYLOAD] = JsonbPGetDatum(template);
-	errand_payload_lift(template, &o);
+	kind->lift(template, &o);
 	errand_payload_only(&o);
 	template = DatumGetJsonbP(o.value[OPT_PAYLOAD]);
-	errand_http_check(template, false);
+	kind->check(template, false);
 	return template;
+}
+
+static char *
+kind_names(void)
+{
+	StringInfoData s;
+
+	initStringInfo(&s);
+	for (int i = 0; errand_payload_kind_at(i) != NULL; i++)
+		appendStringInfo(&s, i > 0 ? ", %s" : "%s", errand_payload_kind_at(i)->name);
+	return s.data;
 }
 
 /* What a submit would refuse is refused here already. */
@@ -243,11 +254,10 @@ check_type_args(FunctionCallInfo fcinfo, const char *name)
 	if (strcmp(name, "http") == 0 || strcmp(name, "sql") == 0 || strcmp(name, "email") == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("\"%s\" is a built-in task type", name), errhint("Choose another name.")));
-	kind = kind ? kind : "NULL";
-	if (strcmp(kind, "http") != 0 && strcmp(kind, "sql") != 0)
+	if (kind == NULL || errand_payload_kind(kind) == NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("there is no kind of task \"%s\"", kind),
-						errhint("The kinds are: http, sql.")));
+						errmsg("there is no kind of task \"%s\"", kind ? kind : "NULL"),
+						errhint("The kinds are: %s.", kind_names())));
 	if (strcmp(kind, "sql") == 0 && PG_ARGISNULL(TYPE_HANDLER))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("a task type of kind sql needs a handler"),
@@ -277,8 +287,8 @@ errand_define_task(PG_FUNCTION_ARGS)
 							errand_sql_signature(PG_GETARG_OID(TYPE_HANDLER)));
 	errand_arg_pointer(&a, PG_ARGISNULL(TYPE_TEMPLATE) ?
 							   NULL :
-							   template_prepare(PG_GETARG_JSONB_P(TYPE_TEMPLATE),
-												text_arg(fcinfo, TYPE_KIND)));
+							   template_prepare(errand_payload_kind(text_arg(fcinfo, TYPE_KIND)),
+												PG_GETARG_JSONB_P(TYPE_TEMPLATE)));
 	pass_args(&a, fcinfo, TYPE_QUEUE, TYPE_LAST);
 	(void) errand_call("_type_define", &a, &isnull);
 	announce_config();

@@ -164,13 +164,26 @@ errand_http_payload(const ErrandOptions *o, const char *method)
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
+/*
+ * A payload may use the names of errand.http()'s arguments: those that the
+ * engine spells otherwise, and those that say how to run it, are taken out.
+ */
 void
 errand_http_lift(Jsonb *payload, ErrandOptions *o)
 {
-	static const ErrandOption outside[] = {OPT_TASK,	 OPT_TASKS,	   OPT_PAYLOAD,
-										   OPT_PAYLOADS, OPT_FUNCTION, OPT_ARGS};
+	static const char *const engine_keys[] = {"json", "body_base64", "connect_timeout_ms"};
+	static const ErrandOption outside[] = {OPT_TASK,		OPT_TASKS,	 OPT_PAYLOAD, OPT_PAYLOADS,
+										   OPT_RECIPIENT,	OPT_SUBJECT, OPT_HTML,	  OPT_SENDER,
+										   OPT_ATTACHMENTS, OPT_CC,		 OPT_BCC,	  OPT_REPLY_TO,
+										   OPT_FUNCTION,	OPT_ARGS};
 	Jsonb *lifted;
 
+	for (int i = 0; i < (int) lengthof(engine_keys); i++)
+	{
+		if (getKeyJsonValueFromContainer(&payload->root, engine_keys[i], strlen(engine_keys[i]),
+										 NULL))
+			return;
+	}
 	for (int i = 0; i < (int) lengthof(outside); i++)
 	{
 		const char *name = errand_option_name(outside[i]);

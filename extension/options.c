@@ -66,6 +66,14 @@ static const OptionDef option_defs[OPT_COUNT] = {
 	[OPT_CONNECT_TIMEOUT] = {"connect_timeout", INTERVALOID},
 	[OPT_SUCCESS_CODES] = {"success_codes", INT4RANGEOID},
 	[OPT_STORE] = {"store", TEXTOID},
+	[OPT_RECIPIENT] = {"recipient", TEXTARRAYOID},
+	[OPT_SUBJECT] = {"subject", TEXTOID},
+	[OPT_HTML] = {"html", TEXTOID},
+	[OPT_SENDER] = {"sender", TEXTOID},
+	[OPT_ATTACHMENTS] = {"attachments", JSONBOID},
+	[OPT_CC] = {"cc", TEXTARRAYOID},
+	[OPT_BCC] = {"bcc", TEXTARRAYOID},
+	[OPT_REPLY_TO] = {"reply_to", TEXTOID},
 	[OPT_TIMEOUT_MILLISECONDS] = {"timeout_milliseconds", INT4OID},
 };
 
@@ -159,6 +167,13 @@ option_from_json(ErrandOptions *o, int k, JsonbValue *v)
 		type = v->type == jbvString ? TEXTOID : JSONBOID;
 	if (type == INT4RANGEOID && v->type == jbvBinary)
 		o->value[k] = json_range(v, def->name);
+	else if (type == TEXTARRAYOID && v->type == jbvString && k != OPT_TAGS)
+	{
+		/* one recipient may stand alone */
+		Datum one = PointerGetDatum(cstring_to_text_with_len(v->val.string.val, v->val.string.len));
+
+		o->value[k] = PointerGetDatum(construct_array(&one, 1, TEXTOID, -1, false, TYPALIGN_INT));
+	}
 	else if (type == TEXTARRAYOID)
 		o->value[k] = json_text_array(v, def->name);
 	else if (type == JSONBOID)
@@ -193,7 +208,7 @@ errand_options_from_json(Jsonb *object, ErrandOptions *o, bool strict)
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						 errmsg("unknown option \"%.*s\"", Min(v.val.string.len, 100),
 								v.val.string.val),
-						 errhint("The options are those of errand.submit(); in the payload of an HTTP task, those of errand.http().")));
+						 errhint("The options are those of errand.submit(); in a payload, those of the kind, as errand.http() or errand.email().")));
 		}
 		else if (token == WJB_VALUE && k >= 0 && !o->given[k] && v.type != jbvNull)
 			option_from_json(o, k, &v);

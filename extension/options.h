@@ -56,6 +56,15 @@ typedef enum ErrandOption
 	OPT_CONNECT_TIMEOUT,
 	OPT_SUCCESS_CODES,
 	OPT_STORE,
+	/* e-mail, which has body and headers, too */
+	OPT_RECIPIENT,
+	OPT_SUBJECT,
+	OPT_HTML,
+	OPT_SENDER,
+	OPT_ATTACHMENTS,
+	OPT_CC,
+	OPT_BCC,
+	OPT_REPLY_TO,
 	OPT_TIMEOUT_MILLISECONDS,
 	OPT_COUNT
 } ErrandOption;

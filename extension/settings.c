@@ -110,13 +110,13 @@ parse_retention(const char *text, ErrandRetention *out)
 static bool
 check_retention(char **newval, void **extra, GucSource source)
 {
-	ErrandRetention *parsed = malloc(sizeof(ErrandRetention));
+	ErrandRetention *parsed = errand_guc_malloc(sizeof(ErrandRetention));
 
 	if (parsed == NULL)
 		return false;
 	if (!parse_retention(*newval, parsed))
 	{
-		free(parsed);
+		errand_guc_free(parsed);
 		GUC_check_errdetail("It is not a list of ages.");
 		GUC_check_errhint("Write it as 'succeeded=7d,failed=30d', with s, m, h or d as unit.");
 		return false;
@@ -264,6 +264,7 @@ errand_settings_init(void)
 {
 	define_process_settings();
 	define_network_settings();
+	errand_settings_mail_init();
 	define_other_settings();
 	MarkGUCPrefixReserved("errand");
 }

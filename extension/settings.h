@@ -21,6 +21,11 @@ extern int errand_max_databases; /* databases with the extension */
 extern int errand_max_keys;		 /* queues, types and hosts with counters */
 extern char *errand_dns_servers;
 extern char *errand_user_agent;
+extern char *errand_smtp_url;	  /* '' = no e-mail */
+extern char *errand_smtp_from;	  /* the sender of what names none */
+extern char *errand_smtp_user;	  /* '' = no AUTH */
+extern char *errand_smtp_secret;  /* the password: never in a variable that is shown */
+extern char *errand_smtp_ca_file; /* '' = the system's */
 extern bool errand_log_failures;
 extern int errand_log_min_task_duration; /* ms, -1 off */
 extern bool errand_notify;
@@ -37,6 +42,9 @@ typedef struct ErrandRetention
 extern ErrandRetention errand_retention_parsed;
 
 #define ERRAND_ALLOW_MAX 256 /* networks in errand.allow_networks */
+
+/* Those of e-mail, in settings_mail.c. */
+extern void errand_settings_mail_init(void);
 
 /* Defines every setting; called once, from _PG_init. */
 extern void errand_settings_init(void);

@@ -9,11 +9,11 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "call.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "contract.h"
+#include "email_check.h"
 #include "events.h"
 #include "funcapi.h"
 #include "http_check.h"
@@ -28,6 +28,7 @@
 PG_FUNCTION_INFO_V1(errand_submit);
 PG_FUNCTION_INFO_V1(errand_submit_many);
 PG_FUNCTION_INFO_V1(errand_submit_list);
+PG_FUNCTION_INFO_V1(errand_email);
 PG_FUNCTION_INFO_V1(errand_http);
 PG_FUNCTION_INFO_V1(errand_http_get);
 PG_FUNCTION_INFO_V1(errand_http_head);
@@ -73,6 +74,15 @@ role_of(const ErrandTaskType *t)
 	return strcmp(t->kind, "sql") == 0 ? GetUserId() : InvalidOid;
 }
 
+static void
+arg_if(ErrandArgs *a, bool given, Datum value)
+{
+	if (given)
+		errand_arg(a, value);
+	else
+		errand_arg_null(a);
+}
+
 /* The arguments that _submit and _submit_many begin with. */
 static void
 common_args(ErrandArgs *a, const ErrandTaskType *t, const ErrandPolicy *p)
@@ -83,41 +93,20 @@ common_args(ErrandArgs *a, const ErrandTaskType *t, const ErrandPolicy *p)
 	errand_arg_text(a, t->kind);
 	errand_arg_text(a, p->queue);
 	errand_arg(a, Int16GetDatum(p->priority));
-	if (p->has_run_at)
-		errand_arg(a, TimestampTzGetDatum(p->run_at));
-	else
-		errand_arg_null(a);
+	arg_if(a, p->has_run_at, TimestampTzGetDatum(p->run_at));
 	errand_arg(a, Int16GetDatum(p->max_attempts));
 	errand_arg(a, Int32GetDatum(p->timeout_ms));
-	if (p->has_backoff)
-		errand_arg(a, Int16GetDatum(p->backoff));
-	else
-		errand_arg_null(a);
-	if (p->base_ms >= 0)
-		errand_arg(a, Int64GetDatum(p->base_ms));
-	else
-		errand_arg_null(a);
-	if (p->factor > 0)
-		errand_arg(a, Float4GetDatum(p->factor));
-	else
-		errand_arg_null(a);
-	if (p->max_ms >= 0)
-		errand_arg(a, Int64GetDatum(p->max_ms));
-	else
-		errand_arg_null(a);
-	if (p->has_deadline)
-		errand_arg(a, TimestampTzGetDatum(p->deadline));
-	else
-		errand_arg_null(a);
+	arg_if(a, p->has_backoff, Int16GetDatum(p->backoff));
+	arg_if(a, p->base_ms >= 0, Int64GetDatum(p->base_ms));
+	arg_if(a, p->factor > 0, Float4GetDatum(p->factor));
+	arg_if(a, p->max_ms >= 0, Int64GetDatum(p->max_ms));
+	arg_if(a, p->has_deadline, TimestampTzGetDatum(p->deadline));
 }
 
 static void
 tail_args(ErrandArgs *a, const ErrandPolicy *p)
 {
-	if (p->has_tags)
-		errand_arg(a, p->tags);
-	else
-		errand_arg_null(a);
+	arg_if(a, p->has_tags, p->tags);
 	errand_arg(a, BoolGetDatum(p->at_most_once));
 	errand_arg_text(a, p->notify);
 	errand_arg_text(a, p->traceparent);
@@ -222,18 +211,37 @@ errand_submit(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(errand_submit_options(required_task(&o), &o));
 }
 
+/* A task of a built-in type, from the function's own arguments. */
+static Datum
+submit_built_in(const char *type, const ErrandOptions *o, Jsonb *payload)
+{
+	ErrandTaskType t = {.name = type, .kind = type};
+	TimestampTz now = GetCurrentTimestamp();
+	ErrandPolicy p;
+
+	errand_payload_kind(type)->check(payload, true);
+	errand_policy_from_options(o, now, &p);
+	return Int64GetDatum(submit_one(&t, &p, payload, now));
+}
+
 static Datum
 submit_http(FunctionCallInfo fcinfo, const char *method)
 {
-	static const ErrandTaskType http = {.name = "http", .kind = "http"};
 	ErrandOptions o;
-	Jsonb *payload;
 
 	errand_enter();
 	errand_options_from_call(fcinfo, &o);
-	payload = errand_http_payload(&o, method);
-	errand_http_check(payload, true);
-	return Int64GetDatum(errand_submit_prepared(&http, &o, payload));
+	return submit_built_in("http", &o, errand_http_payload(&o, method));
+}
+
+Datum
+errand_email(PG_FUNCTION_ARGS)
+{
+	ErrandOptions o;
+
+	errand_enter();
+	errand_options_from_call(fcinfo, &o);
+	return submit_built_in("email", &o, errand_email_payload(&o));
 }
 
 Datum

@@ -13,11 +13,31 @@
 typedef struct ErrandTaskType
 {
 	const char *name;
-	const char *kind;
-	Jsonb *row;			 /* the type's options, or NULL for a built-in */
-	Jsonb *template;	 /* or NULL */
+	const char *kind; /* one of the table below */
+	Jsonb *row;		  /* the type's options, or NULL for a built-in */
+	Jsonb *template;  /* or NULL */
 	const char *handler; /* signature, of kind sql */
 } ErrandTaskType;
+
+/*
+ * What a kind of task does with payloads at submit: one line in the table of
+ * submit_payload.c.  The built-in type of a kind has its name.
+ */
+typedef struct ErrandPayloadKind
+{
+	const char *name;
+
+	/* Options that stand in a payload go to o; what the engine reads is OPT_PAYLOAD then. */
+	void (*lift)(Jsonb *payload, ErrandOptions *o);
+
+	/* Raises 22023 unless the engine can run it; a template need not be complete. */
+	void (*check)(Jsonb *payload, bool complete);
+	const char *example; /* of a payload */
+} ErrandPayloadKind;
+
+/* NULL if there is no such kind; by number, NULL at the end. */
+extern const ErrandPayloadKind *errand_payload_kind(const char *name);
+extern const ErrandPayloadKind *errand_payload_kind_at(int i);
 
 /* Submits a payload that is prepared and checked; returns the id. */
 extern int64 errand_submit_prepared(const ErrandTaskType *t, ErrandOptions *o, Jsonb *payload);
@@ -60,8 +80,5 @@ extern bool errand_queue_limits_exist(void);
 
 /* Submits what errand.submit() would of this type with these options: the task's id. */
 extern int64 errand_submit_options(const char *type, ErrandOptions *o);
-
-/* Takes the options that stand in a payload out of it; what remains is o's OPT_PAYLOAD. */
-extern void errand_payload_lift(Jsonb *payload, ErrandOptions *o);
 
 #endif

@@ -11,15 +11,41 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "email_check.h"
 #include "http_check.h"
 #include "submit.h"
 #include "utils/builtins.h"
+
+/* The kinds of task, each with a built-in type of its name: a new one is one line. */
+static const ErrandPayloadKind kinds[] = {
+	{"http", errand_http_lift, errand_http_check, "{\"url\": \"https://example.com/\"}"},
+	{"sql", NULL, NULL, "{\"function\": \"public.work(jsonb)\", \"args\": {}}"},
+	{"email", errand_email_lift, errand_email_check,
+	 "{\"recipient\": [\"ann@example.com\"], \"subject\": \"Hello\"}"},
+};
+
+const ErrandPayloadKind *
+errand_payload_kind_at(int i)
+{
+	return i < (int) lengthof(kinds) ? &kinds[i] : NULL;
+}
+
+const ErrandPayloadKind *
+errand_payload_kind(const char *name)
+{
+	for (int i = 0; i < (int) lengthof(kinds); i++)
+	{
+		if (strcmp(kinds[i].name, name) == 0)
+			return &kinds[i];
+	}
+	return NULL;
+}
 
 static void
 no_such_type(const char *name)
 {
 	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there is no task type \"%s\"", name),
-					errhint("Define it with errand.define_task(), or use the built-in type http. "
+					errhint("Define it with errand.define_task(), or use a built-in one such as http. "
 							"SELECT * FROM errand.task_types lists them.")));
 }
 
@@ -33,20 +59,6 @@ json_text_field(Jsonb *object, const char *key)
 	return pnstrdup(v->val.string.val, v->val.string.len);
 }
 
-/* Each kind has a task type of its name; a new kind joins here. */
-static bool
-is_builtin(const char *name)
-{
-	static const char *const kinds[] = {"http", "sql"};
-
-	for (int i = 0; i < (int) lengthof(kinds); i++)
-	{
-		if (strcmp(kinds[i], name) == 0)
-			return true;
-	}
-	return false;
-}
-
 void
 errand_type_find(const char *name, ErrandTaskType *t)
 {
@@ -57,11 +69,9 @@ errand_type_find(const char *name, ErrandTaskType *t)
 
 	memset(t, 0, sizeof(*t));
 	t->name = name;
-	if (is_builtin(name))
-	{
-		t->kind = name;
+	t->kind = name;
+	if (errand_payload_kind(name) != NULL)
 		return;
-	}
 	errand_arg_text(&a, name);
 	row = errand_call("_type", &a, &isnull);
 	if (isnull)
@@ -87,40 +97,23 @@ merge_template(const ErrandTaskType *t, Jsonb *payload)
 	return DatumGetJsonbP(errand_call("_merge", &a, &isnull));
 }
 
-/*
- * A payload may use the names of errand.http()'s arguments: those that the
- * engine spells otherwise, and those that say how to run it, are taken out.
- */
-void
-errand_payload_lift(Jsonb *payload, ErrandOptions *o)
-{
-	static const char *const engine_keys[] = {"json", "body_base64", "connect_timeout_ms"};
-
-	for (int i = 0; i < (int) lengthof(engine_keys); i++)
-	{
-		if (getKeyJsonValueFromContainer(&payload->root, engine_keys[i], strlen(engine_keys[i]),
-										 NULL))
-			return;
-	}
-	errand_http_lift(payload, o);
-}
-
 Jsonb *
 errand_payload_prepare(const ErrandTaskType *t, ErrandOptions *o)
 {
+	const ErrandPayloadKind *kind = errand_payload_kind(t->kind);
 	Jsonb *payload = o->given[OPT_PAYLOAD] ? DatumGetJsonbP(o->value[OPT_PAYLOAD]) : NULL;
 
+	if (kind == NULL)
+		elog(ERROR, "task type \"%s\" is of an unknown kind", t->name);
 	if (payload == NULL || !JB_ROOT_IS_OBJECT(payload))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the payload must be a JSON object"),
-						strcmp(t->kind, "sql") == 0 ?
-							errhint("Such as {\"function\": \"public.work(jsonb)\", \"args\": {}}.") :
-							errhint("Such as {\"url\": \"https://example.com/\"}.")));
-	if (strcmp(t->kind, "sql") == 0)
+						errhint("Such as %s.", kind->example)));
+	if (kind->lift == NULL)
 		return errand_sql_prepare(t, o, payload);
-	errand_payload_lift(payload, o);
+	kind->lift(payload, o);
 	payload = merge_template(t, DatumGetJsonbP(o->value[OPT_PAYLOAD]));
-	errand_http_check(payload, true);
+	kind->check(payload, true);
 	return payload;
 }
 

@@ -88,7 +88,8 @@ SELECT b.name, b.kind, NULL::text AS handler, NULL::jsonb AS template, NULL::tex
     NULL::interval AS timeout, NULL::text AS rate_limit, NULL::integer AS max_running, NULL::interval AS cache_ttl,
     NULL::text AS unique_key, false AS log_execution, true AS measure_performance, b.description
 FROM (VALUES ('http'::text, 'http'::text, 'built in: an HTTP request'::text),
-             ('sql', 'sql', 'built in: a SQL function')) AS b (name, kind, description)
+             ('sql', 'sql', 'built in: a SQL function'),
+             ('email', 'email', 'built in: an e-mail')) AS b (name, kind, description)
 UNION ALL
 SELECT t.name, t.kind, t.handler, t.template, t.queue, t.priority::integer, t.max_attempts::integer, t.backoff,
     t.backoff_base, t.backoff_max, t.timeout, t.rate_limit, t.max_running, t.cache_ttl, t.unique_key, t.log_execution,

@@ -8,7 +8,7 @@ RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN CASE WHEN p_kind = 'q' THEN ARRAY(SELECT 'default' UNION SELECT q.name FROM errand.queue AS q)
-        WHEN p_kind = 't' THEN ARRAY(SELECT 'http' UNION SELECT 'sql' UNION SELECT t.name FROM errand.task_type AS t) ELSE '{}' END;
+        WHEN p_kind = 't' THEN ARRAY(SELECT 'http' UNION SELECT 'sql' UNION SELECT 'email' UNION SELECT t.name FROM errand.task_type AS t) ELSE '{}' END;
 END $$;
 
 -- Function:   _counters(kind)   q queues, t task types
@@ -75,7 +75,7 @@ SELECT c.name AS task, c.succeeded, c.failed, c.cancelled, c.attempts,
     CASE WHEN c.succeeded + c.failed > 0 THEN c.succeeded::double precision / (c.succeeded + c.failed) END AS success_rate,
     c.wait_p50_ms, c.wait_p95_ms, c.wait_p99_ms, c.run_p50_ms, c.run_p95_ms, c.run_p99_ms
 FROM errand._counters('t') AS c
-WHERE (SELECT errand._sees_all(current_user)) OR c.name IN ('http', 'sql')
+WHERE (SELECT errand._sees_all(current_user)) OR c.name IN ('http', 'sql', 'email')
    OR EXISTS (SELECT FROM errand.task_type AS t WHERE t.name = c.name);
 
 CREATE VIEW errand.stat_workers WITH (security_barrier) AS

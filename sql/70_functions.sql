@@ -125,6 +125,16 @@ LANGUAGE c STRICT STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_te
 
 CREATE FUNCTION errand.set_progress(fraction double precision, message text DEFAULT NULL) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_set_progress';
+CREATE FUNCTION errand.email(
+    recipient text[], subject text, body text DEFAULT NULL, html text DEFAULT NULL,
+    sender text DEFAULT NULL, attachments jsonb DEFAULT NULL, cc text[] DEFAULT NULL, bcc text[] DEFAULT NULL,
+    reply_to text DEFAULT NULL, headers jsonb DEFAULT NULL,
+    queue text DEFAULT NULL, priority integer DEFAULT NULL, run_at timestamptz DEFAULT NULL, max_attempts integer DEFAULT NULL,
+    backoff text DEFAULT NULL, backoff_base interval DEFAULT NULL, backoff_factor numeric DEFAULT NULL, backoff_max interval DEFAULT NULL,
+    timeout interval DEFAULT NULL, deadline interval DEFAULT NULL, key text DEFAULT NULL, tags text[] DEFAULT NULL,
+    delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, timeout_milliseconds integer DEFAULT NULL)
+RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_email';
 
 CREATE FUNCTION errand.define_task(
     name text, kind text, handler regprocedure DEFAULT NULL, template jsonb DEFAULT NULL, queue text DEFAULT NULL,

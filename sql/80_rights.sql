@@ -12,7 +12,7 @@ BEGIN
     v_names := v_names || ARRAY['wait', 'as_completed', 'race', 'html_title'];
     IF p_level IN ('submit', 'admin') THEN
         v_names := v_names || ARRAY['submit', 'submit_many', 'http', 'http_get', 'http_head', 'http_delete', 'http_post',
-            'http_put', 'http_patch', 'call', 'current_task', 'parent_results', 'set_progress', 'cancel', 'retry', 'reschedule', 'reprioritize', 'wake', 'set_secret', 'drop_secret', 'schedule', 'unschedule', 'pause_schedule', 'resume_schedule'];
+            'http_put', 'http_patch', 'call', 'email', 'current_task', 'parent_results', 'set_progress', 'cancel', 'retry', 'reschedule', 'reprioritize', 'wake', 'set_secret', 'drop_secret', 'schedule', 'unschedule', 'pause_schedule', 'resume_schedule'];
         v_names := v_names || ARRAY['run', 'cancel_where', 'retry_where', 'purge', 'task_on_change'];
     END IF;
     IF p_level = 'admin' THEN

@@ -408,6 +408,14 @@ Example: SELECT errand.http_head(''https://example.com/'');';
 COMMENT ON FUNCTION errand.http_post IS
 'Submits a POST request and returns the task''s id. body: sent as JSON. Other arguments and errors: as errand.http().
 Example: SELECT errand.http_post(''https://example.com/items'', ''{"name": "cat"}'');';
+COMMENT ON FUNCTION errand.email IS
+'Submits an e-mail; returns the task''s id. recipient, cc and bcc hold one address each, as ann@example.com or
+Ann Lee <ann@example.com>, in ASCII, at most 100 together; sender is errand.smtp_from unless given. body and html are
+alternatives. attachments is an array of {"filename", "content_type", "content" or "content_base64"}, at most 10 MB
+together. headers are further ones. Then the options of errand.submit().
+Result: {"reply": what the server said, "message_id": the same in all attempts}. 4xx is tried again, 5xx is not.
+Errors: 22023 what cannot be sent; 55000 no errand.smtp_url, or no sender.
+Example: SELECT errand.email(ARRAY[''ann@example.com''], ''Your report'', ''It is ready.'');';
 COMMENT ON FUNCTION errand.http_put IS
 'Submits a PUT request and returns the task''s id. body: sent as JSON. Other arguments and errors: as errand.http().
 Example: SELECT errand.http_put(''https://example.com/items/1'', ''{"name": "cat"}'');';

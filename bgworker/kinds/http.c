@@ -10,23 +10,20 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
-#include "common/sha2.h"
-#include "common/cryptohash.h"
 #include "contract.h"
 #include "core/policy.h"
 #include "core/url.h"
 #include "kinds/http.h"
 #include "kinds/http_request.h"
 #include "kinds/http_secrets.h"
+#include "kinds/kind_key.h"
 #include "lib/stringinfo.h"
 #include "settings.h"
 #include "storage/fd.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 
 static ErrandNet *net = NULL;
 static int in_flight_limit = 1;
-static char secret[64];
 
 typedef struct HttpWork
 {
@@ -35,26 +32,6 @@ typedef struct HttpWork
 	bool discard;
 	bool over;
 } HttpWork;
-
-/* SHA-256 of a text; needs a resource owner, which there is none of between transactions. */
-static void
-sha256(const char *text, uint8 digest[PG_SHA256_DIGEST_LENGTH])
-{
-	static ResourceOwner owner = NULL;
-	ResourceOwner before = CurrentResourceOwner;
-	pg_cryptohash_ctx *ctx;
-
-	if (owner == NULL)
-		owner = ResourceOwnerCreate(NULL, "errand keys");
-	CurrentResourceOwner = owner;
-	ctx = pg_cryptohash_create(PG_SHA256);
-	if (ctx == NULL || pg_cryptohash_init(ctx) < 0 ||
-		pg_cryptohash_update(ctx, (const uint8 *) text, strlen(text)) < 0 ||
-		pg_cryptohash_final(ctx, digest, PG_SHA256_DIGEST_LENGTH) < 0)
-		elog(ERROR, "could not compute a hash");
-	pg_cryptohash_free(ctx);
-	CurrentResourceOwner = before;
-}
 
 /* A user's key as a structured-field string; what it cannot hold is percent-encoded. */
 static void
@@ -84,8 +61,7 @@ idempotency_key(const ErrandRun *run)
 {
 	static const char hex[] = "0123456789abcdef";
 	StringInfoData s;
-	uint8 digest[PG_SHA256_DIGEST_LENGTH];
-	char seed[160];
+	uint8 digest[ERRAND_RUN_KEY_BYTES];
 
 	initStringInfo(&s);
 	if (run->key != NULL)
@@ -93,8 +69,7 @@ idempotency_key(const ErrandRun *run)
 		quote_key(&s, run);
 		return s.data;
 	}
-	snprintf(seed, sizeof(seed), "%s/%lld/%d", secret, (long long) run->id, run->number);
-	sha256(seed, digest);
+	errand_run_key(run, "", digest);
 	digest[6] = (digest[6] & 0x0f) | 0x40;
 	digest[8] = (digest[8] & 0x3f) | 0x80;
 	appendStringInfoChar(&s, '"');
@@ -311,7 +286,7 @@ errand_http_init(uv_loop_t *loop, const char *instance_secret)
 	ErrandCidr allow[ERRAND_ALLOW_MAX];
 	const char *why = NULL;
 
-	strlcpy(secret, instance_secret, sizeof(secret));
+	errand_run_key_secret(instance_secret);
 	config_fill(&c, allow);
 	net = errand_net_create(loop, &c, transfer_started, transfer_done, &why);
 	if (net == NULL)
@@ -321,7 +296,7 @@ errand_http_init(uv_loop_t *loop, const char *instance_secret)
 void
 errand_http_secret(const char *instance_secret)
 {
-	strlcpy(secret, instance_secret, sizeof(secret));
+	errand_run_key_secret(instance_secret);
 }
 
 void

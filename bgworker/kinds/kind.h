@@ -28,6 +28,12 @@ typedef struct ErrandKind
 	bool (*host)(const ErrandRun *run, char *name, size_t size);
 	int (*room)(const ErrandRun *run);
 
+	/*
+	 * MAY.  The attempt is over and not yet decided: fills in run->result.  Out
+	 * of the loop, so it may allocate in the run's memory.
+	 */
+	void (*finish)(ErrandRun *run);
+
 	/* MUST.  Frees what the kind holds of a run that is over. */
 	void (*release)(ErrandRun *run);
 } ErrandKind;

@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "kinds/email.h"
 #include "kinds/http.h"
 #include "kinds/kind.h"
 #include "kinds/sql.h"
@@ -13,6 +14,7 @@
 static const ErrandKind *const kinds[] = {
 	&errand_kind_http,
 	&errand_kind_sql,
+	&errand_kind_email,
 };
 
 const ErrandKind *

@@ -15,6 +15,7 @@
 #include "base/process.h"
 #include "catalog/pg_type.h"
 #include "events.h"
+#include "kinds/email.h"
 #include "kinds/http.h"
 #include "kinds/kind.h"
 #include "miscadmin.h"
@@ -53,10 +54,12 @@ errand_claim_capacity(void)
 	int waiting = errand_runs_count(ERRAND_RUN_CLAIMED) + errand_runs_count(ERRAND_RUN_MARKING) +
 				  errand_runs_count(ERRAND_RUN_QUEUED);
 	ErrandDatabase *d = errand_database_mine();
+	ErrandSmtpStat mail;
 
 	if (paused || (d != NULL && pg_atomic_read_u32(&d->quarantine) != 0))
 		return 0;
-	if (errand_net_buffered(errand_http_net()) > (size_t) errand_memory_limit * 1024)
+	errand_email_stat(&mail);
+	if (errand_net_buffered(errand_http_net()) + mail.bytes > (size_t) errand_memory_limit * 1024)
 		return 0;
 	return Max(0, Min(errand_in_flight_limit() - in_hand, ahead - waiting));
 }

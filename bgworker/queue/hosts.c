@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "kinds/email.h"
 #include "kinds/http.h"
 #include "kinds/kind.h"
 #include "miscadmin.h"
@@ -97,6 +98,24 @@ errand_hosts_learn(ErrandRun **runs, int n)
 	LWLockRelease(errand_shared->event_lock);
 }
 
+/* The mail server has a place beside the hosts of requests. */
+static void
+publish_mail(void)
+{
+	ErrandSmtpStat mail;
+	ErrandHostStat stat = {0};
+	char name[300];
+
+	if (!errand_email_host(name, sizeof(name)))
+		return;
+	errand_email_stat(&mail);
+	stat.running = mail.running;
+	stat.requests = mail.requests;
+	stat.errors = mail.errors;
+	if (stat.requests > 0 || stat.running > 0)
+		publish(name, &stat);
+}
+
 void
 errand_hosts_publish(void)
 {
@@ -110,4 +129,5 @@ errand_hosts_publish(void)
 				 stat.port);
 		publish(name, &stat);
 	}
+	publish_mail();
 }

@@ -263,6 +263,8 @@ decide_one(ErrandRun *r)
 	ErrandDecision d;
 
 	r->finished_at = errand_clock_now();
+	if (r->kind != NULL && r->kind->finish != NULL)
+		r->kind->finish(r);
 	if (r->park_due != 0 && r->started_at == 0 && !r->cancel_asked)
 	{
 		r->outcome = ERRAND_SCHEDULED;

@@ -262,6 +262,7 @@ errand_settle_aborted(const char *why, int sqlerrcode)
 		r->error = psprintf("its result could not be stored: %s", why);
 		r->sqlstate = "53000";
 		r->has_body = false;
+		r->result = NULL;
 		r->content_type = NULL;
 		r->head_len = 0;
 		MemoryContextSwitchTo(old);

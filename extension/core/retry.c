@@ -40,6 +40,7 @@ errand_http_retryable(ErrandFailure failure, int status)
 		case ERRAND_FAIL_RESET:
 		case ERRAND_FAIL_PROTOCOL:
 		case ERRAND_FAIL_INTERNAL:
+		case ERRAND_FAIL_DEFERRED:
 			return true;
 		case ERRAND_FAIL_TLS: /* no certificate turns good by waiting */
 		case ERRAND_FAIL_TOO_LARGE:
@@ -47,6 +48,7 @@ errand_http_retryable(ErrandFailure failure, int status)
 		case ERRAND_FAIL_REDIRECT:
 		case ERRAND_FAIL_BAD_REQUEST:
 		case ERRAND_FAIL_CANCELLED:
+		case ERRAND_FAIL_REFUSED:
 			return false;
 	}
 	return false;

@@ -27,6 +27,8 @@ typedef enum ErrandFailure
 	ERRAND_FAIL_REDIRECT,	   /* too many, or to where none may lead */
 	ERRAND_FAIL_BAD_REQUEST,   /* the task itself can never succeed */
 	ERRAND_FAIL_CANCELLED,	   /* cut off by request */
+	ERRAND_FAIL_DEFERRED,	   /* the other side says: later */
+	ERRAND_FAIL_REFUSED,	   /* the other side says no, for good */
 	ERRAND_FAIL_INTERNAL	   /* ours: out of memory, an exhausted limit */
 } ErrandFailure;
 

@@ -25,14 +25,15 @@ test_statuses(void **state)
 static void
 test_failures(void **state)
 {
-	static const ErrandFailure yes[] = {ERRAND_FAIL_CONNECT, ERRAND_FAIL_TIMEOUT,
-										ERRAND_FAIL_DNS,	 ERRAND_FAIL_DNS_NOT_FOUND,
-										ERRAND_FAIL_RESET,	 ERRAND_FAIL_PROTOCOL,
-										ERRAND_FAIL_INTERNAL};
+	static const ErrandFailure yes[] = {ERRAND_FAIL_CONNECT,  ERRAND_FAIL_TIMEOUT,
+										ERRAND_FAIL_DNS,	  ERRAND_FAIL_DNS_NOT_FOUND,
+										ERRAND_FAIL_RESET,	  ERRAND_FAIL_PROTOCOL,
+										ERRAND_FAIL_INTERNAL, ERRAND_FAIL_DEFERRED};
 	static const ErrandFailure no[] = {ERRAND_FAIL_TLS,			ERRAND_FAIL_TOO_LARGE,
 									   ERRAND_FAIL_POLICY,		ERRAND_FAIL_REDIRECT,
 									   ERRAND_FAIL_BAD_REQUEST, ERRAND_FAIL_CANCELLED,
-									   (ErrandFailure) 99,		(ErrandFailure) -1};
+									   ERRAND_FAIL_REFUSED,		(ErrandFailure) 99,
+									   (ErrandFailure) -1};
 
 	(void) state;
 	for (size_t i = 0; i < LENGTH_OF(yes); i++)

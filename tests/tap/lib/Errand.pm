@@ -13,7 +13,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 our @EXPORT = qw(errand_node conf_of sql sql_error wait_for_sql poll_for reload_settings
-  pids_of worker_pid new_log wait_for_line seed chance pick counting nginx finish_all);
+  pids_of worker_pid new_log wait_for_line seed chance pick counting nginx mail_server finish_all);
 
 # errand_node(NAME, conf => TEXT, init => [...], extension => 0, databases => [...])
 # A running cluster with the extension in its database postgres.
@@ -234,6 +234,30 @@ sub nginx
 	return { map { lc $_ => $ports{$_} } keys %ports };
 }
 
+# ---- mail ----
+
+# mail_server(OPTION...): a real one that keeps what it gets (tests/servers/smtp).
+# With cert => DIR its certificate is the one made there, for localhost.
+sub mail_server
+{
+	my @options = @_;
+	my $base = PostgreSQL::Test::Utils::tempdir('mail');
+	(my $program = $ENV{ERRAND_WEB}) =~ s/web$/smtp/;
+	mkdir "$base/store" or die "no store: $!";
+	defined(my $pid = fork) or die "cannot fork: $!";
+	if ($pid == 0)
+	{
+		open STDOUT, '>', "$base/log";
+		open STDERR, '>&', \*STDOUT;
+		exec { $program } $program, '--port-file', "$base/port", '--store', "$base/store", '--die-with-parent', @options
+		  or POSIX::_exit(1);
+	}
+	push @running, $pid;
+	poll_for(20, 'the mail server', sub { -s "$base/port" }) or die "no mail server\n";
+	(my $reader = $program) =~ s/smtp$/mail-text/;
+	return bless { pid => $pid, store => "$base/store", port => slurp_file("$base/port") + 0, reader => $reader }, 'Errand::Mail';
+}
+
 END
 {
 	my $status = $?;
@@ -244,6 +268,28 @@ END
 		waitpid $pid, 0;
 	}
 	$? = $status;
+}
+
+package Errand::Mail;
+
+use strict;
+use warnings;
+use JSON::PP ();
+
+sub url { my ($self, $scheme) = @_; return ($scheme // 'smtp') . "://127.0.0.1:$self->{port}" }
+
+# How many messages came.
+sub count { my @files = glob "$_[0]{store}/*.json"; return scalar @files }
+
+# The Nth message, the last one if there is no N, as Python's mail library reads it.
+sub mail
+{
+	my ($self, $n) = @_;
+	$n //= $self->count;
+	open my $reader, '-|', $self->{reader}, "$self->{store}/$n.json" or die "no reader: $!";
+	my $text = do { local $/; <$reader> };
+	close $reader or die 'the mail cannot be read';
+	return JSON::PP::decode_json($text);
 }
 
 package Errand::Counting;
