@@ -792,7 +792,6 @@ COMMENT ON COLUMN errand.attempt.extra IS 'Notices, and detail, hint and context
 COMMENT ON COLUMN errand.attempts.detail IS 'SQL tasks: the DETAIL of the error.';
 COMMENT ON COLUMN errand.attempts.context IS 'SQL tasks: where the error was raised.';
 COMMENT ON COLUMN errand.attempts.notices IS 'SQL tasks: what the handler told, as severity, sqlstate and message each.';
-COMMENT ON FUNCTION errand._suspects_any IS 'internal: whether there is a suspect that nobody holds.';
 
 -- Secrets and proxies.
 
