@@ -10,8 +10,8 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard \
 	bgworker/net/*.c bgworker/kinds/*.c)))
 
 # The install script is these files in reading order; never OR REPLACE.
-SQL_PARTS = 00_header 10_tables 20_submit 30_claim 32_settle 34_reap 40_chores \
-	50_steering 60_views 65_statistics 70_functions 80_rights 85_comments 90_grants
+SQL_PARTS = 00_header 10_tables 12_relations 20_submit 22_depend 30_claim 32_settle 34_reap 36_free \
+	38_groups 40_chores 50_steering 60_views 62_relations 65_statistics 70_functions 72_groups 80_rights 85_comments 86_relations 90_grants
 SQL_FILES = $(SQL_PARTS:%=sql/%.sql)
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 DATA = $(wildcard sql/upgrade/*--*--*.sql)

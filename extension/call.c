@@ -33,7 +33,7 @@ typedef struct CachedFunction
 	bool valid;
 } CachedFunction;
 
-#define MAX_CACHED 32
+#define MAX_CACHED 64
 static CachedFunction cached[MAX_CACHED];
 static int n_cached = 0;
 
@@ -204,6 +204,12 @@ errand_check_name(const char *what, const char *name)
 							errmsg("the name of a %s must not hold control characters", what),
 							errhint("Line breaks and tabs count as such.")));
 	}
+}
+
+Datum
+errand_column(Datum row, const char *name, bool *isnull)
+{
+	return GetAttributeByName(DatumGetHeapTupleHeader(row), name, isnull);
 }
 
 char *

@@ -31,6 +31,7 @@ static PendingEvent *pending = NULL; /* in TopTransactionContext */
 static int n_pending = 0;
 static int max_pending = 0;
 static bool locks_ready = false;
+static bool touches_groups = false;
 static bool waiting = false; /* registered as a waiter */
 
 static void
@@ -39,7 +40,7 @@ pending_forget(void)
 	/* The memory goes with TopTransactionContext. */
 	pending = NULL;
 	n_pending = max_pending = 0;
-	locks_ready = false;
+	locks_ready = touches_groups = false;
 }
 
 static void
@@ -111,6 +112,18 @@ errand_event_locks_ready(void)
 	locks_ready = true;
 }
 
+void
+errand_event_touch_groups(void)
+{
+	touches_groups = true;
+}
+
+bool
+errand_event_touches_groups(void)
+{
+	return touches_groups;
+}
+
 /* What publishing found out, for the wake-ups after the lock is gone. */
 typedef struct Wakes
 {
@@ -126,25 +139,43 @@ filter_bit(int64 id)
 	return ((uint64) id * UINT64CONST(0x9E3779B97F4A7C15)) >> (64 - 10);
 }
 
+/* Somebody may wait for this id; a group's is negative. */
 static void
-publish_one(const ErrandEvent *e, Wakes *w)
+note_final(int64 id, Wakes *w)
+{
+	uint32 bit = filter_bit(id);
+
+	w->any_final = true;
+	w->filter[bit / 64] |= UINT64CONST(1) << (bit % 64);
+}
+
+static void
+publish_one(const ErrandEvent *e, ErrandDatabase *d, Wakes *w)
 {
 	errand_ring_write(e);
 	if (e->kind != ERRAND_EVENT_TASK)
 	{
-		w->now = true;
+		if (e->kind == ERRAND_EVENT_COMPLETE)
+			note_final(-e->id, w);
+		else
+			w->now = true;
 		return;
 	}
 	errand_counters_apply(e);
+	if (e->to == ERRAND_WAITING)
+	{
+		if (d != NULL)
+			(void) pg_atomic_add_fetch_u32(&d->dependencies, 1);
+		w->now = true; /* its parents may be final by now */
+	}
 	/* Something to claim, or a new time to get up. */
 	if (e->to == ERRAND_READY || e->to == ERRAND_SCHEDULED || e->to == ERRAND_RETRYING)
 		w->workers = true;
 	if (errand_state_is_final(e->to))
 	{
-		uint32 bit = filter_bit(e->id);
-
-		w->any_final = true;
-		w->filter[bit / 64] |= UINT64CONST(1) << (bit % 64);
+		note_final(e->id, w);
+		/* Others may wait for it. */
+		w->now |= d == NULL || pg_atomic_read_u32(&d->dependencies) != 0;
 	}
 }
 
@@ -180,9 +211,23 @@ paused(void)
 	return d != NULL && pg_atomic_read_u32(&d->paused) != 0;
 }
 
+/* An event that tells no more than its kind. */
+static void
+publish_plain(ErrandEventKind kind, Wakes *w)
+{
+	ErrandEvent e = {.kind = kind, .database = MyDatabaseId};
+
+	LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
+	errand_ring_write(&e);
+	LWLockRelease(errand_shared->event_lock);
+	if (w != NULL)
+		w->now = true;
+}
+
 static void
 publish(void)
 {
+	ErrandDatabase *d = errand_database_mine();
 	Wakes w;
 
 	memset(&w, 0, sizeof(w));
@@ -192,11 +237,13 @@ publish(void)
 
 		LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
 		for (int k = i; k < end; k++)
-			publish_one(&pending[k].event, &w);
+			publish_one(&pending[k].event, d, &w);
 		if (end == n_pending)
 			wake_waiters(&w);
 		LWLockRelease(errand_shared->event_lock);
 	}
+	if (touches_groups)
+		publish_plain(ERRAND_EVENT_GROUP, &w);
 	/* The leader passes every change on to who listens. */
 	if (w.now || errand_anybody_listens() || (w.workers && !paused()))
 		errand_wake_workers(MyDatabaseId);
@@ -206,11 +253,7 @@ publish(void)
 static void
 publish_rewind(void)
 {
-	ErrandEvent e = {.kind = ERRAND_EVENT_REWIND, .database = MyDatabaseId};
-
-	LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
-	errand_ring_write(&e);
-	LWLockRelease(errand_shared->event_lock);
+	publish_plain(ERRAND_EVENT_REWIND, NULL);
 	errand_wake_workers(MyDatabaseId);
 }
 
@@ -221,7 +264,7 @@ xact_callback(XactEvent event, void *arg)
 	{
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_PARALLEL_COMMIT:
-			if (n_pending > 0)
+			if (n_pending > 0 || (touches_groups && errand_shared != NULL))
 				publish();
 			pending_forget();
 			break;

@@ -2,7 +2,7 @@
 --
 --   task            insert-only    what was asked
 --   ready           insert/delete  one narrow row a runnable task
---   later           insert/delete  tasks that wait for a time
+--   later           insert/delete  tasks that wait for a time, or for others (due at infinity)
 --   lease           insert/delete  one row a claimed batch
 --   outcome         insert-only    the final state, once a task
 --   attempt         insert-only    attempts that were not the last
@@ -39,8 +39,10 @@ CREATE TABLE errand.task (
     task_group      bigint,
     tags            text[],
     payload         jsonb       NOT NULL,
+    after_done      boolean,
     PRIMARY KEY (id)
 );
+CREATE INDEX task_of_group ON errand.task (task_group) WHERE task_group IS NOT NULL;
 -- Rows are only inserted: vacuum has nothing to do but freeze and mark visible.
 ALTER TABLE errand.task SET (autovacuum_vacuum_insert_scale_factor = 0.5, fillfactor = 100);
 
@@ -68,8 +70,9 @@ CREATE TABLE errand.later (
     priority  smallint    NOT NULL,
     failures  smallint    NOT NULL,
     run       smallint    NOT NULL,
-    state     "char"      NOT NULL CHECK (state IN ('s', 'r')),
+    state     "char"      NOT NULL CHECK (state IN ('s', 'r', 'w')),
     queue     text        NOT NULL COLLATE "C",
+    unmet     integer     CHECK ((unmet IS NOT NULL) = (state = 'w')),
     PRIMARY KEY (id)
 );
 CREATE INDEX later_due ON errand.later (due_at);
@@ -116,6 +119,7 @@ CREATE TABLE errand.outcome (
     head         bytea,
     body         bytea,
     result       jsonb,
+    cause        bigint,
     PRIMARY KEY (id)
 );
 -- Failures are few and looked for often.

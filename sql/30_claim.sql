@@ -43,7 +43,7 @@ RETURNS TABLE (id bigint, place bigint, attempt integer, priority smallint, fail
     queue text, type text, kind text, owner_oid oid, owner text, submitted_at timestamptz, run_at timestamptz,
     deadline timestamptz, timeout_ms integer, max_attempts smallint, backoff smallint, backoff_base_ms bigint,
     backoff_factor real, backoff_max_ms bigint, at_most_once boolean, key text, notify text, traceparent text,
-    payload jsonb)
+    task_group bigint, payload jsonb)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -72,7 +72,8 @@ BEGIN
     )
     SELECT g.id, g.place, g.attempt + 1, g.priority, g.failures, g.run, g.queue, t.type, t.kind, t.owner_oid, t.owner,
         t.submitted_at, t.run_at, t.deadline, t.timeout_ms, t.max_attempts, t.backoff, t.backoff_base_ms,
-        t.backoff_factor, t.backoff_max_ms, t.at_most_once, t.key, t.notify, t.traceparent, t.payload
+        t.backoff_factor, t.backoff_max_ms, t.at_most_once, t.key, t.notify, t.traceparent, t.task_group,
+        t.payload
     FROM gone AS g JOIN errand.task AS t ON t.id = g.id;
 END $$;
 
@@ -86,7 +87,7 @@ RETURNS TABLE (id bigint, place bigint, attempt integer, priority smallint, fail
     queue text, type text, kind text, owner_oid oid, owner text, submitted_at timestamptz, run_at timestamptz,
     deadline timestamptz, timeout_ms integer, max_attempts smallint, backoff smallint, backoff_base_ms bigint,
     backoff_factor real, backoff_max_ms bigint, at_most_once boolean, key text, notify text, traceparent text,
-    payload jsonb)
+    task_group bigint, payload jsonb)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -110,7 +111,8 @@ BEGIN
     )
     SELECT g.id, 0::bigint, g.attempt + 1, g.priority, g.failures, g.run, g.queue, t.type, t.kind, t.owner_oid, t.owner,
         t.submitted_at, t.run_at, t.deadline, t.timeout_ms, t.max_attempts, t.backoff, t.backoff_base_ms,
-        t.backoff_factor, t.backoff_max_ms, t.at_most_once, t.key, t.notify, t.traceparent, t.payload
+        t.backoff_factor, t.backoff_max_ms, t.at_most_once, t.key, t.notify, t.traceparent, t.task_group,
+        t.payload
     FROM gone AS g JOIN errand.task AS t ON t.id = g.id;
 END $$;
 

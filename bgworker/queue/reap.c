@@ -16,6 +16,7 @@
 #include "core/poison.h"
 #include "events.h"
 #include "miscadmin.h"
+#include "queue/groups.h"
 #include "queue/reap.h"
 #include "shared.h"
 #include "utils/array.h"
@@ -233,6 +234,7 @@ reap_one(const DeadLease *l, bool *suspects)
 	if (n == 0)
 		return;
 	put_back(l, lost, n);
+	errand_groups_look();
 	for (int i = 0; i < n; i++)
 	{
 		announce(&lost[i]);

@@ -16,6 +16,8 @@
 #include "compat.h"
 #include "events.h"
 #include "miscadmin.h"
+#include "queue/free.h"
+#include "queue/groups.h"
 #include "queue/hosts.h"
 #include "queue/run.h"
 #include "queue/settle.h"
@@ -173,6 +175,8 @@ errand_settle(int most)
 	errand_settle_finals(batch, n_in_batch);
 	errand_settle_requeues(batch, n_in_batch);
 	errand_settle_side(batch, n_in_batch);
+	errand_free_settled(batch, n_in_batch);
+	errand_groups_settled(batch, n_in_batch);
 	drop_leases(leases, n_leases);
 	for (int i = 0; i < n_in_batch; i++)
 	{
