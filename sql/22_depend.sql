@@ -21,22 +21,20 @@ END $$;
 -- Tables:     reads task, outcome
 CREATE FUNCTION errand._after_look(p_parents bigint[], p_caller oid, p_all boolean, p_done boolean,
     OUT parents bigint[], OUT unmet bigint[], OUT spoilt bigint)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_missing bigint;
 BEGIN
-    parents := ARRAY(SELECT DISTINCT u.id FROM unnest(p_parents) AS u (id) ORDER BY u.id);
-    SELECT u.id INTO v_missing FROM unnest(parents) AS u (id)
-    WHERE NOT EXISTS (SELECT FROM errand.task AS t WHERE t.id = u.id AND (p_all OR t.owner_oid = p_caller))
-    ORDER BY u.id LIMIT 1;
-    IF FOUND THEN
+    SELECT array_agg(u.id ORDER BY u.id), array_agg(u.id ORDER BY u.id) FILTER (WHERE o.id IS NULL),
+        min(u.id) FILTER (WHERE o.state <> 'S' AND NOT p_done),
+        min(u.id) FILTER (WHERE t.id IS NULL OR NOT (p_all OR t.owner_oid = p_caller))
+    INTO parents, unmet, spoilt, v_missing
+    FROM (SELECT DISTINCT x.id FROM unnest(p_parents) AS x (id)) AS u
+    LEFT JOIN errand.task AS t ON t.id = u.id LEFT JOIN errand.outcome AS o ON o.id = u.id;
+    IF v_missing IS NOT NULL THEN
         RAISE EXCEPTION 'there is no task % to wait for', v_missing
             USING ERRCODE = '42704', HINT = 'It was never submitted, was removed after errand.retention, or is not yours.';
     END IF;
-    SELECT array_agg(u.id ORDER BY u.id) FILTER (WHERE o.id IS NULL),
-        min(u.id) FILTER (WHERE o.state <> 'S' AND NOT p_done)
-    INTO unmet, spoilt
-    FROM unnest(parents) AS u (id) LEFT JOIN errand.outcome AS o ON o.id = u.id;
 END $$;
 
 -- Function:   _depend(ids, parents, unmet, spoilt, now)

@@ -71,7 +71,7 @@ BEGIN
         FROM gone AS g HAVING count(*) > 0
     )
     SELECT g.id, g.place, g.attempt + 1, g.priority, g.failures, g.run, g.queue, t.type, t.kind, t.owner_oid, t.owner,
-        t.submitted_at, t.run_at, t.deadline, t.timeout_ms, t.max_attempts, t.backoff, t.backoff_base_ms,
+        CASE WHEN t.after_done IS NULL THEN t.submitted_at END, CASE WHEN t.after_done IS NULL THEN t.run_at END, t.deadline, t.timeout_ms, t.max_attempts, t.backoff, t.backoff_base_ms,
         t.backoff_factor, t.backoff_max_ms, t.at_most_once, t.key, t.notify, t.traceparent, t.task_group,
         t.payload
     FROM gone AS g JOIN errand.task AS t ON t.id = g.id;
@@ -110,7 +110,7 @@ BEGIN
         FROM gone AS g HAVING count(*) > 0
     )
     SELECT g.id, 0::bigint, g.attempt + 1, g.priority, g.failures, g.run, g.queue, t.type, t.kind, t.owner_oid, t.owner,
-        t.submitted_at, t.run_at, t.deadline, t.timeout_ms, t.max_attempts, t.backoff, t.backoff_base_ms,
+        CASE WHEN t.after_done IS NULL THEN t.submitted_at END, CASE WHEN t.after_done IS NULL THEN t.run_at END, t.deadline, t.timeout_ms, t.max_attempts, t.backoff, t.backoff_base_ms,
         t.backoff_factor, t.backoff_max_ms, t.at_most_once, t.key, t.notify, t.traceparent, t.task_group,
         t.payload
     FROM gone AS g JOIN errand.task AS t ON t.id = g.id;

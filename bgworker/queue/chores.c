@@ -311,7 +311,7 @@ lead_chores(bool polled)
 	run_suspects();
 	if (due_now())
 		in_transaction(move_due, true);
-	if (errand_free_wanted(polled))
+	if (errand_free_wanted())
 		in_transaction(errand_free_work, true);
 	if (errand_groups_wanted(polled))
 		in_transaction(errand_groups_work, true);
@@ -325,13 +325,14 @@ errand_chores(bool lead)
 	bool polled = errand_clock_monotonic() >= poll_at;
 
 	errand_feed_read(&wanted, lead);
+	polled |= wanted.lost;
 	if (wanted.next_due != 0 && (next_due == 0 || wanted.next_due < next_due))
 		next_due = wanted.next_due;
 	wanted.next_due = 0;
 	if (errand_clock_monotonic() < rest_until)
 		return;
 	at_work = true;
-	if (polled || wanted.lost)
+	if (polled)
 	{
 		in_transaction(poll, false);
 		due_known = false;

@@ -24,6 +24,7 @@
 #define AT_ONCE 1000
 #define PAGE 5000
 #define LISTED_MAX 1000000 /* more than that: look at everything instead */
+#define TRICKLE_US INT64CONST(5000000)
 #define HELD_US INT64CONST(4000)
 #define HELD_MAX_US INT64CONST(500000)
 
@@ -42,6 +43,7 @@ static int64 held_us = HELD_US;
 static int64 try_at = 0; /* the held ones, monotonic */
 static bool sweeping = true;
 static bool trickle = false; /* one page of a sweep, now and then */
+static int64 trickle_at = 0;
 static int64 sweep_from = 0;
 
 static void
@@ -315,12 +317,17 @@ sweep_page(void)
 }
 
 bool
-errand_free_wanted(bool polled)
+errand_free_wanted(void)
 {
 	ErrandDatabase *d = errand_database_mine();
+	int64 now = errand_clock_monotonic();
 
 	/* A prepared transaction tells nobody what it submitted: a page now and then. */
-	trickle |= polled && (d == NULL || pg_atomic_read_u32(&d->paused) == 0);
+	if (now >= trickle_at)
+	{
+		trickle_at = now + TRICKLE_US;
+		trickle = d == NULL || pg_atomic_read_u32(&d->paused) == 0;
+	}
 	return trickle || errand_free_wait_us() == 0;
 }
 

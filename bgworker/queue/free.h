@@ -20,7 +20,7 @@ extern void errand_free_child(int64 id);
 extern void errand_free_sweep(void);
 
 /* Whether the leader has something to free; doing it, in a transaction of its own. */
-extern bool errand_free_wanted(bool polled);
+extern bool errand_free_wanted(void);
 extern void errand_free_work(void);
 
 /* Microseconds until it has. */

@@ -141,7 +141,7 @@ announce(const ErrandRun *r)
 	e.to = r->outcome == ERRAND_ATTEMPT_INTERRUPTED ? ERRAND_READY : r->outcome;
 	e.priority = r->priority;
 	e.place = r->id;
-	e.wait_us = r->started_at != 0 && r->failures == 0 && r->number == 1 ?
+	e.wait_us = r->started_at != 0 && r->ready_at != 0 && r->failures == 0 && r->number == 1 ?
 					Max(0, r->started_at - r->ready_at) :
 					-1;
 	e.run_us = r->started_at != 0 ? Max(0, r->finished_at - r->started_at) : -1;

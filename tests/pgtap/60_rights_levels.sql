@@ -63,7 +63,7 @@ SELECT is(t.by('tap_adam', q), '42501', 'admin: ' || q) FROM unnest(ARRAY[
     'CREATE RULE x AS ON INSERT TO errand.task DO NOTHING', 'CREATE INDEX ON errand.task (owner)',
     'CREATE TABLE tap_own.x (id bigint REFERENCES errand.task)', 'CREATE TABLE errand.x ()', 'CREATE FUNCTION errand.x() RETURNS int LANGUAGE sql AS ''SELECT 1''',
     'SELECT errand.grant_access(''tap_nick'', ''submit'')']) AS q;
-SELECT is(t.by('tap_adam', 'SELECT errand._submit_many(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)'),
+SELECT is(t.by('tap_adam', 'SELECT errand._submit_many(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)'),
     '42501', 'admin: internal functions');
 DROP SCHEMA tap_own CASCADE;
 SELECT * FROM finish();
