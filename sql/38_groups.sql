@@ -24,7 +24,8 @@ CREATE FUNCTION errand._group_find(p_id bigint, p_caller oid, p_all boolean)
 RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM errand.task_group AS g WHERE g.id = p_id AND (p_all OR g.owner_oid = p_caller)) THEN
+    PERFORM FROM errand.task_group AS g WHERE g.id = p_id AND (p_all OR g.owner_oid = p_caller);
+    IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no task group %', p_id
             USING ERRCODE = '42704', HINT = 'Open one with errand.open_group(); SELECT * FROM errand.task_groups lists yours.';
     END IF;

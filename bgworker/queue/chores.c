@@ -313,7 +313,7 @@ lead_chores(bool polled)
 		in_transaction(move_due, true);
 	if (errand_free_wanted())
 		in_transaction(errand_free_work, true);
-	if (errand_groups_wanted(polled))
+	if (errand_groups_wanted())
 		in_transaction(errand_groups_work, true);
 	if (now >= retain_at)
 		in_transaction(retain, false);
@@ -325,15 +325,15 @@ errand_chores(bool lead)
 	bool polled = errand_clock_monotonic() >= poll_at;
 
 	errand_feed_read(&wanted, lead);
-	polled |= wanted.lost;
 	if (wanted.next_due != 0 && (next_due == 0 || wanted.next_due < next_due))
 		next_due = wanted.next_due;
 	wanted.next_due = 0;
 	if (errand_clock_monotonic() < rest_until)
 		return;
 	at_work = true;
-	if (polled)
+	if (polled || wanted.lost)
 	{
+		errand_groups_look();
 		in_transaction(poll, false);
 		due_known = false;
 	}

@@ -52,9 +52,8 @@ errand_groups_look(void)
 }
 
 bool
-errand_groups_wanted(bool polled)
+errand_groups_wanted(void)
 {
-	wanted |= polled;
 	return errand_groups_wait_us() == 0;
 }
 

@@ -16,7 +16,7 @@ extern void errand_groups_settled(ErrandRun **runs, int n);
 extern void errand_groups_look(void);
 
 /* Whether the leader should look; doing it, in a transaction of its own. */
-extern bool errand_groups_wanted(bool polled);
+extern bool errand_groups_wanted(void);
 extern void errand_groups_work(void);
 
 /* Microseconds until it should. */
