@@ -206,6 +206,12 @@ errand_check_name(const char *what, const char *name)
 	}
 }
 
+Datum
+errand_column(Datum row, const char *name, bool *isnull)
+{
+	return GetAttributeByName(DatumGetHeapTupleHeader(row), name, isnull);
+}
+
 char *
 errand_column_text(Datum row, const char *name)
 {

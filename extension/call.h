@@ -77,5 +77,6 @@ extern void errand_check_name(const char *what, const char *name);
 extern char *errand_column_text(Datum row, const char *name);
 extern int64 errand_column_int(Datum row, const char *name, int64 if_null);
 extern char errand_column_char(Datum row, const char *name);
+extern Datum errand_column(Datum row, const char *name, bool *isnull);
 
 #endif

@@ -31,6 +31,7 @@ static PendingEvent *pending = NULL; /* in TopTransactionContext */
 static int n_pending = 0;
 static int max_pending = 0;
 static bool locks_ready = false;
+static bool touches_groups = false;
 static bool waiting = false; /* registered as a waiter */
 
 static void
@@ -39,7 +40,7 @@ pending_forget(void)
 	/* The memory goes with TopTransactionContext. */
 	pending = NULL;
 	n_pending = max_pending = 0;
-	locks_ready = false;
+	locks_ready = touches_groups = false;
 }
 
 static void
@@ -111,6 +112,18 @@ errand_event_locks_ready(void)
 	locks_ready = true;
 }
 
+void
+errand_event_touch_groups(void)
+{
+	touches_groups = true;
+}
+
+bool
+errand_event_touches_groups(void)
+{
+	return touches_groups;
+}
+
 /*
  * The tasks that become final in one transaction, for the waiters: fine enough
  * that a batch of hundreds wakes hardly anybody who waits for another task.
@@ -155,17 +168,35 @@ filter_bit(int64 id)
 	return id_hash(id) >> 6;
 }
 
+/* Somebody may wait for this id; a group's is negative. */
 static void
-publish_one(const ErrandEvent *e, Wakes *w)
+note_final(int64 id, Wakes *w)
+{
+	w->any_final = true;
+	bit_set(w->filter, filter_bit(id));
+	bit_set(w->fine, id_hash(id));
+}
+
+static void
+publish_one(const ErrandEvent *e, ErrandDatabase *d, Wakes *w)
 {
 	errand_ring_write(e);
 	if (e->kind != ERRAND_EVENT_TASK)
 	{
-		w->now = w->executors = true;
+		w->now |= e->kind != ERRAND_EVENT_COMPLETE;
+		w->executors = true;
 		w->role = InvalidOid;
+		if (e->kind == ERRAND_EVENT_COMPLETE && w->watched)
+			note_final(-e->id, w);
 		return;
 	}
 	errand_counters_apply(e);
+	if (e->to == ERRAND_WAITING)
+	{
+		if (d != NULL)
+			(void) pg_atomic_add_fetch_u32(&d->dependencies, 1);
+		w->now = true; /* its parents may be final by now */
+	}
 	/* Something to claim, or a new time to get up. */
 	if (e->to == ERRAND_READY || e->to == ERRAND_SCHEDULED || e->to == ERRAND_RETRYING)
 		w->workers = true;
@@ -174,12 +205,12 @@ publish_one(const ErrandEvent *e, Wakes *w)
 		w->role = !w->executors || w->role == e->role ? e->role : InvalidOid;
 		w->executors = true;
 	}
-	if (w->watched && errand_state_is_final(e->to))
-	{
-		w->any_final = true;
-		bit_set(w->filter, filter_bit(e->id));
-		bit_set(w->fine, id_hash(e->id));
-	}
+	if (!errand_state_is_final(e->to))
+		return;
+	if (w->watched)
+		note_final(e->id, w);
+	/* Others may wait for it. */
+	w->now |= d == NULL || pg_atomic_read_u32(&d->dependencies) != 0;
 }
 
 static bool
@@ -229,9 +260,23 @@ paused(void)
 	return d != NULL && pg_atomic_read_u32(&d->paused) != 0;
 }
 
+/* An event that tells no more than its kind. */
+static void
+publish_plain(ErrandEventKind kind, Wakes *w)
+{
+	ErrandEvent e = {.kind = kind, .database = MyDatabaseId};
+
+	LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
+	errand_ring_write(&e);
+	LWLockRelease(errand_shared->event_lock);
+	if (w != NULL)
+		w->now = true;
+}
+
 static void
 publish(void)
 {
+	ErrandDatabase *d = errand_database_mine();
 	Wakes w;
 
 	/* Who registers after this sees what has committed: it looks after registering. */
@@ -245,11 +290,13 @@ publish(void)
 
 		LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
 		for (int k = i; k < end; k++)
-			publish_one(&pending[k].event, &w);
+			publish_one(&pending[k].event, d, &w);
 		if (end == n_pending)
 			wake_waiters(&w);
 		LWLockRelease(errand_shared->event_lock);
 	}
+	if (touches_groups)
+		publish_plain(ERRAND_EVENT_GROUP, &w);
 	/* The leader passes every change on to who listens. */
 	if (w.now || errand_anybody_listens() || (w.workers && !paused()))
 		errand_wake_workers(MyDatabaseId);
@@ -261,11 +308,7 @@ publish(void)
 static void
 publish_rewind(void)
 {
-	ErrandEvent e = {.kind = ERRAND_EVENT_REWIND, .database = MyDatabaseId};
-
-	LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
-	errand_ring_write(&e);
-	LWLockRelease(errand_shared->event_lock);
+	publish_plain(ERRAND_EVENT_REWIND, NULL);
 	errand_wake_workers(MyDatabaseId);
 	errand_wake_executors(MyDatabaseId, InvalidOid);
 }
@@ -277,7 +320,7 @@ xact_callback(XactEvent event, void *arg)
 	{
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_PARALLEL_COMMIT:
-			if (n_pending > 0)
+			if (n_pending > 0 || (touches_groups && errand_shared != NULL))
 				publish();
 			pending_forget();
 			break;

@@ -22,7 +22,9 @@ typedef enum ErrandEventKind
 	ERRAND_EVENT_REWIND,   /* rows of ready were locked and let go: look from the head */
 	ERRAND_EVENT_DUE,	   /* something is due at "at" */
 	ERRAND_EVENT_OUTBOX,   /* a spec waits in the outbox */
-	ERRAND_EVENT_WAKE	   /* just look */
+	ERRAND_EVENT_WAKE,	   /* just look */
+	ERRAND_EVENT_GROUP,	   /* counts of groups changed */
+	ERRAND_EVENT_COMPLETE  /* all tasks of group id are final */
 } ErrandEventKind;
 
 typedef struct ErrandEvent
@@ -76,6 +78,10 @@ extern bool errand_event_pending(int64 id);
 
 /* Notes that the transaction locks rows of ready: if it aborts, workers look from the head. */
 extern void errand_event_locks_ready(void);
+
+/* Notes that the transaction changes counts of groups, and tells whether it does. */
+extern void errand_event_touch_groups(void);
+extern bool errand_event_touches_groups(void);
 
 /* Puts the cursor behind the last record. */
 extern void errand_ring_seek_end(ErrandRingCursor *c);

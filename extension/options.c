@@ -52,6 +52,9 @@ static const OptionDef option_defs[OPT_COUNT] = {
 	[OPT_TRACEPARENT] = {"traceparent", TEXTOID},
 	[OPT_ON_SUCCESS] = {"on_success", JSONBOID},
 	[OPT_ON_FAILURE] = {"on_failure", JSONBOID},
+	[OPT_AFTER] = {"after", INT8ARRAYOID},
+	[OPT_AFTER_POLICY] = {"after_policy", TEXTOID},
+	[OPT_TASK_GROUP] = {"task_group", INT8OID},
 	[OPT_URL] = {"url", TEXTOID},
 	[OPT_METHOD] = {"method", TEXTOID},
 	[OPT_HEADERS] = {"headers", JSONBOID},
@@ -142,6 +145,29 @@ json_text_array(JsonbValue *v, const char *name)
 	return PointerGetDatum(construct_array(items, n, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
+/* A JSON array of ids as bigint[]. */
+static Datum
+json_id_array(JsonbValue *v, const char *name)
+{
+	JsonbContainer *c = v->val.binary.data;
+	Datum *items;
+	int n;
+
+	if (v->type != jbvBinary || !JsonContainerIsArray(c))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" must be an array of ids", name), errhint("Such as [17, 18].")));
+	n = JsonContainerSize(c);
+	items = palloc(sizeof(Datum) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+	{
+		char *id = json_scalar_text(getIthJsonbValueFromContainer(c, i), name);
+
+		items[i] = DirectFunctionCall1(int8in, CStringGetDatum(id));
+	}
+	return PointerGetDatum(construct_array(items, n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
 /* [lo, hi] as int4range, the second number excluded. */
 static Datum
 json_range(JsonbValue *v, const char *name)
@@ -176,6 +202,8 @@ option_from_json(ErrandOptions *o, int k, JsonbValue *v)
 	}
 	else if (type == TEXTARRAYOID)
 		o->value[k] = json_text_array(v, def->name);
+	else if (type == INT8ARRAYOID)
+		o->value[k] = json_id_array(v, def->name);
 	else if (type == JSONBOID)
 		o->value[k] = JsonbPGetDatum(JsonbValueToJsonb(v));
 	else
@@ -339,6 +367,30 @@ texts_from_options(const ErrandOptions *o, ErrandPolicy *p)
 	}
 }
 
+static void
+relations_from_options(const ErrandOptions *o, ErrandPolicy *p)
+{
+	char *policy = errand_option_text(o, OPT_AFTER_POLICY);
+	ArrayType *after = o->given[OPT_AFTER] ? DatumGetArrayTypeP(o->value[OPT_AFTER]) : NULL;
+
+	p->after_done = policy != NULL && strcmp(policy, "done") == 0;
+	if (policy != NULL && !p->after_done && strcmp(policy, "success") != 0)
+		bad_option(OPT_AFTER_POLICY, "It is 'success' or 'done'.");
+	if (after != NULL && array_contains_nulls(after))
+		bad_option(OPT_AFTER, "An id cannot be NULL.");
+	p->has_after = after != NULL && ArrayGetNItems(ARR_NDIM(after), ARR_DIMS(after)) > 0;
+	p->after = PointerGetDatum(after);
+	p->task_group = 0;
+	if (o->given[OPT_TASK_GROUP])
+	{
+		p->task_group = DatumGetInt64(o->value[OPT_TASK_GROUP]);
+		if (p->task_group < 1)
+			bad_option(OPT_TASK_GROUP, "It is an id that errand.open_group() returned.");
+	}
+	p->has_unmet = false;
+	p->spoilt = 0;
+}
+
 void
 errand_policy_from_options(const ErrandOptions *o, TimestampTz now, ErrandPolicy *p)
 {
@@ -349,4 +401,5 @@ errand_policy_from_options(const ErrandOptions *o, TimestampTz now, ErrandPolicy
 	texts_from_options(o, p);
 	p->on_success = errand_follow_up_prepare(o, OPT_ON_SUCCESS, now);
 	p->on_failure = errand_follow_up_prepare(o, OPT_ON_FAILURE, now);
+	relations_from_options(o, p);
 }

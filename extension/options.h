@@ -41,6 +41,9 @@ typedef enum ErrandOption
 	OPT_TRACEPARENT,
 	OPT_ON_SUCCESS,
 	OPT_ON_FAILURE,
+	OPT_AFTER,
+	OPT_AFTER_POLICY,
+	OPT_TASK_GROUP,
 	/* HTTP requests */
 	OPT_URL,
 	OPT_METHOD,
@@ -117,6 +120,15 @@ typedef struct ErrandPolicy
 	const char *traceparent;
 	Jsonb *on_success; /* specs, or NULL */
 	Jsonb *on_failure;
+	bool has_after; /* there are tasks that it waits for */
+	Datum after;	/* bigint[] */
+	bool after_done;
+	int64 task_group; /* 0: none */
+
+	/* what submit_after.c finds out of them */
+	bool has_unmet;
+	Datum unmet;  /* bigint[]: of after, those that are not final */
+	int64 spoilt; /* a parent did not succeed: it; 0: none */
 } ErrandPolicy;
 
 /* Checks the options and fills in the defaults; raises 22023 with a hint. */

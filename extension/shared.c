@@ -106,6 +106,7 @@ shared_startup(void)
 			pg_atomic_init_u32(&errand_databases[i].paused, 0);
 			pg_atomic_init_u64(&errand_databases[i].lost_settles, 0);
 			pg_atomic_init_u32(&errand_databases[i].queue_limits, 1);
+			pg_atomic_init_u32(&errand_databases[i].dependencies, 1);
 		}
 	}
 	info.keysize = sizeof(ErrandCounterKey);
@@ -164,6 +165,7 @@ errand_database_find(Oid oid, bool create)
 	pg_atomic_write_u32(&vacant->resumed, 0);
 	pg_atomic_write_u32(&vacant->paused, 0);
 	pg_atomic_write_u32(&vacant->queue_limits, 1);
+	pg_atomic_write_u32(&vacant->dependencies, 1);
 	return vacant;
 }
 

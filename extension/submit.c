@@ -20,6 +20,7 @@
 #include "options.h"
 #include "shared.h"
 #include "submit.h"
+#include "submit_after.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -112,23 +113,22 @@ tail_args(ErrandArgs *a, const ErrandPolicy *p)
 	errand_arg_text(a, p->traceparent);
 	errand_arg_pointer(a, p->on_success);
 	errand_arg_pointer(a, p->on_failure);
+	errand_after_args(a, p);
 }
 
 static void
 announce(const ErrandTaskType *t, const ErrandPolicy *p, int64 id, TimestampTz now)
 {
 	ErrandEvent e = {0};
-	bool later = p->has_run_at && p->run_at > now;
-
 	e.kind = ERRAND_EVENT_TASK;
 	e.id = id;
 	e.run = 1;
-	e.to = later ? ERRAND_SCHEDULED : ERRAND_READY;
+	e.to = errand_after_state(p, now);
 	e.role = role_of(t);
 	e.priority = p->priority;
 	e.place = id;
 	e.wait_us = e.run_us = -1;
-	e.at = later ? p->run_at : now;
+	e.at = e.to == ERRAND_SCHEDULED ? p->run_at : now;
 	e.queue = p->queue;
 	e.task = t->name;
 	e.channel = p->notify;
@@ -142,12 +142,13 @@ announce(const ErrandTaskType *t, const ErrandPolicy *p, int64 id, TimestampTz n
 }
 
 static int64
-submit_one(const ErrandTaskType *t, const ErrandPolicy *p, Jsonb *payload, TimestampTz now)
+submit_one(const ErrandTaskType *t, ErrandPolicy *p, Jsonb *payload, TimestampTz now)
 {
 	ErrandArgs a = {0};
 	bool isnull;
 	int64 id;
 
+	errand_after_check(p);
 	queue_check(p->queue, 1);
 	common_args(&a, t, p);
 	errand_arg_text(&a, p->key);
@@ -286,16 +287,6 @@ errand_http_patch(PG_FUNCTION_ARGS)
 	return submit_http(fcinfo, "PATCH");
 }
 
-static void
-check_set_allowed(FunctionCallInfo fcinfo)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-
-	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) || !(rsinfo->allowedModes & SFRM_Materialize))
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("set-valued function called in context that cannot accept a set")));
-}
-
 /* Each payload merged and checked; the array that _submit_many gets. */
 static Datum
 payloads_prepare(const ErrandTaskType *t, const ErrandOptions *o, int *n)
@@ -333,7 +324,7 @@ errand_submit_many(PG_FUNCTION_ARGS)
 	Datum payloads;
 
 	errand_enter();
-	check_set_allowed(fcinfo);
+	errand_check_set_allowed(fcinfo);
 	errand_options_from_call(fcinfo, &o);
 	if (!o.given[OPT_PAYLOADS])
 	{
@@ -343,6 +334,7 @@ errand_submit_many(PG_FUNCTION_ARGS)
 	errand_type_find(required_task(&o), &t);
 	payloads = payloads_prepare(&t, &o, &n);
 	resolve_policy(&t, &o, now, &p);
+	errand_after_check(&p);
 	queue_check(p.queue, n);
 	common_args(&a, &t, &p);
 	tail_args(&a, &p);
@@ -365,7 +357,7 @@ errand_submit_list(PG_FUNCTION_ARGS)
 	int n;
 
 	errand_enter();
-	check_set_allowed(fcinfo);
+	errand_check_set_allowed(fcinfo);
 	if (list == NULL || !JB_ROOT_IS_ARRAY(list) || JB_ROOT_IS_SCALAR(list))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the tasks must be a JSON array of objects"),

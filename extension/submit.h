@@ -42,9 +42,6 @@ extern const ErrandPayloadKind *errand_payload_kind_at(int i);
 /* Submits a payload that is prepared and checked; returns the id. */
 extern int64 errand_submit_prepared(const ErrandTaskType *t, ErrandOptions *o, Jsonb *payload);
 
-/* Returns a set of ids, all known at once. */
-extern void errand_return_ids(FunctionCallInfo fcinfo, const int64 *ids, int n);
-
 /* The signature of a function that can be a handler, and that the caller may call; else raises. */
 extern const char *errand_sql_signature(Oid function);
 

@@ -8,9 +8,6 @@
 
 #include "call.h"
 #include "compat.h"
-#include "catalog/pg_type.h"
-#include "funcapi.h"
-#include "miscadmin.h"
 #include "email_check.h"
 #include "http_check.h"
 #include "submit.h"
@@ -140,27 +137,4 @@ errand_item_check(const ErrandOptions *o, int number)
 							errmsg("\"%s\" of task %d of the list belongs in its payload",
 								   errand_option_name(k), number)));
 	}
-}
-
-/* Returning sets of ids: into a tuplestore, since all are known at once. */
-void
-errand_return_ids(FunctionCallInfo fcinfo, const int64 *ids, int n)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
-	TupleDesc desc = CreateTemplateTupleDesc(1);
-	Tuplestorestate *store = tuplestore_begin_heap(true, false, work_mem);
-
-	TupleDescInitEntry(desc, 1, "id", INT8OID, -1, 0);
-	for (int i = 0; i < n; i++)
-	{
-		Datum value = Int64GetDatum(ids[i]);
-		bool null = false;
-
-		tuplestore_putvalues(store, desc, &value, &null);
-	}
-	rsinfo->returnMode = SFRM_Materialize;
-	rsinfo->setResult = store;
-	rsinfo->setDesc = desc;
-	MemoryContextSwitchTo(old);
 }

@@ -2,7 +2,7 @@
 --
 --   task            insert-only    what was asked
 --   ready           insert/delete  one narrow row a runnable task
---   later           insert/delete  tasks that wait for a time
+--   later           insert/delete  tasks that wait for a time, or for others (due at infinity)
 --   lease           insert/delete  one row a claimed batch
 --   outcome         insert-only    the final state, once a task
 --   attempt         insert-only    attempts that were not the last
@@ -45,8 +45,10 @@ CREATE TABLE errand.task (
     payload         jsonb       NOT NULL,
     on_success      jsonb,
     on_failure      jsonb,
+    after_done      boolean,
     PRIMARY KEY (id)
 );
+CREATE INDEX task_of_group ON errand.task (task_group) WHERE task_group IS NOT NULL;
 -- Rows are only inserted: vacuum has nothing to do but freeze and mark visible.
 ALTER TABLE errand.task SET (autovacuum_vacuum_insert_scale_factor = 0.5, fillfactor = 100);
 
@@ -76,8 +78,9 @@ CREATE TABLE errand.later (
     priority  smallint    NOT NULL,
     failures  smallint    NOT NULL,
     run       smallint    NOT NULL,
-    state     "char"      NOT NULL CHECK (state IN ('s', 'r')),
+    state     "char"      NOT NULL CHECK (state IN ('s', 'r', 'w')),
     queue     text        NOT NULL COLLATE "C",
+    unmet     integer     CHECK ((unmet IS NOT NULL) = (state = 'w')),
     PRIMARY KEY (id)
 );
 CREATE INDEX later_due ON errand.later (due_at);
@@ -125,6 +128,7 @@ CREATE TABLE errand.outcome (
     body         bytea,
     result       jsonb,
     extra        jsonb,
+    cause        bigint,
     PRIMARY KEY (id)
 );
 -- Failures are few and looked for often.

@@ -80,13 +80,14 @@ END $$;
 
 -- Function:   _submit(...)
 -- Returns:    the id of the new task; minus the id of the task that holds the key already
--- Tables:     writes task, and ready or later; task_key, deadline
+-- Tables:     writes task, and ready, later or outcome; task_key, deadline, edge, dependency, group_delta
 CREATE FUNCTION errand._submit(
     p_owner_oid oid, p_owner text, p_type text, p_kind text, p_queue text, p_priority smallint,
     p_run_at timestamptz, p_max_attempts smallint, p_timeout_ms integer, p_backoff smallint,
     p_base_ms bigint, p_factor real, p_max_ms bigint, p_deadline timestamptz, p_key text,
     p_tags text[], p_at_most_once boolean, p_notify text, p_traceparent text, p_on_success jsonb, p_on_failure jsonb,
-    p_payload jsonb, p_now timestamptz, p_role oid DEFAULT 0)
+    p_after bigint[], p_after_done boolean, p_unmet bigint[], p_spoilt bigint, p_task_group bigint, p_payload jsonb,
+    p_now timestamptz, p_role oid DEFAULT 0)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -101,11 +102,22 @@ BEGIN
     END IF;
     INSERT INTO errand.task (id, submitted_at, run_at, deadline, owner_oid, role, timeout_ms, backoff_base_ms,
         backoff_max_ms, backoff_factor, priority, max_attempts, backoff, at_most_once, owner, kind, type,
-        queue, key, notify, traceparent, tags, on_success, on_failure, payload)
+        queue, key, notify, traceparent, task_group, tags, on_success, on_failure, payload, after_done)
     VALUES (v_id, p_now, p_run_at, p_deadline, p_owner_oid, p_role, p_timeout_ms, p_base_ms, p_max_ms, p_factor,
         p_priority, p_max_attempts, p_backoff, p_at_most_once, p_owner, p_kind, p_type, p_queue, p_key,
-        p_notify, p_traceparent, p_tags, p_on_success, p_on_failure, p_payload);
-    IF p_run_at > p_now THEN
+        p_notify, p_traceparent, p_task_group, p_tags, p_on_success, p_on_failure, p_payload, p_after_done);
+    IF p_after IS NOT NULL THEN
+        PERFORM errand._depend(ARRAY[v_id], p_after, p_unmet, p_spoilt, p_now);
+    END IF;
+    IF p_task_group IS NOT NULL THEN
+        PERFORM errand._group_add(p_task_group, 1, p_spoilt IS NOT NULL);
+    END IF;
+    IF p_spoilt IS NOT NULL THEN
+        RETURN v_id;
+    ELSIF p_unmet IS NOT NULL THEN
+        INSERT INTO errand.later (id, due_at, attempt, role, priority, failures, run, state, queue, unmet)
+        VALUES (v_id, 'infinity', 0, p_role, p_priority, 0, 1, 'w', p_queue, cardinality(p_unmet));
+    ELSIF p_run_at > p_now THEN
         INSERT INTO errand.later (id, due_at, attempt, role, priority, failures, run, state, queue)
         VALUES (v_id, p_run_at, 0, p_role, p_priority, 0, 1, 's', p_queue);
     ELSE
@@ -120,13 +132,14 @@ END $$;
 
 -- Function:   _submit_many(...)
 -- Returns:    the ids, in the order of the payloads; no keys here
--- Tables:     writes task, and ready or later; deadline
+-- Tables:     writes task, and ready, later or outcome; deadline, edge, dependency, group_delta
 CREATE FUNCTION errand._submit_many(
     p_owner_oid oid, p_owner text, p_type text, p_kind text, p_queue text, p_priority smallint,
     p_run_at timestamptz, p_max_attempts smallint, p_timeout_ms integer, p_backoff smallint,
     p_base_ms bigint, p_factor real, p_max_ms bigint, p_deadline timestamptz,
     p_tags text[], p_at_most_once boolean, p_notify text, p_traceparent text, p_on_success jsonb, p_on_failure jsonb,
-    p_payloads jsonb[], p_now timestamptz, p_role oid DEFAULT 0)
+    p_after bigint[], p_after_done boolean, p_unmet bigint[], p_spoilt bigint, p_task_group bigint, p_payloads jsonb[],
+    p_now timestamptz, p_role oid DEFAULT 0)
 RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -135,12 +148,23 @@ BEGIN
     v_ids := ARRAY(SELECT nextval('errand.task_id') FROM generate_series(1, cardinality(p_payloads)));
     INSERT INTO errand.task (id, submitted_at, run_at, deadline, owner_oid, role, timeout_ms, backoff_base_ms,
         backoff_max_ms, backoff_factor, priority, max_attempts, backoff, at_most_once, owner, kind, type,
-        queue, notify, traceparent, tags, on_success, on_failure, payload)
+        queue, notify, traceparent, task_group, tags, on_success, on_failure, payload, after_done)
     SELECT u.id, p_now, p_run_at, p_deadline, p_owner_oid, p_role, p_timeout_ms, p_base_ms, p_max_ms, p_factor,
         p_priority, p_max_attempts, p_backoff, p_at_most_once, p_owner, p_kind, p_type, p_queue,
-        p_notify, p_traceparent, p_tags, p_on_success, p_on_failure, u.payload
+        p_notify, p_traceparent, p_task_group, p_tags, p_on_success, p_on_failure, u.payload, p_after_done
     FROM unnest(v_ids, p_payloads) AS u (id, payload);
-    IF p_run_at > p_now THEN
+    IF p_after IS NOT NULL THEN
+        PERFORM errand._depend(v_ids, p_after, p_unmet, p_spoilt, p_now);
+    END IF;
+    IF p_task_group IS NOT NULL THEN
+        PERFORM errand._group_add(p_task_group, cardinality(v_ids), p_spoilt IS NOT NULL);
+    END IF;
+    IF p_spoilt IS NOT NULL THEN
+        RETURN v_ids;
+    ELSIF p_unmet IS NOT NULL THEN
+        INSERT INTO errand.later (id, due_at, attempt, role, priority, failures, run, state, queue, unmet)
+        SELECT u.id, 'infinity', 0, p_role, p_priority, 0, 1, 'w', p_queue, cardinality(p_unmet) FROM unnest(v_ids) AS u (id);
+    ELSIF p_run_at > p_now THEN
         INSERT INTO errand.later (id, due_at, attempt, role, priority, failures, run, state, queue)
         SELECT u.id, p_run_at, 0, p_role, p_priority, 0, 1, 's', p_queue FROM unnest(v_ids) AS u (id);
     ELSE

@@ -46,7 +46,7 @@ RETURNS TABLE (id bigint, place bigint, attempt integer, role oid, priority smal
     queue text, type text, kind text, owner_oid oid, owner text, submitted_at timestamptz, run_at timestamptz,
     deadline timestamptz, timeout_ms integer, max_attempts smallint, backoff smallint, backoff_base_ms bigint,
     backoff_factor real, backoff_max_ms bigint, at_most_once boolean, key text, notify text, traceparent text,
-    payload jsonb, follow_ups boolean)
+    task_group bigint, payload jsonb, follow_ups boolean)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -74,8 +74,8 @@ BEGIN
         FROM gone AS g HAVING count(*) > 0
     )
     SELECT g.id, g.place, g.attempt + 1, g.role, g.priority, g.failures, g.run, g.queue, t.type, t.kind, t.owner_oid, t.owner,
-        t.submitted_at, t.run_at, t.deadline, t.timeout_ms, t.max_attempts, t.backoff, t.backoff_base_ms,
-        t.backoff_factor, t.backoff_max_ms, t.at_most_once, t.key, t.notify, t.traceparent, t.payload,
+        CASE WHEN t.after_done IS NULL THEN t.submitted_at END, CASE WHEN t.after_done IS NULL THEN t.run_at END, t.deadline, t.timeout_ms, t.max_attempts, t.backoff, t.backoff_base_ms,
+        t.backoff_factor, t.backoff_max_ms, t.at_most_once, t.key, t.notify, t.traceparent, t.task_group, t.payload,
         t.on_success IS NOT NULL OR t.on_failure IS NOT NULL
     FROM gone AS g JOIN errand.task AS t ON t.id = g.id;
 END $$;
@@ -90,7 +90,7 @@ RETURNS TABLE (id bigint, place bigint, attempt integer, role oid, priority smal
     queue text, type text, kind text, owner_oid oid, owner text, submitted_at timestamptz, run_at timestamptz,
     deadline timestamptz, timeout_ms integer, max_attempts smallint, backoff smallint, backoff_base_ms bigint,
     backoff_factor real, backoff_max_ms bigint, at_most_once boolean, key text, notify text, traceparent text,
-    payload jsonb, follow_ups boolean)
+    task_group bigint, payload jsonb, follow_ups boolean)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -115,8 +115,8 @@ BEGIN
         FROM gone AS g HAVING count(*) > 0
     )
     SELECT g.id, 0::bigint, g.attempt + 1, g.role, g.priority, g.failures, g.run, g.queue, t.type, t.kind, t.owner_oid, t.owner,
-        t.submitted_at, t.run_at, t.deadline, t.timeout_ms, t.max_attempts, t.backoff, t.backoff_base_ms,
-        t.backoff_factor, t.backoff_max_ms, t.at_most_once, t.key, t.notify, t.traceparent, t.payload,
+        CASE WHEN t.after_done IS NULL THEN t.submitted_at END, CASE WHEN t.after_done IS NULL THEN t.run_at END, t.deadline, t.timeout_ms, t.max_attempts, t.backoff, t.backoff_base_ms,
+        t.backoff_factor, t.backoff_max_ms, t.at_most_once, t.key, t.notify, t.traceparent, t.task_group, t.payload,
         t.on_success IS NOT NULL OR t.on_failure IS NOT NULL
     FROM gone AS g JOIN errand.task AS t ON t.id = g.id;
 END $$;

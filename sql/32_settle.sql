@@ -132,7 +132,7 @@ END $$;
 -- attempt: the request holds for it there.  One that a client holds is left
 -- for the next time: nothing here waits for a client.
 -- Returns:    the tasks that it cancelled
--- Tables:     deletes from ready, later, cancel_request, task_key; writes outcome
+-- Tables:     deletes from ready, later, cancel_request, task_key; writes outcome, group_delta
 CREATE FUNCTION errand._cancel_waiting(p_now timestamptz)
 RETURNS TABLE (id bigint, "from" "char", run smallint, attempt integer, queue text, type text, notify text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -163,6 +163,10 @@ BEGIN
         DELETE FROM errand.task_key AS k USING ended AS e WHERE k.id = e.id
     ), answered AS (
         DELETE FROM errand.cancel_request AS c USING ended AS e WHERE c.id = e.id
+    ), counted AS (
+        INSERT INTO errand.group_delta (group_id, cancelled)
+        SELECT t.task_group, count(*) FROM ended AS e JOIN errand.task AS t ON t.id = e.id
+        WHERE t.task_group IS NOT NULL GROUP BY t.task_group
     )
     SELECT e.id, e.state, e.run, e.attempt, t.queue, t.type, t.notify FROM ended AS e JOIN errand.task AS t ON t.id = e.id;
 END $$;

@@ -63,7 +63,8 @@ CREATE FUNCTION errand._next_due(p_now timestamptz DEFAULT clock_timestamp())
 RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN least((SELECT l.due_at FROM errand.later AS l WHERE l.due_at > p_now ORDER BY l.due_at LIMIT 1),
+    RETURN least((SELECT l.due_at FROM errand.later AS l WHERE l.due_at > p_now AND l.due_at < 'infinity'
+                  ORDER BY l.due_at LIMIT 1),
                  (SELECT p_now + interval '20 ms' FROM errand.later AS l WHERE l.due_at <= p_now LIMIT 1),
                  (SELECT d.at FROM errand.deadline AS d ORDER BY d.at, d.id LIMIT 1));
 END $$;
@@ -72,7 +73,7 @@ END $$;
 -- Ends tasks that are past their deadline: those that wait become failed, the
 -- ids of those that run are returned with state x, for a cancel.  It never
 -- waits for a client: a task that one holds has another second.
--- Tables:     deletes from deadline, ready, later, task_key; writes outcome, deadline
+-- Tables:     deletes from deadline, ready, later, task_key; writes outcome, deadline, group_delta
 CREATE FUNCTION errand._expire(p_now timestamptz, p_limit integer)
 RETURNS TABLE (id bigint, state "char", run smallint, attempt integer, queue text, type text, notify text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -108,6 +109,10 @@ BEGIN
         SELECT e.id, p_now, e.attempt, e.run, 'F', true, '57014', 'deadline exceeded' FROM ended AS e
     ), unkeyed AS (
         DELETE FROM errand.task_key AS k USING ended AS e WHERE k.id = e.id
+    ), counted AS (
+        INSERT INTO errand.group_delta (group_id, failed, failed_task)
+        SELECT t.task_group, count(*), min(e.id) FROM ended AS e JOIN errand.task AS t ON t.id = e.id
+        WHERE t.task_group IS NOT NULL GROUP BY t.task_group
     )
     SELECT t.id, coalesce(e.state, 'x'), coalesce(e.run, 1::smallint), coalesce(e.attempt, 0), t.queue, t.type, t.notify
     FROM unnest(v_ids) AS u (id)
@@ -120,19 +125,20 @@ END $$;
 -- Returns:    what each queue holds, counted in the tables
 -- Tables:     reads ready, later, suspect, runs
 CREATE FUNCTION errand._recount()
-RETURNS TABLE (queue text, ready bigint, scheduled bigint, running bigint)
+RETURNS TABLE (queue text, ready bigint, scheduled bigint, waiting bigint, running bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    SELECT c.queue, sum(c.ready)::bigint, sum(c.scheduled)::bigint, sum(c.running)::bigint
-    FROM (SELECT r.queue, count(*) AS ready, 0 AS scheduled, 0 AS running FROM errand.ready AS r GROUP BY r.queue
+    SELECT c.queue, sum(c.ready)::bigint, sum(c.scheduled)::bigint, sum(c.waiting)::bigint,
+        sum(c.running)::bigint
+    FROM (SELECT r.queue, count(*) AS ready, 0 AS scheduled, 0 AS waiting, 0 AS running FROM errand.ready AS r GROUP BY r.queue
           UNION ALL
-          SELECT s.queue, count(*), 0, 0 FROM errand.suspect AS s GROUP BY s.queue
+          SELECT s.queue, count(*), 0, 0, 0 FROM errand.suspect AS s GROUP BY s.queue
           UNION ALL
-          SELECT l.queue, 0, count(*), 0 FROM errand.later AS l GROUP BY l.queue
+          SELECT l.queue, 0, count(l.id) FILTER (WHERE l.unmet IS NULL), count(l.unmet), 0 FROM errand.later AS l GROUP BY l.queue
           UNION ALL
-          SELECT t.queue, 0, 0, count(*) FROM errand.runs AS r JOIN errand.task AS t ON t.id = r.id
+          SELECT t.queue, 0, 0, 0, count(*) FROM errand.runs AS r JOIN errand.task AS t ON t.id = r.id
           GROUP BY t.queue) AS c
     GROUP BY c.queue;
 END $$;
@@ -149,14 +155,19 @@ BEGIN
     DELETE FROM errand.follow_up AS f WHERE f.parent = ANY (p_ids);
     DELETE FROM errand.schedule_run AS r WHERE r.task = ANY (p_ids);
     DELETE FROM errand.cancel_request AS c WHERE c.id = ANY (p_ids);
+    WITH gone AS (
+        DELETE FROM errand.edge AS e WHERE e.task_id = ANY (p_ids) RETURNING e.parent_id, e.task_id
+    )
+    DELETE FROM errand.dependency AS d USING gone AS g WHERE d.parent_id = g.parent_id AND d.task_id = g.task_id;
     DELETE FROM errand.task AS t WHERE t.id = ANY (p_ids);
 END $$;
 
 -- Function:   _retain(from_id, succeeded_before, others_before, limit)
--- Deletes one page of finished tasks that are old enough, in id order.
+-- Deletes one page of finished tasks that are old enough, in id order.  One
+-- that others still wait for stays until they were told.
 -- Returns:    the last id looked at, how many went, and whether anything on the
 --             page was old enough for either age; no row at the end
--- Tables:     deletes from outcome, attempt, task; reads outcome
+-- Tables:     deletes from outcome, attempt, edge, dependency, task, task_group; reads outcome
 CREATE FUNCTION errand._retain(p_from bigint, p_succeeded_before timestamptz, p_others_before timestamptz, p_limit integer)
 RETURNS TABLE (last_id bigint, gone bigint, any_old boolean)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -164,6 +175,9 @@ DECLARE
     v_page bigint[];
     v_old bigint[];
 BEGIN
+    IF p_from = 0 THEN
+        PERFORM errand._group_retain(least(p_succeeded_before, p_others_before), p_limit);
+    END IF;
     SELECT array_agg(o.id ORDER BY o.id),
            array_agg(o.id) FILTER (WHERE o.finished_at < CASE WHEN o.state = 'S' THEN p_succeeded_before ELSE p_others_before END),
            bool_or(o.finished_at < greatest(p_succeeded_before, p_others_before))
@@ -176,7 +190,8 @@ BEGIN
         -- A retry() takes the same row: whoever is first wins, and we never wait for it.
         WITH taken AS (
             DELETE FROM errand.outcome AS o WHERE o.id = ANY (ARRAY(
-                SELECT x.id FROM errand.outcome AS x WHERE x.id = ANY (v_old) FOR UPDATE SKIP LOCKED))
+                SELECT x.id FROM errand.outcome AS x WHERE x.id = ANY (v_old)
+                  AND NOT EXISTS (SELECT FROM errand.dependency AS d WHERE d.parent_id = x.id) FOR UPDATE SKIP LOCKED))
             RETURNING o.id
         )
         SELECT array_agg(t.id) INTO v_old FROM taken AS t;

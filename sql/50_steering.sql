@@ -26,7 +26,7 @@ END $$;
 -- Function:   _cancel(id, caller, all, reason, now)
 -- Ends a task that waits, or asks its worker to stop it.
 -- Returns:    how = 'done' (from says where it was), 'asked', 'final'; how is NULL: no such task
--- Tables:     deletes from ready, later, suspect, task_key; writes outcome or cancel_request
+-- Tables:     deletes from ready, later, suspect, task_key; writes outcome and group_delta, or cancel_request
 CREATE FUNCTION errand._cancel(p_id bigint, p_caller oid, p_all boolean, p_reason text, p_now timestamptz,
     OUT how text, OUT "from" "char", OUT run smallint, OUT attempt integer, OUT queue text, OUT type text, OUT notify text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -50,6 +50,7 @@ BEGIN
         INSERT INTO errand.outcome (id, finished_at, attempt, run, state, timed_out, sqlstate, error)
         VALUES (p_id, p_now, attempt, run, 'C', false, '57014', coalesce(p_reason, 'cancelled by user'));
         DELETE FROM errand.task_key AS k WHERE k.id = p_id;
+        PERFORM errand._group_count(ARRAY[p_id], ARRAY['C'::"char"]);
         how := 'done';
     ELSIF EXISTS (SELECT FROM errand.outcome AS o WHERE o.id = p_id) THEN
         how := 'final';
@@ -112,6 +113,9 @@ BEGIN
         INSERT INTO errand.task_key (owner_oid, queue, key, id)
         VALUES (v_task.owner_oid, v_task.queue, v_task.key, p_id) ON CONFLICT DO NOTHING;
     END IF;
+    IF v_task.task_group IS NOT NULL AND "from" <> 'r' THEN
+        PERFORM errand._group_uncount(v_task.task_group, "from");
+    END IF;
     -- A request that came too late to stop the last run is not meant for this one.
     DELETE FROM errand.cancel_request AS c WHERE c.id = p_id;
     priority := v_task.priority;
@@ -136,6 +140,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_failures smallint;
     v_due timestamptz;
+    v_unmet integer;
 BEGIN
     SELECT t.queue, t.type, t.role INTO queue, type, role FROM errand.task AS t
     WHERE t.id = p_id AND (p_all OR t.owner_oid = p_caller);
@@ -148,8 +153,8 @@ BEGIN
         RETURNING 'q', r.run, r.attempt, r.priority, r.failures INTO "from", run, attempt, priority, v_failures;
         EXIT WHEN FOUND;
         DELETE FROM errand.later AS l WHERE l.id = p_id
-        RETURNING l.state, l.run, l.attempt, l.priority, l.failures, l.due_at
-        INTO "from", run, attempt, priority, v_failures, v_due;
+        RETURNING l.state, l.run, l.attempt, l.priority, l.failures, l.due_at, l.unmet
+        INTO "from", run, attempt, priority, v_failures, v_due, v_unmet;
         EXIT WHEN FOUND;
     END LOOP;
     IF "from" IS NULL THEN
@@ -158,7 +163,12 @@ BEGIN
     priority := coalesce(p_priority, priority);
     v_due := coalesce(p_run_at, v_due);
     place := nextval('errand.task_id');
-    IF v_due > p_now THEN
+    IF "from" = 'w' THEN
+        -- The new time counts once nothing is unmet any more.
+        "to" := 'w';
+        INSERT INTO errand.later (id, due_at, attempt, role, priority, failures, run, state, queue, unmet)
+        VALUES (p_id, 'infinity', attempt, role, priority, v_failures, run, 'w', queue, v_unmet);
+    ELSIF v_due > p_now THEN
         "to" := CASE "from" WHEN 'r' THEN 'r' ELSE 's' END;
         INSERT INTO errand.later (id, due_at, attempt, role, priority, failures, run, state, queue)
         VALUES (p_id, v_due, attempt, role, priority, v_failures, run, "to", queue);
@@ -299,10 +309,14 @@ END $$;
 
 -- Function:   _parent_results(id)
 -- Returns:    the results of the tasks that this one waited for, by their ids
--- Tables:     reads outcome
+-- Tables:     reads edge, outcome
 CREATE FUNCTION errand._parent_results(p_id bigint)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN '{}'::jsonb;
+    RETURN (
+        SELECT coalesce(jsonb_object_agg(e.parent_id, CASE WHEN o.state <> 'S' THEN NULL WHEN t.kind <> 'http' THEN o.result
+            ELSE errand._http_result(o.status_code, o.content_type, o.head, o.body) END), '{}')
+        FROM errand.edge AS e JOIN errand.outcome AS o ON o.id = e.parent_id JOIN errand.task AS t ON t.id = o.id
+        WHERE e.task_id = p_id);
 END $$;

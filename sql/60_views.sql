@@ -36,6 +36,8 @@ FROM (
         (SELECT a.error FROM errand.attempt AS a WHERE a.task_id = l.id AND a.attempt = l.attempt)
     FROM errand.later AS l WHERE l.state = 'r'
     UNION ALL
+    SELECT l.id, 'waiting', l.attempt, NULL, NULL, NULL, NULL FROM errand.later AS l WHERE l.state = 'w'
+    UNION ALL
     SELECT x.id, 'running', x.attempt, NULL, x.claimed_at, NULL, NULL FROM errand.runs AS x
     UNION ALL
     SELECT o.id, 'succeeded', o.attempt, NULL, o.started_at, o.finished_at, NULL FROM errand.outcome AS o WHERE o.state = 'S'

@@ -5,6 +5,7 @@
 CREATE FUNCTION errand.submit(
     task text, payload jsonb DEFAULT '{}', queue text DEFAULT NULL, priority integer DEFAULT NULL,
     run_at timestamptz DEFAULT NULL, max_attempts integer DEFAULT NULL, backoff text DEFAULT NULL, backoff_base interval DEFAULT NULL,
+    after bigint[] DEFAULT NULL, after_policy text DEFAULT NULL, task_group bigint DEFAULT NULL,
     backoff_factor numeric DEFAULT NULL, backoff_max interval DEFAULT NULL, timeout interval DEFAULT NULL, deadline interval DEFAULT NULL,
     key text DEFAULT NULL, tags text[] DEFAULT NULL, delivery text DEFAULT NULL, notify text DEFAULT NULL,
     traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL)
@@ -14,6 +15,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MO
 CREATE FUNCTION errand.submit_many(
     task text, payloads jsonb[], queue text DEFAULT NULL, priority integer DEFAULT NULL,
     run_at timestamptz DEFAULT NULL, max_attempts integer DEFAULT NULL, backoff text DEFAULT NULL, backoff_base interval DEFAULT NULL,
+    after bigint[] DEFAULT NULL, after_policy text DEFAULT NULL, task_group bigint DEFAULT NULL,
     backoff_factor numeric DEFAULT NULL, backoff_max interval DEFAULT NULL, timeout interval DEFAULT NULL, deadline interval DEFAULT NULL,
     tags text[] DEFAULT NULL, delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL)
 RETURNS SETOF bigint
@@ -28,6 +30,7 @@ CREATE FUNCTION errand.http(
     url text, method text DEFAULT 'GET', headers jsonb DEFAULT NULL, body text DEFAULT NULL,
     params jsonb DEFAULT NULL, queue text DEFAULT NULL, priority integer DEFAULT NULL, run_at timestamptz DEFAULT NULL,
     max_attempts integer DEFAULT NULL, backoff text DEFAULT NULL, backoff_base interval DEFAULT NULL, backoff_factor numeric DEFAULT NULL,
+    after bigint[] DEFAULT NULL, after_policy text DEFAULT NULL, task_group bigint DEFAULT NULL,
     backoff_max interval DEFAULT NULL, timeout interval DEFAULT NULL, deadline interval DEFAULT NULL, key text DEFAULT NULL,
     tags text[] DEFAULT NULL, delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL,
     body_bytes bytea DEFAULT NULL, form jsonb DEFAULT NULL, auth jsonb DEFAULT NULL, cookies jsonb DEFAULT NULL,
@@ -39,6 +42,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MO
 CREATE FUNCTION errand.http_get(
     url text, params jsonb DEFAULT NULL, headers jsonb DEFAULT NULL, queue text DEFAULT NULL,
     priority integer DEFAULT NULL, run_at timestamptz DEFAULT NULL, max_attempts integer DEFAULT NULL, backoff text DEFAULT NULL,
+    after bigint[] DEFAULT NULL, after_policy text DEFAULT NULL, task_group bigint DEFAULT NULL,
     backoff_base interval DEFAULT NULL, backoff_factor numeric DEFAULT NULL, backoff_max interval DEFAULT NULL, timeout interval DEFAULT NULL,
     deadline interval DEFAULT NULL, key text DEFAULT NULL, tags text[] DEFAULT NULL, delivery text DEFAULT NULL,
     notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL, body_bytes bytea DEFAULT NULL, form jsonb DEFAULT NULL,
@@ -50,6 +54,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MO
 CREATE FUNCTION errand.http_head(
     url text, params jsonb DEFAULT NULL, headers jsonb DEFAULT NULL, queue text DEFAULT NULL,
     priority integer DEFAULT NULL, run_at timestamptz DEFAULT NULL, max_attempts integer DEFAULT NULL, backoff text DEFAULT NULL,
+    after bigint[] DEFAULT NULL, after_policy text DEFAULT NULL, task_group bigint DEFAULT NULL,
     backoff_base interval DEFAULT NULL, backoff_factor numeric DEFAULT NULL, backoff_max interval DEFAULT NULL, timeout interval DEFAULT NULL,
     deadline interval DEFAULT NULL, key text DEFAULT NULL, tags text[] DEFAULT NULL, delivery text DEFAULT NULL,
     notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL, body_bytes bytea DEFAULT NULL, form jsonb DEFAULT NULL,
@@ -61,6 +66,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MO
 CREATE FUNCTION errand.http_delete(
     url text, params jsonb DEFAULT NULL, headers jsonb DEFAULT NULL, body jsonb DEFAULT NULL,
     queue text DEFAULT NULL, priority integer DEFAULT NULL, run_at timestamptz DEFAULT NULL, max_attempts integer DEFAULT NULL,
+    after bigint[] DEFAULT NULL, after_policy text DEFAULT NULL, task_group bigint DEFAULT NULL,
     backoff text DEFAULT NULL, backoff_base interval DEFAULT NULL, backoff_factor numeric DEFAULT NULL, backoff_max interval DEFAULT NULL,
     timeout interval DEFAULT NULL, deadline interval DEFAULT NULL, key text DEFAULT NULL, tags text[] DEFAULT NULL,
     delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL, body_bytes bytea DEFAULT NULL,
@@ -73,6 +79,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MO
 CREATE FUNCTION errand.http_post(
     url text, body jsonb DEFAULT NULL, params jsonb DEFAULT NULL, headers jsonb DEFAULT NULL,
     queue text DEFAULT NULL, priority integer DEFAULT NULL, run_at timestamptz DEFAULT NULL, max_attempts integer DEFAULT NULL,
+    after bigint[] DEFAULT NULL, after_policy text DEFAULT NULL, task_group bigint DEFAULT NULL,
     backoff text DEFAULT NULL, backoff_base interval DEFAULT NULL, backoff_factor numeric DEFAULT NULL, backoff_max interval DEFAULT NULL,
     timeout interval DEFAULT NULL, deadline interval DEFAULT NULL, key text DEFAULT NULL, tags text[] DEFAULT NULL,
     delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL, body_bytes bytea DEFAULT NULL,
@@ -85,6 +92,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MO
 CREATE FUNCTION errand.http_put(
     url text, body jsonb DEFAULT NULL, params jsonb DEFAULT NULL, headers jsonb DEFAULT NULL,
     queue text DEFAULT NULL, priority integer DEFAULT NULL, run_at timestamptz DEFAULT NULL, max_attempts integer DEFAULT NULL,
+    after bigint[] DEFAULT NULL, after_policy text DEFAULT NULL, task_group bigint DEFAULT NULL,
     backoff text DEFAULT NULL, backoff_base interval DEFAULT NULL, backoff_factor numeric DEFAULT NULL, backoff_max interval DEFAULT NULL,
     timeout interval DEFAULT NULL, deadline interval DEFAULT NULL, key text DEFAULT NULL, tags text[] DEFAULT NULL,
     delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL, body_bytes bytea DEFAULT NULL,
@@ -97,6 +105,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MO
 CREATE FUNCTION errand.http_patch(
     url text, body jsonb DEFAULT NULL, params jsonb DEFAULT NULL, headers jsonb DEFAULT NULL,
     queue text DEFAULT NULL, priority integer DEFAULT NULL, run_at timestamptz DEFAULT NULL, max_attempts integer DEFAULT NULL,
+    after bigint[] DEFAULT NULL, after_policy text DEFAULT NULL, task_group bigint DEFAULT NULL,
     backoff text DEFAULT NULL, backoff_base interval DEFAULT NULL, backoff_factor numeric DEFAULT NULL, backoff_max interval DEFAULT NULL,
     timeout interval DEFAULT NULL, deadline interval DEFAULT NULL, key text DEFAULT NULL, tags text[] DEFAULT NULL,
     delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL, body_bytes bytea DEFAULT NULL,

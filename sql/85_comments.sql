@@ -29,9 +29,10 @@ COMMENT ON COLUMN errand.task.queue IS 'The queue''s name.';
 COMMENT ON COLUMN errand.task.key IS 'The idempotency key that was given, or NULL.';
 COMMENT ON COLUMN errand.task.notify IS 'A NOTIFY channel that hears the final state, or NULL.';
 COMMENT ON COLUMN errand.task.traceparent IS 'W3C trace context that is sent on, or NULL.';
-COMMENT ON COLUMN errand.task.task_group IS 'Reserved: the group it belongs to.';
+COMMENT ON COLUMN errand.task.task_group IS 'The task group it belongs to, or NULL.';
 COMMENT ON COLUMN errand.task.tags IS 'Words of the user''s, or NULL.';
 COMMENT ON COLUMN errand.task.payload IS 'The request.';
+COMMENT ON COLUMN errand.task.after_done IS 'It runs when its parents are final, whatever became of them; false: when they succeeded; NULL: it has none.';
 
 COMMENT ON TABLE errand.ready IS 'Tasks that can run now: one narrow row each, deleted by the claim, never updated.';
 COMMENT ON COLUMN errand.ready.id IS 'The task.';
@@ -42,15 +43,16 @@ COMMENT ON COLUMN errand.ready.failures IS 'Attempts of this run that failed.';
 COMMENT ON COLUMN errand.ready.run IS 'Which run of the task: 1, and one more with each errand.retry().';
 COMMENT ON COLUMN errand.ready.queue IS 'The queue''s name.';
 
-COMMENT ON TABLE errand.later IS 'Tasks that wait for a time: scheduled, or between two attempts.';
+COMMENT ON TABLE errand.later IS 'Tasks that wait: for a time, scheduled or between two attempts, or for other tasks.';
 COMMENT ON COLUMN errand.later.id IS 'The task.';
-COMMENT ON COLUMN errand.later.due_at IS 'When it becomes ready.';
+COMMENT ON COLUMN errand.later.due_at IS 'When it becomes ready; infinity: when its parents are final.';
 COMMENT ON COLUMN errand.later.attempt IS 'Attempts made up to now.';
 COMMENT ON COLUMN errand.later.priority IS 'Higher runs first.';
 COMMENT ON COLUMN errand.later.failures IS 'Attempts of this run that failed.';
 COMMENT ON COLUMN errand.later.run IS 'Which run of the task.';
-COMMENT ON COLUMN errand.later.state IS 's scheduled, r retrying.';
+COMMENT ON COLUMN errand.later.state IS 's scheduled, r retrying, w waiting for other tasks.';
 COMMENT ON COLUMN errand.later.queue IS 'The queue''s name.';
+COMMENT ON COLUMN errand.later.unmet IS 'How many rows of errand.dependency it has; NULL unless it waits for other tasks.';
 
 COMMENT ON TABLE errand.lease IS 'What workers have in hand: one row a claimed batch, deleted when the last of it is settled.';
 COMMENT ON COLUMN errand.lease.token IS 'Random name of the lease: who settles must find it.';
@@ -86,6 +88,7 @@ COMMENT ON COLUMN errand.outcome.content_type IS 'Content-Type of the answer.';
 COMMENT ON COLUMN errand.outcome.head IS 'Header lines of the answer, as received.';
 COMMENT ON COLUMN errand.outcome.body IS 'Body of the answer, as received and decompressed.';
 COMMENT ON COLUMN errand.outcome.result IS 'Result of a task that is no HTTP request.';
+COMMENT ON COLUMN errand.outcome.cause IS 'Of a task cancelled because one that it waits for did not succeed: the first that did not, however far up.';
 
 COMMENT ON TABLE errand.attempt IS 'Attempts that were not the last: one row each, inserted once.';
 COMMENT ON COLUMN errand.attempt.task_id IS 'The task.';
@@ -193,7 +196,7 @@ COMMENT ON COLUMN errand.tasks.started_at IS 'When the running or last attempt s
 COMMENT ON COLUMN errand.tasks.finished_at IS 'When it became final.';
 COMMENT ON COLUMN errand.tasks.owner IS 'The role that submitted it.';
 COMMENT ON COLUMN errand.tasks.key IS 'The idempotency key that was given.';
-COMMENT ON COLUMN errand.tasks.task_group IS 'Reserved: the group it belongs to.';
+COMMENT ON COLUMN errand.tasks.task_group IS 'The task group it belongs to, or NULL.';
 COMMENT ON COLUMN errand.tasks.tags IS 'Words of the user''s.';
 COMMENT ON COLUMN errand.tasks.progress IS 'Reserved: 0 to 1.';
 COMMENT ON COLUMN errand.tasks.error IS 'What went wrong last.';
@@ -357,7 +360,7 @@ COMMENT ON COLUMN errand.task_detail.started_at IS 'When the running or last att
 COMMENT ON COLUMN errand.task_detail.finished_at IS 'When it became final.';
 COMMENT ON COLUMN errand.task_detail.owner IS 'The role that submitted it.';
 COMMENT ON COLUMN errand.task_detail.key IS 'The idempotency key that was given.';
-COMMENT ON COLUMN errand.task_detail.task_group IS 'Reserved: the group it belongs to.';
+COMMENT ON COLUMN errand.task_detail.task_group IS 'The task group it belongs to, or NULL.';
 COMMENT ON COLUMN errand.task_detail.tags IS 'Words of the user''s.';
 COMMENT ON COLUMN errand.task_detail.progress IS 'Reserved: 0 to 1.';
 COMMENT ON COLUMN errand.task_detail.error IS 'What went wrong last.';
@@ -378,12 +381,14 @@ COMMENT ON COLUMN errand._looked.finished_at IS 'When it became final.';
 COMMENT ON FUNCTION errand.submit IS
 'Submits a task of any type and returns its id. It runs after COMMIT; ROLLBACK takes it back.
 task: a type of errand.task_types. payload: the request, under the names of errand.http()''s arguments; it is merged over the type''s template.
-Options, all with defaults of the type or else these: queue ''default''; priority 0 (-32768 to 32767, higher first); run_at NULL (not before); max_attempts 3 (1 to 10000); backoff ''exponential'', ''linear'' or ''constant''; backoff_base 1 s; backoff_factor 2 (1 to 100); backoff_max 1 h; timeout 30 s for one attempt (at most 7 days); deadline NULL, for the whole task, counted from now; key NULL (1 to 255 bytes: while a task with the same queue and key is not final, its id is returned and nothing is submitted); tags; delivery ''at_least_once'' or ''at_most_once''; notify NULL (a NOTIFY channel that hears the final state); traceparent NULL (W3C, sent on).
+Options, all with defaults of the type or else these: queue ''default''; priority 0 (-32768 to 32767, higher first); run_at NULL (not before); max_attempts 3 (1 to 10000); backoff ''exponential'', ''linear'' or ''constant''; backoff_base 1 s; backoff_factor 2 (1 to 100); backoff_max 1 h; timeout 30 s for one attempt (at most 7 days); deadline NULL, for the whole task, counted from now; key NULL (1 to 255 bytes: while a task with the same queue and key is not final, its id is returned and nothing is submitted); after NULL (ids of tasks that it waits for); after_policy ''success'' (one that does not succeed cancels it) or ''done''; task_group NULL (of errand.open_group()); tags; delivery ''at_least_once'' or ''at_most_once''; notify NULL (a NOTIFY channel that hears the final state); traceparent NULL (W3C, sent on).
 Errors: 22023 bad argument, 42704 no such type, 53400 the queue is full, 55000 the queue drains or pg_errand is not preloaded, 42501 within a security-restricted operation.
 Example: SELECT errand.submit(''http'', ''{"url": "https://example.com/"}'', priority => 5);';
 
 COMMENT ON FUNCTION errand.submit_many(text, jsonb[], text, integer, timestamptz, integer, text, interval, numeric, interval,
     interval, interval, text[], text, text, text, jsonb, jsonb) IS
+COMMENT ON FUNCTION errand.submit_many(text, jsonb[], text, integer, timestamptz, integer, text, interval, bigint[], text, bigint, numeric, interval,
+    interval, interval, text[], text, text, text) IS
 'Submits one task of a type for each payload, in one statement, and returns the ids in the same order. Options: as errand.submit(), the same for all; no key.
 Errors: as errand.submit(); one bad payload refuses all.
 Example: SELECT errand.submit_many(''http'', ARRAY[''{"url": "https://example.com/a"}'', ''{"url": "https://example.com/b"}'']::jsonb[]);';

@@ -113,6 +113,15 @@ static const DbCallDef calls[DB_CALLS] = {
 	[DB_OUTBOX_SUBMIT] = {"SELECT * FROM errand._outbox_submit($1,$2)",
 						  2,
 						  {INT8OID, TIMESTAMPTZOID}},
+	[DB_FREE] = {"SELECT * FROM errand._free($1,$2,$3,$4)",
+				 4,
+				 {A_INT8, A_INT8, TIMESTAMPTZOID, INT4OID}},
+	[DB_FREE_CHILDREN] = {"SELECT * FROM errand._free_children($1,$2,$3)",
+						  3,
+						  {A_INT8, TIMESTAMPTZOID, INT4OID}},
+	[DB_UNFREED] = {"SELECT * FROM errand._unfreed($1,$2)", 2, {INT8OID, INT4OID}},
+	[DB_GROUP_COUNT] = {"SELECT errand._group_count($1,$2)", 2, {A_INT8, A_CHAR}},
+	[DB_GROUP_FOLD] = {"SELECT * FROM errand._group_fold($1,$2)", 2, {TIMESTAMPTZOID, INT4OID}},
 };
 
 static SPIPlanPtr plans[DB_CALLS];

@@ -18,6 +18,8 @@
 #include "queue/chores.h"
 #include "queue/claim.h"
 #include "queue/config.h"
+#include "queue/free.h"
+#include "queue/groups.h"
 #include "queue/pairs.h"
 #include "queue/proxies.h"
 #include "queue/reap.h"
@@ -88,7 +90,6 @@ poll(void)
 	read_cancels();
 	read_config();
 	wanted.lost = false;
-	poll_at = errand_clock_monotonic() + POLL_US;
 }
 
 static void
@@ -200,6 +201,7 @@ recount(void)
 		r[i].queue = errand_db_text(i, errand_db_column("queue"));
 		r[i].ready = DatumGetInt64(errand_db_value(i, errand_db_column("ready"), &isnull));
 		r[i].scheduled = DatumGetInt64(errand_db_value(i, errand_db_column("scheduled"), &isnull));
+		r[i].waiting = DatumGetInt64(errand_db_value(i, errand_db_column("waiting"), &isnull));
 		r[i].running = DatumGetInt64(errand_db_value(i, errand_db_column("running"), &isnull));
 	}
 	if (errand_counters_set(r, n, seq))
@@ -295,6 +297,7 @@ lead_chores(bool polled)
 	if (!led_before || (d != NULL && pg_atomic_exchange_u32(&d->reap_wanted, 0) != 0))
 	{
 		in_transaction(reap, true);
+		errand_free_sweep(); /* what who left did not free */
 		if (!led_before)
 			suspects = true; /* some may be left from before */
 		led_before = true;
@@ -304,6 +307,10 @@ lead_chores(bool polled)
 	run_suspects();
 	if (due_now())
 		in_transaction(move_due, true);
+	if (errand_free_wanted())
+		in_transaction(errand_free_work, true);
+	if (errand_groups_wanted())
+		in_transaction(errand_groups_work, true);
 	if (errand_schedules_due())
 		errand_schedules_run();
 	if (now >= retain_at)
@@ -327,7 +334,11 @@ errand_chores(bool lead)
 	at_work = true;
 	if (polled || wanted.lost)
 	{
+		errand_groups_look();
 		in_transaction(poll, false);
+		/* Events that ask for a look do not put off what comes with the poll. */
+		if (polled)
+			poll_at = errand_clock_monotonic() + POLL_US;
 		due_known = false;
 		errand_schedules_changed();
 	}
@@ -367,7 +378,7 @@ errand_chores_wait_ms(bool lead)
 			us = Min(us, errand_schedules_next() - errand_clock_now());
 		if (suspects)
 			us = Min(us, 20000);
-		us = Min(us, errand_roles_wait_us());
+		us = Min(us, Min(errand_roles_wait_us(), Min(errand_free_wait_us(), errand_groups_wait_us())));
 	}
 	return Max(0, (us + 999) / 1000);
 }
@@ -383,5 +394,8 @@ errand_chores_failed(void)
 	poll_at = errand_clock_monotonic() + 1000000;
 	retain_at = Max(retain_at, poll_at);
 	errand_feed_notified();
+	if (chore)
+		errand_free_sweep(); /* its lists may tell of what was undone */
+	errand_groups_look();
 	return chore;
 }

@@ -22,7 +22,7 @@ typedef struct ClaimColumns
 {
 	int id, place, attempt, priority, failures, run, queue, type, kind, submitted_at, run_at,
 		deadline, timeout_ms, max_attempts, backoff, backoff_base_ms, backoff_factor,
-		backoff_max_ms, at_most_once, key, notify, traceparent, payload, owner_oid, owner, role,
+		backoff_max_ms, at_most_once, key, notify, traceparent, task_group, payload, owner_oid, owner, role,
 		follow_ups;
 } ClaimColumns;
 
@@ -51,6 +51,7 @@ find_columns(ClaimColumns *c)
 	c->key = errand_db_column("key");
 	c->notify = errand_db_column("notify");
 	c->traceparent = errand_db_column("traceparent");
+	c->task_group = errand_db_column("task_group");
 	c->payload = errand_db_column("payload");
 	c->owner_oid = errand_db_column("owner_oid");
 	c->owner = errand_db_column("owner");
@@ -104,6 +105,7 @@ read_run(ErrandRun *r, const ClaimColumns *c, int row)
 	r->failures = errand_claim_int(row, c->failures, 2, 0);
 	r->number = errand_claim_int(row, c->run, 2, 1);
 	read_policy(r, c, row);
+	r->task_group = errand_claim_int(row, c->task_group, 8, 0);
 	r->ready_at = errand_claim_int(row, c->submitted_at, 8, 0);
 	r->ready_at = Max(r->ready_at, errand_claim_int(row, c->run_at, 8, r->ready_at));
 	r->role = DatumGetObjectId(errand_db_value(row, c->role, &isnull));

@@ -15,6 +15,8 @@
 #include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 #include "queue/feed.h"
+#include "queue/free.h"
+#include "queue/groups.h"
 #include "queue/pairs.h"
 #include "queue/roles.h"
 #include "settings.h"
@@ -62,13 +64,29 @@ keep_notice(const ErrandEvent *e)
 	MemoryContextSwitchTo(old);
 }
 
+/* What the leader does for tasks that wait for others, and for groups. */
 static void
-hear(const ErrandEvent *e, ErrandFeed *f)
+hear_relations(const ErrandEvent *e)
+{
+	if (e->to == ERRAND_WAITING)
+		errand_free_child(e->id);
+	else if (errand_state_is_final(e->to))
+	{
+		errand_free_parent(e->id);
+		if (e->from != ERRAND_RUNNING)
+			errand_groups_look(); /* a settle tells by itself */
+	}
+}
+
+static void
+hear(const ErrandEvent *e, ErrandFeed *f, bool lead)
 {
 	switch (e->kind)
 	{
 		case ERRAND_EVENT_TASK:
 			errand_roles_heard(e);
+			if (lead)
+				hear_relations(e);
 			if (e->to == ERRAND_READY)
 				errand_pairs_ready(e->role, e->queue, e->priority, e->place);
 			else if ((e->to == ERRAND_SCHEDULED || e->to == ERRAND_RETRYING) &&
@@ -90,6 +108,11 @@ hear(const ErrandEvent *e, ErrandFeed *f)
 		case ERRAND_EVENT_OUTBOX:
 			f->specs = true;
 			break;
+		case ERRAND_EVENT_GROUP:
+			errand_groups_look();
+			break;
+		case ERRAND_EVENT_COMPLETE:
+			break;
 		case ERRAND_EVENT_REWIND:
 		case ERRAND_EVENT_WAKE:
 			errand_pairs_rewind();
@@ -103,12 +126,19 @@ errand_feed_read(ErrandFeed *f, bool lead)
 {
 	static ErrandEventBuffer buffer;
 	bool tell = lead && errand_notify && errand_anybody_listens();
+	bool overrun = false;
 
-	while (n_notices < NOTICES_AT_ONCE && errand_ring_next(&cursor, &buffer, &f->lost))
+	while (n_notices < NOTICES_AT_ONCE && errand_ring_next(&cursor, &buffer, &overrun))
 	{
-		hear(&buffer.event, f);
+		hear(&buffer.event, f, lead);
 		if (tell && buffer.event.kind == ERRAND_EVENT_TASK)
 			keep_notice(&buffer.event);
+	}
+	if (overrun)
+	{
+		f->lost = true;
+		errand_free_sweep();
+		errand_groups_look();
 	}
 	if (f->lost)
 	{

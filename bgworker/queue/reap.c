@@ -16,6 +16,7 @@
 #include "core/poison.h"
 #include "events.h"
 #include "miscadmin.h"
+#include "queue/groups.h"
 #include "queue/reap.h"
 #include "queue/specs.h"
 #include "shared.h"
@@ -293,6 +294,7 @@ reap_one(const DeadLease *l, bool *suspects)
 	follow_up(lost, n);
 	if (OidIsValid(lost[0].role))
 		suspects_group += 2;
+	errand_groups_look();
 	for (int i = 0; i < n; i++)
 	{
 		announce(&lost[i]);

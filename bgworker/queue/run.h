@@ -67,6 +67,7 @@ typedef struct ErrandRun
 	int64 base_ms;
 	double factor;
 	int64 max_ms;
+	int64 task_group; /* 0: none */
 	bool at_most_once;
 	bool follow_ups; /* it has on_success or on_failure */
 	bool has_deadline;

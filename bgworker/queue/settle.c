@@ -16,6 +16,8 @@
 #include "compat.h"
 #include "events.h"
 #include "miscadmin.h"
+#include "queue/free.h"
+#include "queue/groups.h"
 #include "queue/hosts.h"
 #include "queue/run.h"
 #include "queue/settle.h"
@@ -141,7 +143,7 @@ announce(const ErrandRun *r)
 	e.role = r->role;
 	e.priority = r->priority;
 	e.place = r->id;
-	e.wait_us = r->started_at != 0 && r->failures == 0 && r->number == 1 ?
+	e.wait_us = r->started_at != 0 && r->ready_at != 0 && r->failures == 0 && r->number == 1 ?
 					Max(0, r->started_at - r->ready_at) :
 					-1;
 	e.run_us = r->started_at != 0 ? Max(0, r->finished_at - r->started_at) : -1;
@@ -176,6 +178,8 @@ errand_settle(int most)
 	errand_settle_requeues(batch, n_in_batch);
 	errand_settle_side(batch, n_in_batch);
 	errand_follow_ups_of(batch, n_in_batch);
+	errand_free_settled(batch, n_in_batch);
+	errand_groups_settled(batch, n_in_batch);
 	drop_leases(leases, n_leases);
 	for (int i = 0; i < n_in_batch; i++)
 	{

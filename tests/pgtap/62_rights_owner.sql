@@ -28,9 +28,9 @@ SELECT is(t.by('tap_alice', $$SELECT errand.submit('http', jsonb_build_object('u
 SELECT is(t.by('tap_alice', $$SELECT errand.submit_many('[{"task": "http", "payload": {"url": "http://errand.test/"}, "owner": "postgres"}]')$$), '22023',
     'owner: nor beside it');
 SELECT is(t.by('tap_alice', $$SELECT errand._submit(10, 'postgres', 'http', 'http', 'default', 0::smallint, NULL, 3::smallint, 1000, NULL, NULL, NULL, NULL, NULL,
-    NULL, NULL, false, NULL, NULL, NULL, NULL, '{}', now())$$), '42501', 'owner: the internal function is out of reach');
+    NULL, NULL, false, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '{}', now())$$), '42501', 'owner: the internal function is out of reach');
 SELECT is(t.by('tap_alice', $$SELECT errand._submit_many(10, 'postgres', 'http', 'http', 'default', 0::smallint, NULL, 3::smallint, 1000, NULL, NULL, NULL, NULL, NULL,
-    NULL, false, NULL, NULL, NULL, NULL, '{}', now())$$), '42501', 'owner: and so is the other');
+    NULL, false, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '{}', now())$$), '42501', 'owner: and so is the other');
 
 -- temporary objects of hers shadow nothing
 SELECT is(t.by('tap_alice', $$CREATE TEMP VIEW pg_roles AS SELECT 10::oid AS oid, 'tap_alice'::name AS rolname, true AS rolsuper$$), NULL, 'alice shadows pg_roles');

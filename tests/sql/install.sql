@@ -87,7 +87,7 @@ WHERE e.extname = 'pg_errand' AND c.relnamespace = 'errand'::regnamespace AND c.
 
 -- tables without a primary key
 SELECT c.relname FROM pg_class AS c
-WHERE c.relnamespace = 'errand'::regnamespace AND c.relkind = 'r' AND c.relname <> 'cancel_request'
+WHERE c.relnamespace = 'errand'::regnamespace AND c.relkind = 'r' AND c.relname NOT IN ('cancel_request', 'group_delta')
   AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary);
 
 -- objects without a comment
