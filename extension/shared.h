@@ -8,6 +8,7 @@
  *	slot_lock	databases[] and slots[], every field unless said otherwise
  *	event_lock	the ring, the counters and waiters[]; held for microseconds in
  *				commit callbacks, so nothing under it may fail, allocate or log
+ * (limit_table.h has a third lock, with rules of its own.)
  * Latches of other processes are reached by pgprocno: no pointer of a process
  * ever lies in here.
  */
@@ -54,6 +55,8 @@ typedef struct ErrandDatabase
 	pg_atomic_uint64 lost_settles; /* results dropped by the fence; atomic */
 	pg_atomic_uint32
 		queue_limits; /* queues may drain or have a limit: look before a submit; atomic */
+	pg_atomic_uint32
+		limits_ready; /* all dead leases were reaped: places of queues may be given; atomic */
 } ErrandDatabase;
 
 /* One of our processes. */

@@ -28,6 +28,24 @@ BEGIN
     RETURN QUERY SELECT q.* FROM errand.queue AS q;
 END $$;
 
+-- Function:   _limits()
+-- Returns:    what has a limit: q queues, t task types, h hosts
+-- Tables:     reads queue, task_type, host
+CREATE FUNCTION errand._limits()
+RETURNS TABLE (kind "char", name text, max_running integer, rate_limit text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+    SELECT 'q'::"char", q.name, q.max_running, q.rate_limit FROM errand.queue AS q
+    WHERE q.max_running IS NOT NULL OR q.rate_limit IS NOT NULL
+    UNION ALL
+    SELECT 't', t.name, t.max_running, t.rate_limit FROM errand.task_type AS t
+    WHERE t.max_running IS NOT NULL OR t.rate_limit IS NOT NULL
+    UNION ALL
+    SELECT 'h', h.name, h.max_running, h.rate_limit FROM errand.host AS h
+    WHERE h.max_running IS NOT NULL OR h.rate_limit IS NOT NULL;
+END $$;
+
 -- Function:   _due(now, limit)
 -- Moves tasks whose time has come to the end of their queue.
 -- Returns:    what moved, in the order of their times

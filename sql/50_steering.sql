@@ -258,6 +258,28 @@ BEGIN
     RETURN v_lost;
 END $$;
 
+-- Function:   _host_define(...)
+-- Tables:     writes host; redefining replaces
+CREATE FUNCTION errand._host_define(p_name text, p_max_running integer, p_rate_limit text, p_proxy text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO errand.host VALUES (p_name, p_max_running, p_rate_limit, p_proxy)
+    ON CONFLICT (name) DO UPDATE SET (max_running, rate_limit, proxy) =
+        (excluded.max_running, excluded.rate_limit, excluded.proxy);
+END $$;
+
+-- Function:   _host_drop(name)
+-- Returns:    whether there was one
+-- Tables:     deletes from host
+CREATE FUNCTION errand._host_drop(p_name text)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM errand.host AS h WHERE h.name = p_name;
+    RETURN FOUND;
+END $$;
+
 -- Function:   _type_define(...)
 -- Tables:     writes task_type; redefining replaces
 CREATE FUNCTION errand._type_define(

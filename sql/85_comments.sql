@@ -135,6 +135,10 @@ COMMENT ON COLUMN errand.suspect.alone_falls IS 'Crashes while it ran alone.';
 COMMENT ON COLUMN errand.suspect.queue IS 'The queue''s name.';
 
 COMMENT ON TABLE errand.queue IS 'Queues that were defined, paused or drained; any other name works without a row.';
+COMMENT ON COLUMN errand.host.name IS 'The host, as name or name:port.';
+COMMENT ON COLUMN errand.host.max_running IS 'Most requests at once, over all workers.';
+COMMENT ON COLUMN errand.host.rate_limit IS 'Most requests, such as 50/s.';
+COMMENT ON COLUMN errand.host.proxy IS 'The proxy that requests to it go through.';
 COMMENT ON COLUMN errand.queue.name IS 'The queue''s name.';
 COMMENT ON COLUMN errand.queue.paused IS 'Its tasks are not claimed.';
 COMMENT ON COLUMN errand.queue.draining IS 'It takes no more tasks.';
@@ -143,6 +147,7 @@ COMMENT ON COLUMN errand.queue.rate_limit IS 'Reserved: most starts, such as 50/
 COMMENT ON COLUMN errand.queue.max_depth IS 'Most tasks that wait; NULL: no limit.';
 COMMENT ON COLUMN errand.queue.description IS 'What it is for.';
 
+COMMENT ON TABLE errand.host IS 'Limits and proxies of hosts, as errand.define_host() was told.';
 COMMENT ON TABLE errand.task_type IS 'Task types, as errand.define_task() was told.';
 COMMENT ON COLUMN errand.task_type.name IS 'The type''s name.';
 COMMENT ON COLUMN errand.task_type.kind IS 'What runs it: http.';
@@ -321,13 +326,14 @@ COMMENT ON VIEW errand.stat_hosts IS
 COMMENT ON COLUMN errand.stat_hosts.host IS 'The host, as name:port.';
 COMMENT ON COLUMN errand.stat_hosts.running IS 'Requests under way.';
 COMMENT ON COLUMN errand.stat_hosts.max_running IS 'Most requests at once.';
-COMMENT ON COLUMN errand.stat_hosts.rate_limit IS 'Reserved: most requests, such as 50/s.';
-COMMENT ON COLUMN errand.stat_hosts.circuit IS 'closed: requests go out; open: they wait.';
+COMMENT ON COLUMN errand.stat_hosts.rate_limit IS 'Most requests, such as 50/s, as define_host() said.';
+COMMENT ON COLUMN errand.stat_hosts.circuit IS 'closed: requests go out; open: they wait; half_open: one of them tries.';
 COMMENT ON COLUMN errand.stat_hosts.held_until IS 'Until when the host asked us to stay away.';
 COMMENT ON COLUMN errand.stat_hosts.requests IS 'Requests that ended.';
 COMMENT ON COLUMN errand.stat_hosts.errors IS 'Those of them that failed.';
 COMMENT ON COLUMN errand.stat_hosts.p50_ms IS 'Median time of a request, in milliseconds.';
 COMMENT ON COLUMN errand.stat_hosts.p95_ms IS '95 of 100 requests took less, in milliseconds.';
+COMMENT ON COLUMN errand.stat_hosts.proxy IS 'The proxy that requests to it go through.';
 
 -- Types.
 
@@ -449,6 +455,15 @@ COMMENT ON FUNCTION errand.reprioritize IS
 Returns true, or false if it is running, final, not yours or not there.
 Errors: 22023 out of range.
 Example: SELECT errand.reprioritize(42, 100);';
+COMMENT ON FUNCTION errand.define_host IS
+'Limits the requests to a host, over all workers; redefining replaces all of it. host: name, name:port or [IPv6]:port; a
+name without a port is for each of its ports. max_running: requests at once (default: errand.host_max_running). rate_limit:
+such as 50/s. proxy: requests go through it. Tasks that must wait for it spend no attempt. Admins only.
+Errors: 22023 (no host, no rate, less than 1), 42501.
+Example: SELECT errand.define_host(''api.example.com'', max_running => 4, rate_limit => ''50/s'');';
+COMMENT ON FUNCTION errand.drop_host IS
+'Forgets what define_host() said. Admins only. Errors: 42704 (no such host), 42501.
+Example: SELECT errand.drop_host(''api.example.com'');';
 COMMENT ON FUNCTION errand.define_queue IS
 'Defines a queue, or changes it: NULL leaves a thing as it is. Needs level admin.
 name: 1 to 200 characters. max_depth: most tasks that wait; more are refused. max_running and rate_limit (such as ''50/s'' or ''1000/h'') are kept for later versions.
@@ -541,6 +556,10 @@ COMMENT ON FUNCTION errand._due IS 'internal: moves tasks whose time has come to
 COMMENT ON FUNCTION errand._expire IS 'internal: ends tasks that are past their deadline.';
 COMMENT ON FUNCTION errand._granted_functions IS 'internal: names of the functions that a level may call.';
 COMMENT ON FUNCTION errand._headers IS 'internal: header lines as an object of lower-case names.';
+COMMENT ON FUNCTION errand._host_limits IS 'internal: holds and circuits of hosts, from shared memory.';
+COMMENT ON FUNCTION errand._limits IS 'internal: what has a limit, for workers.';
+COMMENT ON FUNCTION errand._host_define IS 'internal: writes a host.';
+COMMENT ON FUNCTION errand._host_drop IS 'internal: deletes a host.';
 COMMENT ON FUNCTION errand._hosts IS 'internal: hosts that workers talked to, from shared memory.';
 COMMENT ON FUNCTION errand._http_result IS 'internal: what errand.result() shows of an HTTP answer.';
 COMMENT ON FUNCTION errand._instance_arrives IS 'internal: lets workers look at once when a restore brings the row of another database.';

@@ -81,6 +81,7 @@ static const DbCallDef calls[DB_CALLS] = {
 						 INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID}},
 	[DB_INSTANCE] = {"SELECT * FROM errand._instance()", 0, {0}},
 	[DB_QUEUES] = {"SELECT * FROM errand._queues()", 0, {0}},
+	[DB_LIMITS] = {"SELECT * FROM errand._limits()", 0, {0}},
 	[DB_DUE] = {"SELECT * FROM errand._due($1,$2)", 2, {TIMESTAMPTZOID, INT4OID}},
 	[DB_NEXT_DUE] = {"SELECT errand._next_due() AS at", 0, {0}},
 	[DB_EXPIRE] = {"SELECT * FROM errand._expire($1,$2)", 2, {TIMESTAMPTZOID, INT4OID}},

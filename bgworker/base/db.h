@@ -31,6 +31,7 @@ typedef enum ErrandDbCall
 	DB_REAP_RETURN,
 	DB_INSTANCE,
 	DB_QUEUES,
+	DB_LIMITS,
 	DB_DUE,
 	DB_NEXT_DUE,
 	DB_EXPIRE,

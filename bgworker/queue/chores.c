@@ -18,6 +18,7 @@
 #include "queue/chores.h"
 #include "queue/claim.h"
 #include "queue/config.h"
+#include "queue/limits.h"
 #include "queue/pairs.h"
 #include "queue/reap.h"
 #include "queue/run.h"
@@ -53,6 +54,7 @@ static void
 read_config(void)
 {
 	errand_config_queues();
+	errand_limits_read();
 	errand_config_instance(NULL, 0);
 	wanted.config = false;
 }
@@ -63,6 +65,7 @@ errand_chores_init(char *secret, size_t size)
 	errand_pairs_init();
 	errand_feed_init();
 	errand_config_queues();
+	errand_limits_read();
 	errand_config_instance(secret, size);
 }
 
@@ -171,15 +174,32 @@ look_for_suspects(void)
 	suspects |= DatumGetBool(errand_db_value(0, 1, &isnull));
 }
 
+static int reaped = 0; /* leases, ERRAND_REAP_AT_ONCE: some may be left */
+
 static void
 reap(void)
 {
+	reaped = ERRAND_REAP_AT_ONCE;
 	/* While a dump is being restored leases may be there before their tasks. */
 	errand_config_instance(NULL, 0);
 	if (errand_config_copied())
 		return;
-	if (errand_reap(&suspects) > 0)
+	errand_limits_reap_begin();
+	reaped = errand_reap(&suspects);
+	if (reaped > 0)
 		wanted.lost = true;
+}
+
+/* All that dead workers had in hand is put back: now the limits can be relied on. */
+static void
+reap_all(ErrandDatabase *d)
+{
+	if (!in_transaction(reap, true))
+		return;
+	if (reaped < ERRAND_REAP_AT_ONCE)
+		errand_limits_reap_done();
+	else if (d != NULL && !errand_config_copied())
+		pg_atomic_write_u32(&d->reap_wanted, 1);
 }
 
 static void
@@ -295,7 +315,7 @@ lead_chores(bool polled)
 
 	if (!led_before || (d != NULL && pg_atomic_exchange_u32(&d->reap_wanted, 0) != 0))
 	{
-		in_transaction(reap, true);
+		reap_all(d);
 		if (!led_before)
 			suspects = true; /* some may be left from before */
 		led_before = true;

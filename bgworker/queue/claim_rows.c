@@ -12,6 +12,7 @@
 #include "events.h"
 #include "kinds/kind.h"
 #include "queue/claim_rows.h"
+#include "queue/limits.h"
 #include "queue/pairs.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -162,7 +163,9 @@ errand_claim_take_rows(ErrandLease *lease, int n, bool from_queue)
 		read_run(runs[i], &c, i);
 		announce_running(runs[i]);
 		if (from_queue)
-			errand_pairs_taken(runs[i]->queue, runs[i]->priority, runs[i]->place);
+			errand_limits_took(errand_pairs_taken(runs[i]->queue, runs[i]->priority,
+												  runs[i]->place),
+							   runs[i]);
 	}
 	qsort(runs, n, sizeof(ErrandRun *), run_order);
 	for (int i = 0; i < n; i++)

@@ -22,8 +22,6 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#define LEASES_AT_ONCE 200
-
 typedef enum HowLost
 {
 	LOST_LEFT,	/* the worker alone: it was told to, or failed */
@@ -256,7 +254,7 @@ errand_reap(bool *suspects)
 	errand_db_arg(&a, errand_db_array(identities, NULL, n_live, INT8OID));
 	errand_db_arg(&a, Int64GetDatum(errand_shared->epoch));
 	errand_db_arg(&a, TimestampTzGetDatum(PgStartTime));
-	errand_db_arg(&a, Int32GetDatum(LEASES_AT_ONCE));
+	errand_db_arg(&a, Int32GetDatum(ERRAND_REAP_AT_ONCE));
 	n = errand_db_call(DB_REAP_TAKE, &a);
 	dead = palloc(sizeof(DeadLease) * Max(n, 1));
 	for (int i = 0; i < n; i++)

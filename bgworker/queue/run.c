@@ -11,6 +11,8 @@
 #include "base/clock.h"
 #include "compat.h"
 #include "kinds/kind.h"
+#include "queue/admit.h"
+#include "queue/limits.h"
 #include "queue/park.h"
 #include "queue/run.h"
 #include "utils/hsearch.h"
@@ -48,6 +50,7 @@ errand_runs_init(void)
 		dlist_init(&lists[i]);
 	dlist_init(&over);
 	errand_park_init();
+	errand_limits_init();
 }
 
 static void
@@ -82,8 +85,11 @@ move_allowed(ErrandRunState from, ErrandRunState to)
 	switch (from)
 	{
 		case ERRAND_RUN_CLAIMED:
-			return to == ERRAND_RUN_MARKING || to == ERRAND_RUN_QUEUED || to == ERRAND_RUN_DONE;
+			return to == ERRAND_RUN_MARKING || to == ERRAND_RUN_PACED || to == ERRAND_RUN_QUEUED ||
+				   to == ERRAND_RUN_DONE;
 		case ERRAND_RUN_MARKING:
+			return to == ERRAND_RUN_PACED || to == ERRAND_RUN_QUEUED || to == ERRAND_RUN_DONE;
+		case ERRAND_RUN_PACED:
 			return to == ERRAND_RUN_QUEUED || to == ERRAND_RUN_DONE;
 		case ERRAND_RUN_QUEUED:
 			return to == ERRAND_RUN_STARTED || to == ERRAND_RUN_DONE;
@@ -106,6 +112,11 @@ errand_run_move(ErrandRun *r, ErrandRunState to)
 	counts[r->state]--;
 	if (r->state == ERRAND_RUN_CLAIMED)
 		run_index(r);
+	if (r->unstarted != NULL && (to == ERRAND_RUN_STARTED || to == ERRAND_RUN_DONE))
+	{
+		(*r->unstarted)--;
+		r->unstarted = NULL;
+	}
 	r->state = to;
 	dlist_push_tail(&lists[to], &r->node);
 	counts[to]++;
@@ -117,6 +128,7 @@ errand_run_free(ErrandRun *r)
 	Assert(r->state == ERRAND_RUN_DONE);
 	if (r->kind != NULL && r->work != NULL)
 		r->kind->release(r);
+	errand_limits_release(r);
 	dlist_delete(&r->node);
 	counts[r->state]--;
 	hash_search(by_id, &r->id, HASH_REMOVE, NULL);
@@ -264,6 +276,7 @@ decide_one(ErrandRun *r)
 		return;
 	}
 	errand_park_learn(r);
+	errand_admit_report(r);
 	decide(r, &d);
 	switch (d.verdict)
 	{
