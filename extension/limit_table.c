@@ -57,6 +57,7 @@ errand_limits_startup(void)
 		pg_atomic_init_u32(&errand_limits->hosts, 0);
 		pg_atomic_init_u32(&errand_limits->freed, 0);
 		pg_atomic_init_u32(&errand_limits->shut, 0);
+		pg_atomic_init_u32(&errand_limits->quotas, 0);
 		entry_clear(&errand_limits->overflow, 0);
 	}
 	info.keysize = sizeof(ErrandCounterKey);

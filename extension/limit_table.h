@@ -49,10 +49,11 @@ typedef struct ErrandLimit
 typedef struct ErrandLimits
 {
 	LWLock *limit_lock;
-	pg_atomic_uint32 hosts; /* entries of hosts: none saves the look-up; atomic */
-	pg_atomic_uint32 freed; /* +1 when a place came free that somebody wanted; atomic */
-	pg_atomic_uint32 shut;	/* +1 when a host was held or its circuit opened; atomic */
-	ErrandLimit overflow;	/* shared by all names that found no room; conservative */
+	pg_atomic_uint32 hosts;	 /* entries of hosts: none saves the look-up; atomic */
+	pg_atomic_uint32 freed;	 /* +1 when a place came free that somebody wanted; atomic */
+	pg_atomic_uint32 shut;	 /* +1 when a host was held or its circuit opened; atomic */
+	pg_atomic_uint32 quotas; /* some role has a quota: events count tasks of roles; atomic */
+	ErrandLimit overflow;	 /* shared by all names that found no room; conservative */
 } ErrandLimits;
 
 extern ErrandLimits *errand_limits;

@@ -291,3 +291,25 @@ errand_counter(Oid database, ErrandCounterKind kind, const char *name)
 			   sizeof(ErrandCounter) - sizeof(ErrandCounterKey));
 	return c != NULL ? counter_keep(c) : NULL;
 }
+
+ErrandCounter *
+errand_counter_find(Oid database, ErrandCounterKind kind, const char *name)
+{
+	ErrandCounterKey key;
+	ErrandCounter *c = counter_recent(database, kind, name);
+
+	if (c != NULL)
+		return c;
+	memset(&key, 0, sizeof(key));
+	key.database = database;
+	key.kind = kind;
+	strlcpy(key.name, name, sizeof(key.name));
+	c = hash_search(errand_counters, &key, HASH_FIND, NULL);
+	return c != NULL ? counter_keep(c) : NULL;
+}
+
+void
+errand_role_key(Oid role, char *name)
+{
+	snprintf(name, ERRAND_ROLE_KEY, "%u", role);
+}

@@ -89,7 +89,8 @@ typedef enum ErrandCounterKind
 {
 	ERRAND_COUNT_QUEUE = 'q',
 	ERRAND_COUNT_TASK = 't',
-	ERRAND_COUNT_HOST = 'h'
+	ERRAND_COUNT_HOST = 'h',
+	ERRAND_COUNT_ROLE = 'r' /* of roles with a quota only: quota.c makes them */
 } ErrandCounterKind;
 
 /* Key of the counters' hash; zero-filled before use. */
@@ -112,7 +113,8 @@ typedef struct ErrandCounter
 	int64 cancelled;
 	int64 retried;
 	int64 attempts;
-	uint64 touched; /* ring position of the last change, for eviction */
+	int64 counted_at; /* of a role: when the tables were counted, errand_limits_clock() */
+	uint64 touched;	  /* ring position of the last change, for eviction */
 	ErrandHistogram wait;
 	ErrandHistogram run;
 } ErrandCounter;
@@ -184,5 +186,12 @@ extern void errand_wake_launcher(void);
  * room).  NULL if there is none.  Caller holds event_lock exclusively.
  */
 extern ErrandCounter *errand_counter(Oid database, ErrandCounterKind kind, const char *name);
+
+/* The same, but never made. */
+extern ErrandCounter *errand_counter_find(Oid database, ErrandCounterKind kind, const char *name);
+
+/* The name that the counter of a role goes by. */
+#define ERRAND_ROLE_KEY 12
+extern void errand_role_key(Oid role, char *name);
 
 #endif

@@ -18,6 +18,7 @@
 #include "funcapi.h"
 #include "http_check.h"
 #include "options.h"
+#include "quota.h"
 #include "shared.h"
 #include "submit.h"
 #include "utils/array.h"
@@ -51,13 +52,14 @@ queue_depth(const char *queue)
 	return depth;
 }
 
-/* A draining or full queue refuses; most queues have no row and no limit. */
+/* A draining or full queue refuses, and a role that has submitted too much. */
 static void
 queue_check(const char *queue, int64 adding)
 {
 	ErrandArgs a = {0};
 	bool isnull;
 
+	errand_quota_check(adding);
 	if (!errand_queue_limits_exist())
 		return;
 	errand_arg_text(&a, queue);
@@ -124,6 +126,7 @@ announce(const ErrandTaskType *t, const ErrandPolicy *p, int64 id, TimestampTz n
 
 	e.kind = ERRAND_EVENT_TASK;
 	e.id = id;
+	e.owner = GetUserId();
 	e.run = 1;
 	e.to = later ? ERRAND_SCHEDULED : ERRAND_READY;
 	e.priority = p->priority;

@@ -132,7 +132,7 @@ END $$;
 -- Returns:    the tasks that it cancelled
 -- Tables:     deletes from ready, later, cancel_request, task_key; writes outcome
 CREATE FUNCTION errand._cancel_waiting(p_now timestamptz)
-RETURNS TABLE (id bigint, "from" "char", run smallint, attempt integer, queue text, type text, notify text)
+RETURNS TABLE (id bigint, "from" "char", run smallint, attempt integer, queue text, type text, notify text, owner_oid oid)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -162,5 +162,5 @@ BEGIN
     ), answered AS (
         DELETE FROM errand.cancel_request AS c USING ended AS e WHERE c.id = e.id
     )
-    SELECT e.id, e.state, e.run, e.attempt, t.queue, t.type, t.notify FROM ended AS e JOIN errand.task AS t ON t.id = e.id;
+    SELECT e.id, e.state, e.run, e.attempt, t.queue, t.type, t.notify, t.owner_oid FROM ended AS e JOIN errand.task AS t ON t.id = e.id;
 END $$;

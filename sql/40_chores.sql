@@ -91,7 +91,7 @@ END $$;
 -- waits for a client: a task that one holds has another second.
 -- Tables:     deletes from deadline, ready, later, task_key; writes outcome, deadline
 CREATE FUNCTION errand._expire(p_now timestamptz, p_limit integer)
-RETURNS TABLE (id bigint, state "char", run smallint, attempt integer, queue text, type text, notify text)
+RETURNS TABLE (id bigint, state "char", run smallint, attempt integer, queue text, type text, notify text, owner_oid oid)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -126,7 +126,8 @@ BEGIN
     ), unkeyed AS (
         DELETE FROM errand.task_key AS k USING ended AS e WHERE k.id = e.id
     )
-    SELECT t.id, coalesce(e.state, 'x'), coalesce(e.run, 1::smallint), coalesce(e.attempt, 0), t.queue, t.type, t.notify
+    SELECT t.id, coalesce(e.state, 'x'), coalesce(e.run, 1::smallint), coalesce(e.attempt, 0), t.queue, t.type, t.notify,
+        t.owner_oid
     FROM unnest(v_ids) AS u (id)
     JOIN errand.task AS t ON t.id = u.id
     LEFT JOIN ended AS e ON e.id = u.id

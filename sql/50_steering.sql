@@ -28,11 +28,12 @@ END $$;
 -- Returns:    how = 'done' (from says where it was), 'asked', 'final'; how is NULL: no such task
 -- Tables:     deletes from ready, later, suspect, task_key; writes outcome or cancel_request
 CREATE FUNCTION errand._cancel(p_id bigint, p_caller oid, p_all boolean, p_reason text, p_now timestamptz,
-    OUT how text, OUT "from" "char", OUT run smallint, OUT attempt integer, OUT queue text, OUT type text, OUT notify text)
+    OUT how text, OUT "from" "char", OUT run smallint, OUT attempt integer, OUT queue text, OUT type text, OUT notify text,
+    OUT owner_oid oid)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-    SELECT t.queue, t.type, t.notify INTO queue, type, notify FROM errand.task AS t
+    SELECT t.queue, t.type, t.notify, t.owner_oid INTO queue, type, notify, owner_oid FROM errand.task AS t
     WHERE t.id = p_id AND (p_all OR t.owner_oid = p_caller);
     IF NOT FOUND THEN
         RETURN;
@@ -81,7 +82,7 @@ END $$;
 -- Tables:     outcome to attempt, or deletes from later; deletes from cancel_request; writes ready, task_key
 CREATE FUNCTION errand._retry(p_id bigint, p_caller oid, p_all boolean, p_now timestamptz,
     OUT "from" "char", OUT run smallint, OUT attempt integer, OUT priority smallint, OUT place bigint, OUT queue text,
-    OUT type text)
+    OUT type text, OUT owner_oid oid)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -118,6 +119,7 @@ BEGIN
     place := nextval('errand.task_id');
     queue := v_task.queue;
     type := v_task.type;
+    owner_oid := v_task.owner_oid;
     INSERT INTO errand.ready (id, place, attempt, priority, failures, run, queue)
     VALUES (p_id, place, attempt, priority, v_failures, run, queue);
 END $$;

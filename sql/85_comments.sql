@@ -558,6 +558,7 @@ COMMENT ON FUNCTION errand._granted_functions IS 'internal: names of the functio
 COMMENT ON FUNCTION errand._headers IS 'internal: header lines as an object of lower-case names.';
 COMMENT ON FUNCTION errand._host_limits IS 'internal: holds and circuits of hosts, from shared memory.';
 COMMENT ON FUNCTION errand._limits IS 'internal: what has a limit, for workers.';
+COMMENT ON FUNCTION errand._role_depth IS 'internal: how many tasks of a role wait.';
 COMMENT ON FUNCTION errand._host_define IS 'internal: writes a host.';
 COMMENT ON FUNCTION errand._host_drop IS 'internal: deletes a host.';
 COMMENT ON FUNCTION errand._hosts IS 'internal: hosts that workers talked to, from shared memory.';

@@ -54,7 +54,6 @@ static void
 read_config(void)
 {
 	errand_config_queues();
-	errand_limits_read();
 	errand_config_instance(NULL, 0);
 	wanted.config = false;
 }
@@ -65,7 +64,6 @@ errand_chores_init(char *secret, size_t size)
 	errand_pairs_init();
 	errand_feed_init();
 	errand_config_queues();
-	errand_limits_read();
 	errand_config_instance(secret, size);
 }
 
@@ -112,7 +110,11 @@ announce_move(int row, char to)
 	e.wait_us = e.run_us = -1;
 	e.queue = errand_db_text(row, errand_db_column("queue"));
 	e.task = errand_db_text(row, errand_db_column("type"));
-	e.channel = to == ERRAND_FAILED ? errand_db_text(row, errand_db_column("notify")) : NULL;
+	if (to == ERRAND_FAILED)
+	{
+		e.channel = errand_db_text(row, errand_db_column("notify"));
+		e.owner = DatumGetObjectId(errand_db_value(row, errand_db_column("owner_oid"), &isnull));
+	}
 	if (to == ERRAND_READY)
 	{
 		e.priority = DatumGetInt16(errand_db_value(row, errand_db_column("priority"), &isnull));

@@ -109,9 +109,8 @@ read_run(ErrandRun *r, const ClaimColumns *c, int row)
 	r->traceparent = errand_db_text(row, c->traceparent);
 	d = errand_db_value(row, c->payload, &isnull);
 	r->payload = isnull ? NULL : DatumGetJsonbPCopy(d);
-	r->owner_gone = !errand_db_role_is(DatumGetObjectId(
-										   errand_db_value(row, c->owner_oid, &isnull)),
-									   errand_db_text(row, c->owner));
+	r->owner = DatumGetObjectId(errand_db_value(row, c->owner_oid, &isnull));
+	r->owner_gone = !errand_db_role_is(r->owner, errand_db_text(row, c->owner));
 	kind = errand_db_text(row, c->kind);
 	r->kind = kind ? errand_kind_find(kind) : NULL;
 	r->claimed_at = errand_clock_now();
@@ -126,6 +125,7 @@ announce_running(const ErrandRun *r)
 
 	e.kind = ERRAND_EVENT_TASK;
 	e.id = r->id;
+	e.owner = r->owner;
 	e.run = r->number;
 	e.attempt = r->attempt;
 	e.from = ERRAND_READY;

@@ -8,7 +8,7 @@
 
 #include "postgres.h"
 
-/* Reads which queues are paused, and whether any has a limit. */
+/* Reads which queues are paused, and all limits. */
 extern void errand_config_queues(void);
 
 /* Reads whether the engine rests; and the secret of request keys, if secret is given. */

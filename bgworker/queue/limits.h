@@ -30,6 +30,8 @@ typedef struct ErrandDefinition
 /* Once a process, before anything is claimed. */
 extern void errand_limits_init(void);
 
+extern void errand_definitions_init(void); /* errand_limits_init() calls it */
+
 /* Reads the limits of queues, types and hosts; within a transaction. */
 extern void errand_limits_read(void);
 
@@ -38,7 +40,8 @@ extern ErrandDefinition *errand_limits_of_queue(const char *queue);
 extern ErrandDefinition *errand_limits_of_type(const char *type);
 extern ErrandDefinition *errand_limits_of_host(const char *host);
 
-/* Whether types or hosts have limits at all. */
+/* Whether queues, and whether types or hosts have limits at all. */
+extern bool errand_limits_of_queues(void);
 extern bool errand_limits_beyond_queues(void);
 
 /* Visits pairs again for which a place came free, or a token is there. */

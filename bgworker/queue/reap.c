@@ -43,6 +43,7 @@ typedef struct DeadLease
 typedef struct Lost
 {
 	int64 id;
+	Oid owner;
 	int32 attempt;
 	int16 failures;
 	int16 run;
@@ -157,6 +158,7 @@ find_lost(const DeadLease *l, int *n)
 		bool marked = DatumGetBool(errand_db_value(i, errand_db_column("marked"), &isnull));
 
 		t->id = DatumGetInt64(errand_db_value(i, errand_db_column("id"), &isnull));
+		t->owner = DatumGetObjectId(errand_db_value(i, errand_db_column("owner_oid"), &isnull));
 		t->attempt = DatumGetInt32(errand_db_value(i, errand_db_column("attempt"), &isnull));
 		t->failures = DatumGetInt16(errand_db_value(i, errand_db_column("failures"), &isnull));
 		t->run = DatumGetInt16(errand_db_value(i, errand_db_column("run"), &isnull));
@@ -210,6 +212,7 @@ announce(const Lost *t)
 
 	e.kind = ERRAND_EVENT_TASK;
 	e.id = t->id;
+	e.owner = t->owner;
 	e.run = t->run;
 	e.attempt = t->attempt;
 	e.from = ERRAND_RUNNING;

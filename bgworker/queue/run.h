@@ -66,6 +66,7 @@ typedef struct ErrandRun
 
 	/* what was asked */
 	int64 id;
+	Oid owner;
 	int64 place;
 	int32 attempt;
 	int16 priority;

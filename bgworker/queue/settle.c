@@ -133,6 +133,7 @@ announce(const ErrandRun *r)
 
 	e.kind = ERRAND_EVENT_TASK;
 	e.id = r->id;
+	e.owner = r->owner;
 	e.run = r->number;
 	e.attempt = r->attempt;
 	e.from = ERRAND_RUNNING;
