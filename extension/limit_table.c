@@ -39,7 +39,7 @@ entry_clear(ErrandLimit *e, int64 now)
 	memset((char *) e + sizeof(ErrandCounterKey), 0, sizeof(*e) - sizeof(ErrandCounterKey));
 	e->run_us = RUN_US_DEFAULT;
 	errand_breaker_init(&e->breaker, errand_breaker_failures, (int64) errand_breaker_open * 1000,
-						INT64CONST(60000000));
+						INT64CONST(30000000));
 	e->touched = now;
 }
 

@@ -21,7 +21,7 @@ int errand_executors = 2;
 int errand_executor_idle = 30000;
 int errand_max_in_flight = 1000;
 int errand_host_max_running = 64;
-int errand_breaker_failures = 10;
+int errand_breaker_failures = 15;
 int errand_breaker_open = 1000;
 int errand_host_hold_max = 3600000;
 int errand_role_quota = 0;
@@ -208,9 +208,9 @@ define_network_settings(void)
 			   &errand_host_max_running, 64, 1, 10000, PGC_SIGHUP, 0);
 	define_int("errand.breaker_failures",
 			   "Failures in a row after which a host is left alone for a while.",
-			   &errand_breaker_failures, 10, 0, 1000000, PGC_SIGHUP, 0);
-	define_int("errand.breaker_open", "How long for at first; doubles up to a minute.",
-			   &errand_breaker_open, 1000, 1, 60000, PGC_SIGHUP, GUC_UNIT_MS);
+			   &errand_breaker_failures, 15, 0, 1000000, PGC_SIGHUP, 0);
+	define_int("errand.breaker_open", "How long for at first; doubles up to half a minute.",
+			   &errand_breaker_open, 1000, 1, 30000, PGC_SIGHUP, GUC_UNIT_MS);
 	define_int("errand.host_hold_max", "Longest time that a Retry-After holds its host back.",
 			   &errand_host_hold_max, 3600000, 0, 86400000, PGC_SIGHUP, GUC_UNIT_MS);
 	DefineCustomStringVariable("errand.allow_networks",

@@ -111,6 +111,22 @@ BEGIN
     DELETE FROM errand.lease AS l WHERE l.token = ANY (p_tokens);
 END $$;
 
+-- Function:   _lease_trim(tokens, ids)
+-- Takes runs that were parked or released out of leases that live on: their
+-- attempt's number is not used, so another lease will name the same.
+-- Tables:     updates lease
+CREATE FUNCTION errand._lease_trim(p_tokens bigint[], p_ids bigint[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE errand.lease AS l SET (ids, attempts, failures, runs) = (
+        SELECT coalesce(array_agg(u.id ORDER BY u.n), '{}'), coalesce(array_agg(u.attempt ORDER BY u.n), '{}'),
+            coalesce(array_agg(u.failures ORDER BY u.n), '{}'), coalesce(array_agg(u.run ORDER BY u.n), '{}')
+        FROM unnest(l.ids, l.attempts, l.failures, l.runs) WITH ORDINALITY AS u (id, attempt, failures, run, n)
+        WHERE u.id <> ALL (p_ids))
+    WHERE l.token = ANY (p_tokens) AND l.ids && p_ids;
+END $$;
+
 -- Function:   _cancel_requests()
 -- Forgets requests that came too late: their task is final.
 -- Returns:    who is to be stopped, and why; the latest word of each

@@ -142,8 +142,8 @@ COMMENT ON COLUMN errand.host.proxy IS 'The proxy that requests to it go through
 COMMENT ON COLUMN errand.queue.name IS 'The queue''s name.';
 COMMENT ON COLUMN errand.queue.paused IS 'Its tasks are not claimed.';
 COMMENT ON COLUMN errand.queue.draining IS 'It takes no more tasks.';
-COMMENT ON COLUMN errand.queue.max_running IS 'Reserved: most tasks at once.';
-COMMENT ON COLUMN errand.queue.rate_limit IS 'Reserved: most starts, such as 50/s.';
+COMMENT ON COLUMN errand.queue.max_running IS 'Most tasks at once, over all workers.';
+COMMENT ON COLUMN errand.queue.rate_limit IS 'Most starts, such as 50/s, over all workers.';
 COMMENT ON COLUMN errand.queue.max_depth IS 'Most tasks that wait; NULL: no limit.';
 COMMENT ON COLUMN errand.queue.description IS 'What it is for.';
 
@@ -161,8 +161,8 @@ COMMENT ON COLUMN errand.task_type.backoff_base IS 'Default first wait before a 
 COMMENT ON COLUMN errand.task_type.backoff_factor IS 'Default growth of the wait.';
 COMMENT ON COLUMN errand.task_type.backoff_max IS 'Default longest wait.';
 COMMENT ON COLUMN errand.task_type.timeout IS 'Default time for one attempt.';
-COMMENT ON COLUMN errand.task_type.rate_limit IS 'Reserved: most starts, such as 50/s.';
-COMMENT ON COLUMN errand.task_type.max_running IS 'Reserved: most tasks at once.';
+COMMENT ON COLUMN errand.task_type.rate_limit IS 'Most starts, such as 50/s, over all workers.';
+COMMENT ON COLUMN errand.task_type.max_running IS 'Most tasks at once, over all workers.';
 COMMENT ON COLUMN errand.task_type.cache_ttl IS 'Reserved: how long a result may be used again.';
 COMMENT ON COLUMN errand.task_type.unique_key IS 'Reserved: where in the payload its key stands.';
 COMMENT ON COLUMN errand.task_type.log_execution IS 'Reserved: log each attempt.';
@@ -251,8 +251,8 @@ COMMENT ON COLUMN errand.task_types.backoff IS 'Default backoff: exponential, li
 COMMENT ON COLUMN errand.task_types.backoff_base IS 'Default first wait before a retry.';
 COMMENT ON COLUMN errand.task_types.backoff_max IS 'Default longest wait.';
 COMMENT ON COLUMN errand.task_types.timeout IS 'Default time for one attempt.';
-COMMENT ON COLUMN errand.task_types.rate_limit IS 'Reserved: most starts, such as 50/s.';
-COMMENT ON COLUMN errand.task_types.max_running IS 'Reserved: most tasks at once.';
+COMMENT ON COLUMN errand.task_types.rate_limit IS 'Most starts, such as 50/s, over all workers.';
+COMMENT ON COLUMN errand.task_types.max_running IS 'Most tasks at once, over all workers.';
 COMMENT ON COLUMN errand.task_types.cache_ttl IS 'Reserved: how long a result may be used again.';
 COMMENT ON COLUMN errand.task_types.unique_key IS 'Reserved: where in the payload its key stands.';
 COMMENT ON COLUMN errand.task_types.log_execution IS 'Reserved: log each attempt.';
@@ -264,8 +264,8 @@ COMMENT ON VIEW errand.queues IS
 COMMENT ON COLUMN errand.queues.queue IS 'The queue''s name.';
 COMMENT ON COLUMN errand.queues.paused IS 'Its tasks are not claimed: errand.pause_queue().';
 COMMENT ON COLUMN errand.queues.draining IS 'It takes no more tasks: errand.drain_queue().';
-COMMENT ON COLUMN errand.queues.max_running IS 'Reserved: most tasks at once.';
-COMMENT ON COLUMN errand.queues.rate_limit IS 'Reserved: most starts, such as 50/s.';
+COMMENT ON COLUMN errand.queues.max_running IS 'Most tasks at once, over all workers.';
+COMMENT ON COLUMN errand.queues.rate_limit IS 'Most starts, such as 50/s, over all workers.';
 COMMENT ON COLUMN errand.queues.max_depth IS 'Most tasks that wait; NULL: no limit.';
 COMMENT ON COLUMN errand.queues.description IS 'What it is for.';
 
@@ -425,7 +425,7 @@ Example: SELECT errand.http_delete(''https://example.com/items/1'');';
 
 COMMENT ON FUNCTION errand.define_task IS
 'Defines a task type, or redefines it: what is not given is reset. Needs level admin.
-name: 1 to 200 characters. kind: ''http''. template: what payloads are merged over; headers, params, form and cookies key by key. queue, priority, max_attempts, backoff, backoff_base, backoff_factor, backoff_max, timeout: defaults of its tasks. rate_limit (such as ''50/s'') and max_running are kept for later versions, as are handler, cache_ttl, unique_key, log_execution and measure_performance.
+name: 1 to 200 characters. kind: ''http''. template: what payloads are merged over; headers, params, form and cookies key by key. queue, priority, max_attempts, backoff, backoff_base, backoff_factor, backoff_max, timeout: defaults of its tasks. max_running: most of them at once, and rate_limit (such as ''50/s''): most starts, over all workers; those that must wait are parked and spend no attempt. Kept for later versions are handler, cache_ttl, unique_key, log_execution and measure_performance.
 Errors: 22023 bad argument, 42501 not allowed.
 Example: SELECT errand.define_task(''ping'', ''http'', template => ''{"url": "https://example.com/"}'', timeout => ''5 s'');';
 COMMENT ON FUNCTION errand.drop_task IS
@@ -466,9 +466,9 @@ COMMENT ON FUNCTION errand.drop_host IS
 Example: SELECT errand.drop_host(''api.example.com'');';
 COMMENT ON FUNCTION errand.define_queue IS
 'Defines a queue, or changes it: NULL leaves a thing as it is. Needs level admin.
-name: 1 to 200 characters. max_depth: most tasks that wait; more are refused. max_running and rate_limit (such as ''50/s'' or ''1000/h'') are kept for later versions.
+name: 1 to 200 characters. max_depth: most tasks that wait; more are refused. max_running: most tasks at once, and rate_limit (such as ''50/s'' or ''1000/h''): most starts, evenly spaced, both over all workers.
 Errors: 22023 bad argument, 42501 not allowed.
-Example: SELECT errand.define_queue(''mail'', max_depth => 100000);';
+Example: SELECT errand.define_queue(''mail'', max_running => 4, rate_limit => ''50/s'', max_depth => 100000);';
 COMMENT ON FUNCTION errand.pause_queue IS
 'Stops the claiming of a queue''s tasks; those that run go on. Lasts until errand.resume_queue(). Needs level admin.
 Errors: 42704 no such queue, 42501 not allowed.
@@ -559,6 +559,7 @@ COMMENT ON FUNCTION errand._headers IS 'internal: header lines as an object of l
 COMMENT ON FUNCTION errand._host_limits IS 'internal: holds and circuits of hosts, from shared memory.';
 COMMENT ON FUNCTION errand._limits IS 'internal: what has a limit, for workers.';
 COMMENT ON FUNCTION errand._role_depth IS 'internal: how many tasks of a role wait.';
+COMMENT ON FUNCTION errand._lease_trim IS 'internal: takes parked runs out of a lease.';
 COMMENT ON FUNCTION errand._host_define IS 'internal: writes a host.';
 COMMENT ON FUNCTION errand._host_drop IS 'internal: deletes a host.';
 COMMENT ON FUNCTION errand._hosts IS 'internal: hosts that workers talked to, from shared memory.';

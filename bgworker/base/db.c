@@ -68,6 +68,7 @@ static const DbCallDef calls[DB_CALLS] = {
 		  INT4OID, A_INT2, A_BOOL, A_TEXT, A_TEXT, A_INT4, A_INT4, A_INT4, A_INT4, A_INT4}},
 	[DB_RELEASE_SIDE] = {"SELECT errand._release_side($1,$2,$3)", 3, {A_INT8, A_INT8, A_INT8}},
 	[DB_LEASE_DROP] = {"SELECT errand._lease_drop($1)", 1, {A_INT8}},
+	[DB_LEASE_TRIM] = {"SELECT errand._lease_trim($1,$2)", 2, {A_INT8, A_INT8}},
 	[DB_CANCEL_REQUESTS] = {"SELECT * FROM errand._cancel_requests()", 0, {0}},
 	[DB_REAP_TAKE] = {"SELECT * FROM errand._reap_take($1,$2,$3,$4)",
 					  4,

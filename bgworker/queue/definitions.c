@@ -9,6 +9,7 @@
 
 #include "base/db.h"
 #include "core/rate.h"
+#include "kinds/kind.h"
 #include "queue/limits.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
@@ -131,6 +132,16 @@ adopt(ErrandRun *r, int which, ErrandCounterKind kind, const char *name, ErrandD
 }
 
 static void
+adopt_host(ErrandRun *r)
+{
+	char host[300];
+
+	if (n_others > 0 && r->kind != NULL && r->kind->host != NULL &&
+		r->kind->host(r, host, sizeof(host)))
+		adopt(r, ERRAND_PLACE_HOST, ERRAND_COUNT_HOST, host, errand_limits_of_host(host));
+}
+
+static void
 adopt_all(void)
 {
 	for (int state = 0; state < ERRAND_RUN_STATES; state++)
@@ -143,9 +154,10 @@ adopt_all(void)
 
 			adopt(r, ERRAND_PLACE_QUEUE, ERRAND_COUNT_QUEUE, r->queue,
 				  errand_limits_of_queue(r->queue));
-			if (state == ERRAND_RUN_QUEUED || state == ERRAND_RUN_STARTED)
-				adopt(r, ERRAND_PLACE_TYPE, ERRAND_COUNT_TASK, r->type,
-					  errand_limits_of_type(r->type));
+			if (state != ERRAND_RUN_QUEUED && state != ERRAND_RUN_STARTED)
+				continue;
+			adopt(r, ERRAND_PLACE_TYPE, ERRAND_COUNT_TASK, r->type, errand_limits_of_type(r->type));
+			adopt_host(r);
 		}
 	}
 }

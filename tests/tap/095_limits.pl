@@ -121,6 +121,16 @@ ok(finish_all($node, 60), 'type: rate_limit');
 cmp_ok(most_in(1, $types->requests(qr/ok/)), '<=', 55, '... never more than 55 in any second');
 is(sql($node, "SELECT max(attempt) FROM errand.tasks WHERE task IN ('pair', 'paced')"), '1', '... waiting costs no attempt');
 
+# A lease that lives on names none of the tasks that were parked out of it:
+# they will be in another one, with the same number.
+sql($node, "SELECT errand.define_task('alone', 'http', template => '{\"url\": \"" . $types->url('/hang') . "\"}', max_running => 1)");
+sql($node, "SELECT count(errand.submit('alone')) FROM generate_series(1, 9)");
+ok(wait_for_sql($node, "SELECT count(*) FROM errand.later", '8'), 'parked: all but one');
+is(sql($node, 'SELECT count(*) FROM errand.lease AS l, unnest(l.ids) AS i JOIN errand.later AS t ON t.id = i'), '0', '... and in no lease any more');
+is(sql($node, "SELECT sum(cardinality(ids)) FROM errand.lease"), '1', '... but the one');
+sql($node, "SELECT errand.cancel(id) FROM errand.tasks WHERE task = 'alone'");
+finish_all($node);
+
 # ---- hosts ----
 
 my $host = counting('host');
