@@ -127,7 +127,7 @@ slowest(const Gates *g, int64 now, int64 *gap, int64 *most)
 	}
 	if (full != NULL)
 		*gap = full->run_us / Max(1, full->max_running);
-	if (e->per_second > 0)
+	if (e != NULL && e->per_second > 0)
 	{
 		*gap = Max(full != NULL ? *gap : 1, (int64) Min(1e6 / e->per_second, 1e12));
 		*most = Max(*most, RATE_MAX_US);
@@ -142,8 +142,12 @@ turn_of(const Gates *g, int64 now)
 	int64 gap;
 	int64 most;
 	ErrandLimit *e = slowest(g, now, &gap, &most);
-	int64 first = now + Max(Max(shut_for(g, now), token_wait(g, now)),
-							full_gate(g) != NULL ? PLACE_PARK_US : 0);
+	int64 first;
+
+	if (e == NULL)
+		return errand_clock_now();
+	first = now + Max(Max(shut_for(g, now), token_wait(g, now)),
+					  full_gate(g) != NULL ? PLACE_PARK_US : 0);
 
 	e->next = Max(e->next, first) + Max(1, gap);
 	if (e->next > first + most)
