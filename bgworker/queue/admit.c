@@ -149,9 +149,8 @@ turn_of(const Gates *g, int64 now)
 	first = now + Max(Max(shut_for(g, now), token_wait(g, now)),
 					  full_gate(g) != NULL ? PLACE_PARK_US : 0);
 
-	e->next = Max(e->next, first) + Max(1, gap);
-	if (e->next > first + most)
-		e->next = first + most; /* from here on all at once, but for the jitter */
+	/* beyond the most all come at once, but for the jitter */
+	e->next = Min(Max(e->next, first) + Max(1, gap), first + most);
 	return errand_clock_now() + (e->next - now) + (int64) (errand_random01() * Min(gap, WAIT_US));
 }
 
@@ -318,7 +317,6 @@ errand_admit_wait_us(void)
 	return Max(0, first - errand_limits_clock());
 }
 
-/* What an ended request says about its host. */
 typedef enum Telling
 {
 	TELLS_NOTHING,
@@ -326,6 +324,7 @@ typedef enum Telling
 	TELLS_BAD
 } Telling;
 
+/* What an ended request says about its host. */
 static Telling
 telling(const ErrandRun *r)
 {
