@@ -20,9 +20,11 @@
 #include "executor.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "queue/admit.h"
 #include "queue/claim.h"
 #include "queue/config.h"
 #include "queue/feed.h"
+#include "queue/limits.h"
 #include "queue/pairs.h"
 #include "queue/run.h"
 #include "queue/settle.h"
@@ -56,7 +58,8 @@ capacity(void)
 	ErrandDatabase *d = errand_database_mine();
 	double n = AHEAD_US / Max(mean_us, 1.0);
 
-	if (errand_runs_total() > errand_runs_count(ERRAND_RUN_DONE) || errand_my_slot->leaving)
+	if (errand_runs_total() > errand_runs_count(ERRAND_RUN_DONE) + errand_runs_count(ERRAND_RUN_PACED) ||
+		errand_my_slot->leaving)
 		return 0;
 	if (d != NULL &&
 		(pg_atomic_read_u32(&d->paused) != 0 || pg_atomic_read_u32(&d->quarantine) != 0))
@@ -204,6 +207,7 @@ static void
 turn(void)
 {
 	errand_feed_read(&wanted, false);
+	errand_claim_paced();
 	if (errand_runs_count(ERRAND_RUN_QUEUED) > 0)
 		run_batch();
 	else if (engine_wanted())
@@ -263,6 +267,8 @@ leave(void)
 
 	errand_process_leaving();
 	errand_runs_decide();
+	dlist_foreach_modify (it, errand_runs_in(ERRAND_RUN_PACED))
+		errand_run_release(dlist_container(ErrandRun, node, it.cur));
 	dlist_foreach_modify (it, errand_runs_in(ERRAND_RUN_QUEUED))
 		errand_run_release(dlist_container(ErrandRun, node, it.cur));
 	if (errand_runs_count(ERRAND_RUN_DONE) == 0 || !errand_db_begin())
@@ -282,6 +288,19 @@ must_leave(void)
 		   idle > (int64) errand_executor_idle * 1000;
 }
 
+/* Until a token is there for a queue, or for a run that waits for it. */
+static long
+limits_ms(void)
+{
+	int64 at = errand_pairs_unblock_at();
+	int64 paced = errand_admit_wait_us();
+	int64 us = at == PG_INT64_MAX ? POLL_MS * INT64CONST(1000) : Max(0, at - errand_limits_clock());
+
+	if (paced >= 0)
+		us = Min(us, paced);
+	return Min(POLL_MS, (us + 999) / 1000);
+}
+
 static long
 sleep_ms(void)
 {
@@ -292,11 +311,12 @@ sleep_ms(void)
 		return HELD_MS;
 	if (failures > 1)
 		return 10L << failures;
-	if (errand_runs_total() > 0 || (capacity() > 0 && errand_pairs_any()))
+	if (errand_runs_total() > errand_runs_count(ERRAND_RUN_PACED) ||
+		(capacity() > 0 && errand_pairs_any()))
 		return 0;
 	if (quarantine())
 		return HELD_MS;
-	return Max(0, Min((poll_at - now + 999) / 1000, idle_left / 1000 + 1));
+	return Max(0, Min(limits_ms(), Min((poll_at - now + 999) / 1000, idle_left / 1000 + 1)));
 }
 
 static void

@@ -22,9 +22,12 @@
 #include "kinds/http.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "queue/admit.h"
 #include "queue/chores.h"
 #include "queue/claim.h"
 #include "queue/hosts.h"
+#include "queue/limits.h"
+#include "queue/pairs.h"
 #include "queue/park.h"
 #include "queue/proxies.h"
 #include "queue/run.h"
@@ -116,10 +119,25 @@ turn(void)
 	errand_chores(lead);
 	errand_loop_turn();
 	errand_runs_decide();
+	errand_claim_paced();
 	queue_turn();
 	errand_park_waiting();
 	errand_runs_decide(); /* what could never start is over already */
 	report();
+}
+
+/* Until a token is there for a queue, or for a run that waits for it. */
+static long
+limits_ms(void)
+{
+	int64 now = errand_limits_clock();
+	int64 at = errand_pairs_unblock_at();
+	int64 paced = errand_admit_wait_us();
+	int64 us = at == PG_INT64_MAX ? MAX_SLEEP_MS * INT64CONST(1000) : Max(0, at - now);
+
+	if (paced >= 0)
+		us = Min(us, paced);
+	return Min(MAX_SLEEP_MS, (us + 999) / 1000);
 }
 
 static long
@@ -135,6 +153,8 @@ sleep_ms(void)
 		ms = Min(ms, (settle_us + 999) / 1000);
 	else if (errand_claim_wanted())
 		ms = 0;
+	if (ms > 0)
+		ms = Min(ms, limits_ms());
 	if (now < not_before)
 		ms = Max(ms, (not_before - now) / 1000);
 	if (errand_db_held())
@@ -166,7 +186,7 @@ static void
 leave(void)
 {
 	static const ErrandRunState unstarted[] = {ERRAND_RUN_CLAIMED, ERRAND_RUN_MARKING,
-											   ERRAND_RUN_QUEUED};
+											   ERRAND_RUN_PACED, ERRAND_RUN_QUEUED};
 	dlist_mutable_iter it;
 
 	errand_process_leaving();

@@ -30,6 +30,8 @@ typedef struct PendingEvent
 static PendingEvent *pending = NULL; /* in TopTransactionContext */
 static int n_pending = 0;
 static int max_pending = 0;
+static int n_looked = 0; /* of the pending events, into n_added */
+static int64 n_added = 0;
 static bool locks_ready = false;
 static bool touches_groups = false;
 static bool waiting = false; /* registered as a waiter */
@@ -40,6 +42,7 @@ pending_forget(void)
 	/* The memory goes with TopTransactionContext. */
 	pending = NULL;
 	n_pending = max_pending = 0;
+	n_added = n_looked = 0;
 	locks_ready = touches_groups = false;
 }
 
@@ -104,6 +107,31 @@ errand_event_pending(int64 id)
 			return !errand_state_is_final(pending[i].event.to);
 	}
 	return false;
+}
+
+static bool
+waits(char state)
+{
+	return state == ERRAND_READY || state == ERRAND_SCHEDULED || state == ERRAND_RETRYING ||
+		   state == ERRAND_WAITING;
+}
+
+int64
+errand_event_added(Oid owner)
+{
+	static Oid of = InvalidOid;
+
+	if (owner != of)
+		n_looked = n_added = 0;
+	of = owner;
+	for (; n_looked < n_pending; n_looked++)
+	{
+		const ErrandEvent *e = &pending[n_looked].event;
+
+		if (e->kind == ERRAND_EVENT_TASK && e->owner == owner)
+			n_added += waits(e->to) - waits(e->from);
+	}
+	return n_added;
 }
 
 void
@@ -350,6 +378,7 @@ subxact_callback(SubXactEvent event, SubTransactionId mine, SubTransactionId par
 	{
 		while (n_pending > 0 && pending[n_pending - 1].level >= level)
 			n_pending--;
+		n_looked = n_added = 0;
 		if (locks_ready && errand_shared != NULL)
 			publish_rewind();
 		if (waiting)

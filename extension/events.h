@@ -32,6 +32,7 @@ typedef struct ErrandEvent
 	ErrandEventKind kind;
 	uint64 seq;	  /* given at publication, in order of commit */
 	Oid database; /* filled in by errand_event_add */
+	Oid owner;	  /* of the task; 0: not told, since what waits stays as many */
 	int64 id;	  /* of the task */
 	int32 run;	  /* of the task: +1 by retry() */
 	int32 attempt;
@@ -75,6 +76,9 @@ extern void errand_event_add(const ErrandEvent *e);
 
 /* Tells whether the open transaction has submitted this task, or set it going again. */
 extern bool errand_event_pending(int64 id);
+
+/* How many tasks more of this role would wait if the open transaction committed. */
+extern int64 errand_event_added(Oid owner);
 
 /* Notes that the transaction locks rows of ready: if it aborts, workers look from the head. */
 extern void errand_event_locks_ready(void);

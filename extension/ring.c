@@ -11,6 +11,7 @@
 
 #include "compat.h"
 #include "events.h"
+#include "limit_table.h"
 #include "ring.h"
 #include "shared.h"
 
@@ -191,10 +192,16 @@ void
 errand_counters_apply(const ErrandEvent *e)
 {
 	ErrandCounter *c;
+	char role[ERRAND_ROLE_KEY];
 
 	if (e->queue != NULL && (c = errand_counter(e->database, ERRAND_COUNT_QUEUE, e->queue)) != NULL)
 		counter_apply(c, e);
 	if (e->task != NULL && (c = errand_counter(e->database, ERRAND_COUNT_TASK, e->task)) != NULL)
+		counter_apply(c, e);
+	if (e->owner == InvalidOid || pg_atomic_read_u32(&errand_limits->quotas) == 0)
+		return;
+	errand_role_key(e->owner, role);
+	if ((c = errand_counter_find(e->database, ERRAND_COUNT_ROLE, role)) != NULL)
 		counter_apply(c, e);
 }
 

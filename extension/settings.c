@@ -21,6 +21,10 @@ int errand_executors = 2;
 int errand_executor_idle = 30000;
 int errand_max_in_flight = 1000;
 int errand_host_max_running = 64;
+int errand_breaker_failures = 15;
+int errand_breaker_open = 1000;
+int errand_host_hold_max = 3600000;
+int errand_role_quota = 0;
 char *errand_allow_networks = "";
 int errand_max_response_bytes = 1024 * 1024;
 int errand_memory_limit = 256 * 1024;
@@ -215,8 +219,15 @@ static void
 define_network_settings(void)
 {
 	define_int("errand.host_max_running",
-			   "Connections to one host at once, unless define_host() says otherwise.",
+			   "Requests to one host at once, of all workers, unless define_host() says otherwise.",
 			   &errand_host_max_running, 64, 1, 10000, PGC_SIGHUP, 0);
+	define_int("errand.breaker_failures",
+			   "Failures in a row after which a host is left alone for a while.",
+			   &errand_breaker_failures, 15, 0, 1000000, PGC_SIGHUP, 0);
+	define_int("errand.breaker_open", "How long for at first; doubles up to half a minute.",
+			   &errand_breaker_open, 1000, 1, 30000, PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("errand.host_hold_max", "Longest time that a Retry-After holds its host back.",
+			   &errand_host_hold_max, 3600000, 0, 86400000, PGC_SIGHUP, GUC_UNIT_MS);
 	DefineCustomStringVariable("errand.allow_networks",
 							   "Networks that tasks may reach beside the public internet.",
 							   "Comma-separated CIDRs, each with an optional :port.",
@@ -238,6 +249,9 @@ define_network_settings(void)
 static void
 define_other_settings(void)
 {
+	define_int("errand.role_quota",
+			   "Most tasks of a role that wait at once; set it with ALTER ROLE.",
+			   &errand_role_quota, 0, 0, INT_MAX, PGC_SUSET, 0);
 	DefineCustomStringVariable("errand.retention", "How long finished tasks are kept.",
 							   "As 'succeeded=7d,failed=30d'; 0d keeps for ever.",
 							   &errand_retention, "succeeded=7d,failed=30d", PGC_SIGHUP, 0,

@@ -10,6 +10,10 @@ extern int errand_executors;		  /* most SQL-task processes a database */
 extern int errand_executor_idle;	  /* ms */
 extern int errand_max_in_flight;	  /* transfers at once a worker */
 extern int errand_host_max_running;	  /* connections to one host */
+extern int errand_breaker_failures;	  /* failures in a row that open a circuit, 0 off */
+extern int errand_breaker_open;		  /* ms of its first opening */
+extern int errand_host_hold_max;	  /* ms that a Retry-After holds a host at most, 0 off */
+extern int errand_role_quota;		  /* tasks of a role that wait at most, 0 any */
 extern char *errand_allow_networks;	  /* CIDRs beside the public internet */
 extern int errand_max_response_bytes; /* after decompression */
 extern int errand_memory_limit;		  /* kB of bodies in memory a worker */

@@ -11,6 +11,7 @@
 #include "settings.h"
 #include "shared.h"
 #include "events.h"
+#include "limit_table.h"
 #include "mailbox.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -51,6 +52,7 @@ shared_request(void)
 	RequestAddinShmemSpace(shared_bytes());
 	RequestAddinShmemSpace(hash_estimate_size(errand_max_keys, sizeof(ErrandCounter)));
 	RequestNamedLWLockTranche("errand", 2);
+	errand_limits_request();
 }
 
 /* First process after a (re)start: everything begins empty. */
@@ -107,12 +109,14 @@ shared_startup(void)
 			pg_atomic_init_u64(&errand_databases[i].lost_settles, 0);
 			pg_atomic_init_u32(&errand_databases[i].queue_limits, 1);
 			pg_atomic_init_u32(&errand_databases[i].dependencies, 1);
+			pg_atomic_init_u32(&errand_databases[i].limits_ready, 0);
 		}
 	}
 	info.keysize = sizeof(ErrandCounterKey);
 	info.entrysize = sizeof(ErrandCounter);
 	errand_counters = ShmemInitHash("pg_errand counters", errand_max_keys, errand_max_keys, &info,
 									HASH_ELEM | HASH_BLOBS | HASH_FIXED_SIZE);
+	errand_limits_startup();
 	LWLockRelease(AddinShmemInitLock);
 }
 
@@ -166,6 +170,7 @@ errand_database_find(Oid oid, bool create)
 	pg_atomic_write_u32(&vacant->paused, 0);
 	pg_atomic_write_u32(&vacant->queue_limits, 1);
 	pg_atomic_write_u32(&vacant->dependencies, 1);
+	pg_atomic_write_u32(&vacant->limits_ready, 0);
 	return vacant;
 }
 
@@ -302,4 +307,26 @@ errand_counter(Oid database, ErrandCounterKind kind, const char *name)
 		memset((char *) c + sizeof(ErrandCounterKey), 0,
 			   sizeof(ErrandCounter) - sizeof(ErrandCounterKey));
 	return c != NULL ? counter_keep(c) : NULL;
+}
+
+ErrandCounter *
+errand_counter_find(Oid database, ErrandCounterKind kind, const char *name)
+{
+	ErrandCounterKey key;
+	ErrandCounter *c = counter_recent(database, kind, name);
+
+	if (c != NULL)
+		return c;
+	memset(&key, 0, sizeof(key));
+	key.database = database;
+	key.kind = kind;
+	strlcpy(key.name, name, sizeof(key.name));
+	c = hash_search(errand_counters, &key, HASH_FIND, NULL);
+	return c != NULL ? counter_keep(c) : NULL;
+}
+
+void
+errand_role_key(Oid role, char *name)
+{
+	snprintf(name, ERRAND_ROLE_KEY, "%u", role);
 }

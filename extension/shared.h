@@ -8,6 +8,7 @@
  *	slot_lock	databases[] and slots[], every field unless said otherwise
  *	event_lock	the ring, the counters and waiters[]; held for microseconds in
  *				commit callbacks, so nothing under it may fail, allocate or log
+ * (limit_table.h has a third lock, with rules of its own.)
  * Latches of other processes are reached by pgprocno: no pointer of a process
  * ever lies in here.
  */
@@ -57,6 +58,8 @@ typedef struct ErrandDatabase
 	pg_atomic_uint64 lost_settles; /* results dropped by the fence; atomic */
 	pg_atomic_uint32
 		queue_limits; /* queues may drain or have a limit: look before a submit; atomic */
+	pg_atomic_uint32
+		limits_ready; /* all dead leases were reaped: places of queues may be given; atomic */
 } ErrandDatabase;
 
 /* One of our processes. */
@@ -104,7 +107,8 @@ typedef enum ErrandCounterKind
 {
 	ERRAND_COUNT_QUEUE = 'q',
 	ERRAND_COUNT_TASK = 't',
-	ERRAND_COUNT_HOST = 'h'
+	ERRAND_COUNT_HOST = 'h',
+	ERRAND_COUNT_ROLE = 'r' /* of roles with a quota only: quota.c makes them */
 } ErrandCounterKind;
 
 /* Key of the counters' hash; zero-filled before use. */
@@ -127,7 +131,8 @@ typedef struct ErrandCounter
 	int64 cancelled;
 	int64 retried;
 	int64 attempts;
-	uint64 touched; /* ring position of the last change, for eviction */
+	int64 counted_at; /* of a role: when the tables were counted, errand_limits_clock() */
+	uint64 touched;	  /* ring position of the last change, for eviction */
 	ErrandHistogram wait;
 	ErrandHistogram run;
 } ErrandCounter;
@@ -203,5 +208,12 @@ extern void errand_wake_launcher(void);
  * room).  NULL if there is none.  Caller holds event_lock exclusively.
  */
 extern ErrandCounter *errand_counter(Oid database, ErrandCounterKind kind, const char *name);
+
+/* The same, but never made. */
+extern ErrandCounter *errand_counter_find(Oid database, ErrandCounterKind kind, const char *name);
+
+/* The name that the counter of a role goes by. */
+#define ERRAND_ROLE_KEY 12
+extern void errand_role_key(Oid role, char *name);
 
 #endif

@@ -18,6 +18,7 @@
 #include "funcapi.h"
 #include "http_check.h"
 #include "options.h"
+#include "quota.h"
 #include "shared.h"
 #include "submit.h"
 #include "submit_after.h"
@@ -53,13 +54,14 @@ queue_depth(const char *queue)
 	return depth;
 }
 
-/* A draining or full queue refuses; most queues have no row and no limit. */
+/* A draining or full queue refuses, and a role that has submitted too much. */
 static void
 queue_check(const char *queue, int64 adding)
 {
 	ErrandArgs a = {0};
 	bool isnull;
 
+	errand_quota_check(adding);
 	if (!errand_queue_limits_exist())
 		return;
 	errand_arg_text(&a, queue);
@@ -122,6 +124,7 @@ announce(const ErrandTaskType *t, const ErrandPolicy *p, int64 id, TimestampTz n
 	ErrandEvent e = {0};
 	e.kind = ERRAND_EVENT_TASK;
 	e.id = id;
+	e.owner = GetUserId();
 	e.run = 1;
 	e.to = errand_after_state(p, now);
 	e.role = role_of(t);

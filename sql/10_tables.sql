@@ -238,6 +238,15 @@ CREATE TABLE errand.task_type (
     PRIMARY KEY (name)
 );
 
+-- Hosts that requests go to: name:port, or a name for each of its ports.
+CREATE TABLE errand.host (
+    name        text    NOT NULL COLLATE "C",
+    max_running integer,
+    rate_limit  text,
+    proxy       text,
+    PRIMARY KEY (name)
+);
+
 -- Who may do what beyond the rights on functions: see grant_access().
 CREATE TABLE errand.access (
     role  text NOT NULL,
@@ -297,5 +306,6 @@ SELECT pg_catalog.pg_extension_config_dump('errand.deadline', '');
 SELECT pg_catalog.pg_extension_config_dump('errand.suspect', '');
 SELECT pg_catalog.pg_extension_config_dump('errand.queue', '');
 SELECT pg_catalog.pg_extension_config_dump('errand.task_type', '');
+SELECT pg_catalog.pg_extension_config_dump('errand.host', '');
 SELECT pg_catalog.pg_extension_config_dump('errand.access', '');
 SELECT pg_catalog.pg_extension_config_dump('errand.instance', '');

@@ -78,6 +78,18 @@ BEGIN
     END IF;
 END $$;
 
+-- Function:   _role_depth(owner)
+-- Returns:    how many tasks of the role wait, for errand.role_quota
+-- Tables:     reads task, ready, later, suspect
+CREATE FUNCTION errand._role_depth(p_owner oid)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT count(*) FROM (SELECT r.id FROM errand.ready AS r UNION ALL SELECT l.id FROM errand.later AS l
+                                  UNION ALL SELECT s.id FROM errand.suspect AS s) AS w
+            JOIN errand.task AS t ON t.id = w.id WHERE t.owner_oid = p_owner);
+END $$;
+
 -- Function:   _submit(...)
 -- Returns:    the id of the new task; minus the id of the task that holds the key already
 -- Tables:     writes task, and ready, later or outcome; task_key, deadline, edge, dependency, group_delta

@@ -113,6 +113,22 @@ BEGIN
     DELETE FROM errand.lease AS l WHERE l.token = ANY (p_tokens);
 END $$;
 
+-- Function:   _lease_trim(tokens, ids)
+-- Takes runs that were parked or released out of leases that live on: their
+-- attempt's number is not used, so another lease will name the same.
+-- Tables:     updates lease
+CREATE FUNCTION errand._lease_trim(p_tokens bigint[], p_ids bigint[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE errand.lease AS l SET (ids, attempts, failures, runs) = (
+        SELECT coalesce(array_agg(u.id ORDER BY u.n), '{}'), coalesce(array_agg(u.attempt ORDER BY u.n), '{}'),
+            coalesce(array_agg(u.failures ORDER BY u.n), '{}'), coalesce(array_agg(u.run ORDER BY u.n), '{}')
+        FROM unnest(l.ids, l.attempts, l.failures, l.runs) WITH ORDINALITY AS u (id, attempt, failures, run, n)
+        WHERE u.id <> ALL (p_ids))
+    WHERE l.token = ANY (p_tokens) AND l.ids && p_ids;
+END $$;
+
 -- Function:   _cancel_requests()
 -- Forgets requests that came too late: their task is final.
 -- Returns:    who is to be stopped, and why; the latest word of each
@@ -134,7 +150,7 @@ END $$;
 -- Returns:    the tasks that it cancelled
 -- Tables:     deletes from ready, later, cancel_request, task_key; writes outcome, group_delta
 CREATE FUNCTION errand._cancel_waiting(p_now timestamptz)
-RETURNS TABLE (id bigint, "from" "char", run smallint, attempt integer, queue text, type text, notify text)
+RETURNS TABLE (id bigint, "from" "char", run smallint, attempt integer, queue text, type text, notify text, owner_oid oid)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -168,5 +184,5 @@ BEGIN
         SELECT t.task_group, count(*) FROM ended AS e JOIN errand.task AS t ON t.id = e.id
         WHERE t.task_group IS NOT NULL GROUP BY t.task_group
     )
-    SELECT e.id, e.state, e.run, e.attempt, t.queue, t.type, t.notify FROM ended AS e JOIN errand.task AS t ON t.id = e.id;
+    SELECT e.id, e.state, e.run, e.attempt, t.queue, t.type, t.notify, t.owner_oid FROM ended AS e JOIN errand.task AS t ON t.id = e.id;
 END $$;

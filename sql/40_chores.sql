@@ -28,6 +28,24 @@ BEGIN
     RETURN QUERY SELECT q.* FROM errand.queue AS q;
 END $$;
 
+-- Function:   _limits()
+-- Returns:    what has a limit: q queues, t task types, h hosts
+-- Tables:     reads queue, task_type, host
+CREATE FUNCTION errand._limits()
+RETURNS TABLE (kind "char", name text, max_running integer, rate_limit text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+    SELECT 'q'::"char", q.name, q.max_running, q.rate_limit FROM errand.queue AS q
+    WHERE q.max_running IS NOT NULL OR q.rate_limit IS NOT NULL
+    UNION ALL
+    SELECT 't', t.name, t.max_running, t.rate_limit FROM errand.task_type AS t
+    WHERE t.max_running IS NOT NULL OR t.rate_limit IS NOT NULL
+    UNION ALL
+    SELECT 'h', h.name, h.max_running, h.rate_limit FROM errand.host AS h
+    WHERE h.max_running IS NOT NULL OR h.rate_limit IS NOT NULL;
+END $$;
+
 -- Function:   _due(now, limit)
 -- Moves tasks whose time has come to the end of their queue.
 -- Returns:    what moved, in the order of their times
@@ -75,7 +93,7 @@ END $$;
 -- waits for a client: a task that one holds has another second.
 -- Tables:     deletes from deadline, ready, later, task_key; writes outcome, deadline, group_delta
 CREATE FUNCTION errand._expire(p_now timestamptz, p_limit integer)
-RETURNS TABLE (id bigint, state "char", run smallint, attempt integer, queue text, type text, notify text)
+RETURNS TABLE (id bigint, state "char", run smallint, attempt integer, queue text, type text, notify text, owner_oid oid)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -114,7 +132,8 @@ BEGIN
         SELECT t.task_group, count(*), min(e.id) FROM ended AS e JOIN errand.task AS t ON t.id = e.id
         WHERE t.task_group IS NOT NULL GROUP BY t.task_group
     )
-    SELECT t.id, coalesce(e.state, 'x'), coalesce(e.run, 1::smallint), coalesce(e.attempt, 0), t.queue, t.type, t.notify
+    SELECT t.id, coalesce(e.state, 'x'), coalesce(e.run, 1::smallint), coalesce(e.attempt, 0), t.queue, t.type, t.notify,
+        t.owner_oid
     FROM unnest(v_ids) AS u (id)
     JOIN errand.task AS t ON t.id = u.id
     LEFT JOIN ended AS e ON e.id = u.id

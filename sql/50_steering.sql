@@ -28,11 +28,12 @@ END $$;
 -- Returns:    how = 'done' (from says where it was), 'asked', 'final'; how is NULL: no such task
 -- Tables:     deletes from ready, later, suspect, task_key; writes outcome and group_delta, or cancel_request
 CREATE FUNCTION errand._cancel(p_id bigint, p_caller oid, p_all boolean, p_reason text, p_now timestamptz,
-    OUT how text, OUT "from" "char", OUT run smallint, OUT attempt integer, OUT queue text, OUT type text, OUT notify text)
+    OUT how text, OUT "from" "char", OUT run smallint, OUT attempt integer, OUT queue text, OUT type text, OUT notify text,
+    OUT owner_oid oid)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-    SELECT t.queue, t.type, t.notify INTO queue, type, notify FROM errand.task AS t
+    SELECT t.queue, t.type, t.notify, t.owner_oid INTO queue, type, notify, owner_oid FROM errand.task AS t
     WHERE t.id = p_id AND (p_all OR t.owner_oid = p_caller);
     IF NOT FOUND THEN
         RETURN;
@@ -82,7 +83,7 @@ END $$;
 -- Tables:     outcome to attempt, or deletes from later; deletes from cancel_request; writes ready, task_key
 CREATE FUNCTION errand._retry(p_id bigint, p_caller oid, p_all boolean, p_now timestamptz,
     OUT "from" "char", OUT run smallint, OUT attempt integer, OUT priority smallint, OUT place bigint, OUT queue text,
-    OUT type text, OUT role oid)
+    OUT type text, OUT role oid, OUT owner_oid oid)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -122,6 +123,7 @@ BEGIN
     place := nextval('errand.task_id');
     queue := v_task.queue;
     type := v_task.type;
+    owner_oid := v_task.owner_oid;
     role := v_task.role;
     INSERT INTO errand.ready (id, place, attempt, role, priority, failures, run, queue)
     VALUES (p_id, place, attempt, role, priority, v_failures, run, queue);
@@ -271,6 +273,28 @@ BEGIN
     UPDATE errand.instance AS i SET paused = p_paused
     WHERE i.system_identifier = v_cluster AND i.database_oid = v_database;
     RETURN v_lost;
+END $$;
+
+-- Function:   _host_define(...)
+-- Tables:     writes host; redefining replaces
+CREATE FUNCTION errand._host_define(p_name text, p_max_running integer, p_rate_limit text, p_proxy text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO errand.host VALUES (p_name, p_max_running, p_rate_limit, p_proxy)
+    ON CONFLICT (name) DO UPDATE SET (max_running, rate_limit, proxy) =
+        (excluded.max_running, excluded.rate_limit, excluded.proxy);
+END $$;
+
+-- Function:   _host_drop(name)
+-- Returns:    whether there was one
+-- Tables:     deletes from host
+CREATE FUNCTION errand._host_drop(p_name text)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM errand.host AS h WHERE h.name = p_name;
+    RETURN FOUND;
 END $$;
 
 -- Function:   _type_define(...)

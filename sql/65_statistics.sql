@@ -35,6 +35,13 @@ CREATE FUNCTION errand._hosts()
 RETURNS TABLE (host text, running bigint, requests bigint, errors bigint, p50_ms double precision, p95_ms double precision)
 LANGUAGE c STRICT VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_hosts_srf';
 
+-- Function:   _host_limits()
+-- Returns:    what shared memory holds of hosts with a limit, a hold or a
+--             circuit, to who sees all tasks
+CREATE FUNCTION errand._host_limits()
+RETURNS TABLE (host text, circuit text, held_until timestamptz)
+LANGUAGE c STRICT VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_host_limits_srf';
+
 CREATE VIEW errand.queues WITH (security_barrier) AS
 SELECT n.name AS queue, coalesce(q.paused, false) AS paused, coalesce(q.draining, false) AS draining, q.max_running,
     q.rate_limit, q.max_depth, q.description
@@ -84,6 +91,14 @@ SELECT w.pid, w.kind, w.state, current_database() AS database, w.role, w.running
 FROM errand._workers() AS w WHERE (SELECT errand._sees_all(current_user));
 
 CREATE VIEW errand.stat_hosts WITH (security_barrier) AS
-SELECT h.host, h.running, current_setting('errand.host_max_running')::integer AS max_running, NULL::text AS rate_limit,
-    'closed'::text AS circuit, NULL::timestamptz AS held_until, h.requests, h.errors, h.p50_ms, h.p95_ms
-FROM errand._hosts() AS h WHERE (SELECT errand._sees_all(current_user));
+SELECT n.host, coalesce(h.running, 0) AS running,
+    coalesce(d.max_running, current_setting('errand.host_max_running')::integer) AS max_running, d.rate_limit,
+    coalesce(l.circuit, 'closed') AS circuit, l.held_until, coalesce(h.requests, 0) AS requests,
+    coalesce(h.errors, 0) AS errors, h.p50_ms, h.p95_ms, regexp_replace(d.proxy, '://[^@/]*@', '://***@') AS proxy
+FROM (SELECT x.host FROM errand._hosts() AS x UNION SELECT x.host FROM errand._host_limits() AS x
+      UNION SELECT x.name FROM errand.host AS x) AS n
+LEFT JOIN errand._hosts() AS h ON h.host = n.host
+LEFT JOIN errand._host_limits() AS l ON l.host = n.host
+LEFT JOIN LATERAL (SELECT x.max_running, x.rate_limit, x.proxy FROM errand.host AS x
+    WHERE x.name IN (n.host, regexp_replace(n.host, ':[0-9]+$', '')) ORDER BY length(x.name) DESC LIMIT 1) AS d ON true
+WHERE (SELECT errand._sees_all(current_user));

@@ -6,7 +6,7 @@ CREATE FUNCTION errand._granted_functions(p_level text) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_names text[] := ARRAY['status', 'result', 'response', 'task', 'wait_for', 'gather', 'version', 'health',
-        'wait_until_running', 'wait_group', '_group_look', '_sees_all', '_text', '_json', '_headers', '_http_result', '_look', '_counters', '_hosts',
+        'wait_until_running', 'wait_group', '_group_look', '_sees_all', '_text', '_json', '_headers', '_http_result', '_look', '_counters', '_hosts', '_host_limits',
         '_workers', '_oldest', '_progress'];
 BEGIN
     v_names := v_names || ARRAY['wait', 'as_completed', 'race', 'html_title'];
@@ -16,7 +16,7 @@ BEGIN
         v_names := v_names || ARRAY['run', 'cancel_where', 'retry_where', 'purge', 'task_on_change'];
     END IF;
     IF p_level = 'admin' THEN
-        v_names := v_names || ARRAY['define_task', 'drop_task', 'define_queue', 'pause_queue', 'resume_queue',
+        v_names := v_names || ARRAY['define_task', 'drop_task', 'define_queue', 'define_host', 'drop_host', 'pause_queue', 'resume_queue',
             'drain_queue', 'pause_all', 'resume_all', 'worker_restart'];
         v_names := v_names || ARRAY['purge_queue', 'stat_reset'];
     END IF;

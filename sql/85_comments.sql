@@ -138,14 +138,19 @@ COMMENT ON COLUMN errand.suspect.alone_falls IS 'Crashes while it ran alone.';
 COMMENT ON COLUMN errand.suspect.queue IS 'The queue''s name.';
 
 COMMENT ON TABLE errand.queue IS 'Queues that were defined, paused or drained; any other name works without a row.';
+COMMENT ON COLUMN errand.host.name IS 'The host, as name or name:port.';
+COMMENT ON COLUMN errand.host.max_running IS 'Most requests at once, over all workers.';
+COMMENT ON COLUMN errand.host.rate_limit IS 'Most requests, such as 50/s.';
+COMMENT ON COLUMN errand.host.proxy IS 'The proxy that requests to it go through.';
 COMMENT ON COLUMN errand.queue.name IS 'The queue''s name.';
 COMMENT ON COLUMN errand.queue.paused IS 'Its tasks are not claimed.';
 COMMENT ON COLUMN errand.queue.draining IS 'It takes no more tasks.';
-COMMENT ON COLUMN errand.queue.max_running IS 'Reserved: most tasks at once.';
-COMMENT ON COLUMN errand.queue.rate_limit IS 'Reserved: most starts, such as 50/s.';
+COMMENT ON COLUMN errand.queue.max_running IS 'Most tasks at once, over all workers.';
+COMMENT ON COLUMN errand.queue.rate_limit IS 'Most starts, such as 50/s, over all workers.';
 COMMENT ON COLUMN errand.queue.max_depth IS 'Most tasks that wait; NULL: no limit.';
 COMMENT ON COLUMN errand.queue.description IS 'What it is for.';
 
+COMMENT ON TABLE errand.host IS 'Limits and proxies of hosts, as errand.define_host() was told.';
 COMMENT ON TABLE errand.task_type IS 'Task types, as errand.define_task() was told.';
 COMMENT ON COLUMN errand.task_type.name IS 'The type''s name.';
 COMMENT ON COLUMN errand.task_type.kind IS 'What runs it: http.';
@@ -159,8 +164,8 @@ COMMENT ON COLUMN errand.task_type.backoff_base IS 'Default first wait before a 
 COMMENT ON COLUMN errand.task_type.backoff_factor IS 'Default growth of the wait.';
 COMMENT ON COLUMN errand.task_type.backoff_max IS 'Default longest wait.';
 COMMENT ON COLUMN errand.task_type.timeout IS 'Default time for one attempt.';
-COMMENT ON COLUMN errand.task_type.rate_limit IS 'Reserved: most starts, such as 50/s.';
-COMMENT ON COLUMN errand.task_type.max_running IS 'Reserved: most tasks at once.';
+COMMENT ON COLUMN errand.task_type.rate_limit IS 'Most starts, such as 50/s, over all workers.';
+COMMENT ON COLUMN errand.task_type.max_running IS 'Most tasks at once, over all workers.';
 COMMENT ON COLUMN errand.task_type.cache_ttl IS 'Reserved: how long a result may be used again.';
 COMMENT ON COLUMN errand.task_type.unique_key IS 'Reserved: where in the payload its key stands.';
 COMMENT ON COLUMN errand.task_type.log_execution IS 'Reserved: log each attempt.';
@@ -249,8 +254,8 @@ COMMENT ON COLUMN errand.task_types.backoff IS 'Default backoff: exponential, li
 COMMENT ON COLUMN errand.task_types.backoff_base IS 'Default first wait before a retry.';
 COMMENT ON COLUMN errand.task_types.backoff_max IS 'Default longest wait.';
 COMMENT ON COLUMN errand.task_types.timeout IS 'Default time for one attempt.';
-COMMENT ON COLUMN errand.task_types.rate_limit IS 'Reserved: most starts, such as 50/s.';
-COMMENT ON COLUMN errand.task_types.max_running IS 'Reserved: most tasks at once.';
+COMMENT ON COLUMN errand.task_types.rate_limit IS 'Most starts, such as 50/s, over all workers.';
+COMMENT ON COLUMN errand.task_types.max_running IS 'Most tasks at once, over all workers.';
 COMMENT ON COLUMN errand.task_types.cache_ttl IS 'Reserved: how long a result may be used again.';
 COMMENT ON COLUMN errand.task_types.unique_key IS 'Reserved: where in the payload its key stands.';
 COMMENT ON COLUMN errand.task_types.log_execution IS 'Reserved: log each attempt.';
@@ -262,8 +267,8 @@ COMMENT ON VIEW errand.queues IS
 COMMENT ON COLUMN errand.queues.queue IS 'The queue''s name.';
 COMMENT ON COLUMN errand.queues.paused IS 'Its tasks are not claimed: errand.pause_queue().';
 COMMENT ON COLUMN errand.queues.draining IS 'It takes no more tasks: errand.drain_queue().';
-COMMENT ON COLUMN errand.queues.max_running IS 'Reserved: most tasks at once.';
-COMMENT ON COLUMN errand.queues.rate_limit IS 'Reserved: most starts, such as 50/s.';
+COMMENT ON COLUMN errand.queues.max_running IS 'Most tasks at once, over all workers.';
+COMMENT ON COLUMN errand.queues.rate_limit IS 'Most starts, such as 50/s, over all workers.';
 COMMENT ON COLUMN errand.queues.max_depth IS 'Most tasks that wait; NULL: no limit.';
 COMMENT ON COLUMN errand.queues.description IS 'What it is for.';
 
@@ -324,13 +329,14 @@ COMMENT ON VIEW errand.stat_hosts IS
 COMMENT ON COLUMN errand.stat_hosts.host IS 'The host, as name:port.';
 COMMENT ON COLUMN errand.stat_hosts.running IS 'Requests under way.';
 COMMENT ON COLUMN errand.stat_hosts.max_running IS 'Most requests at once.';
-COMMENT ON COLUMN errand.stat_hosts.rate_limit IS 'Reserved: most requests, such as 50/s.';
-COMMENT ON COLUMN errand.stat_hosts.circuit IS 'closed: requests go out; open: they wait.';
+COMMENT ON COLUMN errand.stat_hosts.rate_limit IS 'Most requests, such as 50/s, as define_host() said.';
+COMMENT ON COLUMN errand.stat_hosts.circuit IS 'closed: requests go out; open: they wait; half_open: one of them tries.';
 COMMENT ON COLUMN errand.stat_hosts.held_until IS 'Until when the host asked us to stay away.';
 COMMENT ON COLUMN errand.stat_hosts.requests IS 'Requests that ended.';
 COMMENT ON COLUMN errand.stat_hosts.errors IS 'Those of them that failed.';
 COMMENT ON COLUMN errand.stat_hosts.p50_ms IS 'Median time of a request, in milliseconds.';
 COMMENT ON COLUMN errand.stat_hosts.p95_ms IS '95 of 100 requests took less, in milliseconds.';
+COMMENT ON COLUMN errand.stat_hosts.proxy IS 'The proxy that requests to it go through.';
 
 -- Types.
 
@@ -433,7 +439,7 @@ Example: SELECT errand.http_delete(''https://example.com/items/1'');';
 
 COMMENT ON FUNCTION errand.define_task IS
 'Defines a task type, or redefines it: what is not given is reset. Needs level admin.
-name: 1 to 200 characters. kind: ''http''. template: what payloads are merged over; headers, params, form and cookies key by key. queue, priority, max_attempts, backoff, backoff_base, backoff_factor, backoff_max, timeout: defaults of its tasks. rate_limit (such as ''50/s'') and max_running are kept for later versions, as are handler, cache_ttl, unique_key, log_execution and measure_performance.
+name: 1 to 200 characters. kind: ''http''. template: what payloads are merged over; headers, params, form and cookies key by key. queue, priority, max_attempts, backoff, backoff_base, backoff_factor, backoff_max, timeout: defaults of its tasks. max_running: most of them at once, and rate_limit (such as ''50/s''): most starts, over all workers; those that must wait are parked and spend no attempt. Kept for later versions are handler, cache_ttl, unique_key, log_execution and measure_performance.
 Errors: 22023 bad argument, 42501 not allowed.
 Example: SELECT errand.define_task(''ping'', ''http'', template => ''{"url": "https://example.com/"}'', timeout => ''5 s'');';
 COMMENT ON FUNCTION errand.drop_task IS
@@ -613,11 +619,20 @@ COMMENT ON FUNCTION errand.task_on_change IS
 'A trigger function: a row that changes becomes a task, submitted by the role that changes it, in its transaction. Arguments: the task type, and, if you like, a queue. The payload is {"op": "INSERT", "schema": ..., "table": ..., "old": ..., "new": ...}; of types of kind http it is the request''s JSON body.
 Errors: 42501 the role may not submit; 42704 no such task type; 39P01 not AFTER, FOR EACH ROW.
 Example: CREATE TRIGGER told AFTER INSERT OR UPDATE OR DELETE ON orders FOR EACH ROW EXECUTE FUNCTION errand.task_on_change(''order_changed'');';
+COMMENT ON FUNCTION errand.define_host IS
+'Limits the requests to a host, over all workers; redefining replaces all of it. host: name, name:port or [IPv6]:port; a
+name without a port is for each of its ports. max_running: requests at once (default: errand.host_max_running). rate_limit:
+such as 50/s. proxy: requests go through it. Tasks that must wait for it spend no attempt. Admins only.
+Errors: 22023 (no host, no rate, less than 1), 42501.
+Example: SELECT errand.define_host(''api.example.com'', max_running => 4, rate_limit => ''50/s'');';
+COMMENT ON FUNCTION errand.drop_host IS
+'Forgets what define_host() said. Admins only. Errors: 42704 (no such host), 42501.
+Example: SELECT errand.drop_host(''api.example.com'');';
 COMMENT ON FUNCTION errand.define_queue IS
 'Defines a queue, or changes it: NULL leaves a thing as it is. Needs level admin.
-name: 1 to 200 characters. max_depth: most tasks that wait; more are refused. max_running and rate_limit (such as ''50/s'' or ''1000/h'') are kept for later versions.
+name: 1 to 200 characters. max_depth: most tasks that wait; more are refused. max_running: most tasks at once, and rate_limit (such as ''50/s'' or ''1000/h''): most starts, evenly spaced, both over all workers.
 Errors: 22023 bad argument, 42501 not allowed.
-Example: SELECT errand.define_queue(''mail'', max_depth => 100000);';
+Example: SELECT errand.define_queue(''mail'', max_running => 4, rate_limit => ''50/s'', max_depth => 100000);';
 COMMENT ON FUNCTION errand.pause_queue IS
 'Stops the claiming of a queue''s tasks; those that run go on. Lasts until errand.resume_queue(). Needs level admin.
 Errors: 42704 no such queue, 42501 not allowed.
@@ -725,6 +740,12 @@ COMMENT ON FUNCTION errand._due IS 'internal: moves tasks whose time has come to
 COMMENT ON FUNCTION errand._expire IS 'internal: ends tasks that are past their deadline.';
 COMMENT ON FUNCTION errand._granted_functions IS 'internal: names of the functions that a level may call.';
 COMMENT ON FUNCTION errand._headers IS 'internal: header lines as an object of lower-case names.';
+COMMENT ON FUNCTION errand._host_limits IS 'internal: holds and circuits of hosts, from shared memory.';
+COMMENT ON FUNCTION errand._limits IS 'internal: what has a limit, for workers.';
+COMMENT ON FUNCTION errand._role_depth IS 'internal: how many tasks of a role wait.';
+COMMENT ON FUNCTION errand._lease_trim IS 'internal: takes parked runs out of a lease.';
+COMMENT ON FUNCTION errand._host_define IS 'internal: writes a host.';
+COMMENT ON FUNCTION errand._host_drop IS 'internal: deletes a host.';
 COMMENT ON FUNCTION errand._hosts IS 'internal: hosts that workers talked to, from shared memory.';
 COMMENT ON FUNCTION errand._http_result IS 'internal: what errand.result() shows of an HTTP answer.';
 COMMENT ON FUNCTION errand._instance_arrives IS 'internal: lets workers look at once when a restore brings the row of another database.';
@@ -833,11 +854,6 @@ COMMENT ON FUNCTION errand._secrets IS 'internal: values of secrets, for workers
 COMMENT ON FUNCTION errand._secret_setting IS 'internal: the value that a setting of an administrator''s refers to, for workers.';
 COMMENT ON FUNCTION errand._proxies IS 'internal: the proxies of hosts, for workers.';
 
-COMMENT ON TABLE errand.host IS 'Hosts that have settings of their own.';
-COMMENT ON COLUMN errand.host.name IS 'The host, as name or name:port, in lower case.';
-COMMENT ON COLUMN errand.host.max_running IS 'Most requests at once; NULL: default.';
-COMMENT ON COLUMN errand.host.rate_limit IS 'Most requests, such as 50/s; NULL: no limit.';
-COMMENT ON COLUMN errand.host.proxy IS 'The proxy it is reached through; NULL: none.';
 COMMENT ON FUNCTION errand.define_host IS
 'Sets what is special about a host. Example: SELECT errand.define_host(''api.example.com'', proxy => ''http://proxy.internal:3128'');';
 COMMENT ON FUNCTION errand._filter_age IS 'internal: an interval of a filter.';

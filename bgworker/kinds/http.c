@@ -108,6 +108,7 @@ http_start(ErrandRun *run)
 	if (why != NULL)
 		return why;
 	clip_to_deadline(run, &work->request);
+	work->request.host_max_running = run->host_max_running;
 	work->request.wall_offset_us = errand_clock_now() +
 								   (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY -
 								   errand_clock_monotonic();
@@ -270,7 +271,8 @@ config_fill(ErrandNetConfig *c, ErrandCidr *allow)
 	if (errand_allow_networks[0] != '\0')
 		n = errand_policy_parse(errand_allow_networks, allow, ERRAND_ALLOW_MAX, &bad, &bad_len);
 	c->max_in_flight = in_flight_limit = limit_in_flight();
-	c->host_max_running = errand_host_max_running;
+	/* The cap is for all workers; only those of define_host() are counted together. */
+	c->host_max_running = Max(1, (errand_host_max_running + errand_workers - 1) / errand_workers);
 	c->max_buffered = (size_t) errand_memory_limit * 1024;
 	c->allow = allow;
 	c->n_allow = Max(n, 0);

@@ -119,11 +119,18 @@ errand_nethost_get(ErrandNet *n, const ErrandUrl *url)
 	return h;
 }
 
+/* How many of it may run at once. */
+int
+errand_nethost_most(const ErrandHost *h, const ErrandNet *n)
+{
+	return h->max_running > 0 ? h->max_running : n->host_max_running;
+}
+
 /* Put the host into the list that its numbers call for. */
 static void
 place(ErrandNet *n, ErrandHost *h)
 {
-	if (h->queued > 0 && h->running < n->host_max_running)
+	if (h->queued > 0 && h->running < errand_nethost_most(h, n))
 	{
 		if (!h->in_turn) /* else it keeps its turn */
 		{
@@ -144,6 +151,8 @@ errand_nethost_enqueue(ErrandHost *h, ErrandTransfer *t, bool first)
 {
 	ErrandNet *n = t->net;
 
+	if (!first)
+		h->max_running = t->req.host_max_running;
 	t->host = h;
 	t->state = ERRAND_T_QUEUED;
 	if (first)

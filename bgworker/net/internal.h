@@ -102,6 +102,7 @@ typedef struct ErrandHost
 	ErrandLink queue; /* transfers, in order */
 	int queued;
 	int running;
+	int max_running; /* 0: the net's */
 	uint64_t requests;
 	uint64_t errors;
 	uint64_t connections;
@@ -294,6 +295,7 @@ extern void errand_nethost_dequeue(ErrandTransfer *t);
 extern ErrandTransfer *errand_nethost_next(ErrandNet *n);
 extern void errand_nethost_take_place(ErrandTransfer *t);
 extern void errand_nethost_leave(ErrandTransfer *t);
+extern int errand_nethost_most(const ErrandHost *h, const ErrandNet *n);
 extern void errand_nethosts_limit_changed(ErrandNet *n);
 extern bool errand_nethosts_create(ErrandNet *n);
 extern void errand_nethosts_free(ErrandNet *n);

@@ -49,7 +49,7 @@ errand_net_host_free(const ErrandNet *n, const char *host_port)
 	int all = n->max_in_flight - (n->running - n->resolving);
 
 	if (h != NULL)
-		here -= h->running + h->queued;
+		here = errand_nethost_most(h, n) - (h->running + h->queued);
 	if (here > all)
 		here = all;
 	return here > 0 ? here : 0;
@@ -77,7 +77,7 @@ errand_net_next_host(const ErrandNet *n, int *cursor, ErrandHostStat *out)
 	out->port = h->port;
 	out->running = h->running;
 	out->queued = h->queued;
-	out->max_running = n->host_max_running;
+	out->max_running = errand_nethost_most(h, n);
 	out->requests = h->requests;
 	out->errors = h->errors;
 	out->connections = h->connections;

@@ -76,6 +76,7 @@ typedef struct ErrandRequest
 	int64_t timeout_ms;			/* from started on; names and redirects included */
 	int64_t connect_timeout_ms; /* TCP and TLS of one hop */
 	size_t max_body;			/* of the response, decompressed */
+	int host_max_running;		/* what its host may run at once; 0: the configured */
 	int follow_redirects;		/* hops at most; 0 = hand back the 3xx */
 	void *owner;				/* given to both callbacks */
 	int64_t wall_offset_us;		/* wall clock since 1970 less monotonic; 0: not told */

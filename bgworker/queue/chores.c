@@ -20,6 +20,7 @@
 #include "queue/config.h"
 #include "queue/free.h"
 #include "queue/groups.h"
+#include "queue/limits.h"
 #include "queue/pairs.h"
 #include "queue/proxies.h"
 #include "queue/reap.h"
@@ -107,7 +108,11 @@ announce_move(int row, char to)
 	e.wait_us = e.run_us = -1;
 	e.queue = errand_db_text(row, errand_db_column("queue"));
 	e.task = errand_db_text(row, errand_db_column("type"));
-	e.channel = to == ERRAND_FAILED ? errand_db_text(row, errand_db_column("notify")) : NULL;
+	if (to == ERRAND_FAILED)
+	{
+		e.channel = errand_db_text(row, errand_db_column("notify"));
+		e.owner = DatumGetObjectId(errand_db_value(row, errand_db_column("owner_oid"), &isnull));
+	}
 	if (to == ERRAND_READY)
 	{
 		e.role = DatumGetObjectId(errand_db_value(row, errand_db_column("role"), &isnull));
@@ -177,15 +182,32 @@ look_for_suspects(void)
 	suspects |= !isnull;
 }
 
+static int reaped = 0; /* leases, ERRAND_REAP_AT_ONCE: some may be left */
+
 static void
 reap(void)
 {
+	reaped = ERRAND_REAP_AT_ONCE;
 	/* While a dump is being restored leases may be there before their tasks. */
 	errand_config_instance(NULL, 0);
 	if (errand_config_copied())
 		return;
-	if (errand_reap(&suspects) > 0)
+	errand_limits_reap_begin();
+	reaped = errand_reap(&suspects);
+	if (reaped > 0)
 		wanted.lost = true;
+}
+
+/* All that dead workers had in hand is put back: now the limits can be relied on. */
+static void
+reap_all(ErrandDatabase *d)
+{
+	if (!in_transaction(reap, true))
+		return;
+	if (reaped < ERRAND_REAP_AT_ONCE)
+		errand_limits_reap_done();
+	else if (d != NULL && !errand_config_copied())
+		pg_atomic_write_u32(&d->reap_wanted, 1);
 }
 
 static void
@@ -296,7 +318,7 @@ lead_chores(bool polled)
 		in_transaction(errand_mail_read, true);
 	if (!led_before || (d != NULL && pg_atomic_exchange_u32(&d->reap_wanted, 0) != 0))
 	{
-		in_transaction(reap, true);
+		reap_all(d);
 		errand_free_sweep(); /* what who left did not free */
 		if (!led_before)
 			suspects = true; /* some may be left from before */

@@ -19,8 +19,10 @@
 #include "kinds/http.h"
 #include "kinds/kind.h"
 #include "miscadmin.h"
+#include "queue/admit.h"
 #include "queue/claim.h"
 #include "queue/claim_rows.h"
+#include "queue/limits.h"
 #include "queue/pairs.h"
 #include "queue/park.h"
 #include "queue/roles.h"
@@ -31,7 +33,6 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#define MAX_VISITED 256
 #define AHEAD_MIN 16
 #define AHEAD_MAX 512
 
@@ -50,7 +51,9 @@ errand_claim_pause(bool now)
 int
 errand_claim_capacity(void)
 {
-	int in_hand = errand_runs_total() - errand_runs_count(ERRAND_RUN_DONE);
+	/* What waits for a limit takes nobody's place. */
+	int in_hand = errand_runs_total() - errand_runs_count(ERRAND_RUN_DONE) -
+				  errand_runs_count(ERRAND_RUN_PACED);
 	int waiting = errand_runs_count(ERRAND_RUN_CLAIMED) + errand_runs_count(ERRAND_RUN_MARKING) +
 				  errand_runs_count(ERRAND_RUN_QUEUED);
 	ErrandDatabase *d = errand_database_mine();
@@ -154,11 +157,11 @@ note_cost(bool head, int n, int64 cpu_us)
 void
 errand_claim(int capacity)
 {
-	ErrandPair *pairs[MAX_VISITED];
+	ErrandPair *pairs[ERRAND_PAIRS_MAX];
 	ErrandDbArgs a = {0};
 	int64 started = errand_clock_cpu();
 	bool head = !dear || errand_clock_monotonic() >= rewind_at;
-	int n_pairs = errand_pairs_choose(pairs, MAX_VISITED, capacity);
+	int n_pairs = errand_pairs_choose(pairs, ERRAND_PAIRS_MAX, capacity);
 	Datum roles;
 	int n;
 
@@ -225,12 +228,10 @@ start_work(ErrandRun *r)
 
 /* Hands a run to its kind; a run that can never succeed is over at once. */
 static void
-run_start(ErrandRun *r)
+run_begin(ErrandRun *r)
 {
 	const char *why = r->kind == NULL ? "this version knows no such kind of task" : NULL;
 
-	if (errand_park_arrival(r))
-		return;
 	errand_run_move(r, ERRAND_RUN_QUEUED);
 	if (r->owner_gone)
 		why = "role changed: the role that submitted it was dropped or renamed";
@@ -242,6 +243,19 @@ run_start(ErrandRun *r)
 		r->failure = ERRAND_FAIL_BAD_REQUEST;
 	r->error = MemoryContextStrdup(r->memory, why);
 	errand_run_over(r);
+}
+
+static void
+run_start(ErrandRun *r)
+{
+	if (!errand_park_arrival(r) && errand_admit(r))
+		run_begin(r);
+}
+
+void
+errand_claim_paced(void)
+{
+	errand_admit_turn(run_begin);
 }
 
 void
@@ -284,6 +298,7 @@ errand_claim_aborted(void)
 	if (fresh != NULL)
 		pfree(fresh);
 	fresh = NULL;
+	errand_limits_claim_aborted();
 	/* Their marks did not commit. */
 	dlist_foreach_modify (it, errand_runs_in(ERRAND_RUN_MARKING))
 		dlist_container(ErrandRun, node, it.cur)->marked = false;

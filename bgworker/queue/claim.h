@@ -20,6 +20,9 @@ extern void errand_claim(int capacity);
 extern void errand_claim_committed(void);
 extern void errand_claim_aborted(void);
 
+/* Goes on with claimed runs that wait for a token or a place of a limit; once a turn. */
+extern void errand_claim_paced(void);
+
 /* Looks into the index for pairs that no event told us of. */
 extern void errand_claim_poll(void);
 

@@ -12,6 +12,7 @@
 #include "events.h"
 #include "kinds/kind.h"
 #include "queue/claim_rows.h"
+#include "queue/limits.h"
 #include "queue/pairs.h"
 #include "queue/secrets.h"
 #include "utils/memutils.h"
@@ -118,9 +119,8 @@ read_run(ErrandRun *r, const ClaimColumns *c, int row)
 	r->traceparent = errand_db_text(row, c->traceparent);
 	d = errand_db_value(row, c->payload, &isnull);
 	r->payload = isnull ? NULL : DatumGetJsonbPCopy(d);
-	r->owner_gone = !errand_db_role_is(DatumGetObjectId(
-										   errand_db_value(row, c->owner_oid, &isnull)),
-									   errand_db_text(row, c->owner));
+	r->owner = DatumGetObjectId(errand_db_value(row, c->owner_oid, &isnull));
+	r->owner_gone = !errand_db_role_is(r->owner, errand_db_text(row, c->owner));
 	kind = errand_db_text(row, c->kind);
 	r->kind = kind ? errand_kind_find(kind) : NULL;
 	r->claimed_at = errand_clock_now();
@@ -135,6 +135,7 @@ announce_running(const ErrandRun *r)
 
 	e.kind = ERRAND_EVENT_TASK;
 	e.id = r->id;
+	e.owner = r->owner;
 	e.run = r->number;
 	e.attempt = r->attempt;
 	e.from = ERRAND_READY;
@@ -173,7 +174,9 @@ errand_claim_take_rows(ErrandLease *lease, int n, bool from_queue)
 		read_run(runs[i], &c, i);
 		announce_running(runs[i]);
 		if (from_queue)
-			errand_pairs_taken(runs[i]->role, runs[i]->queue, runs[i]->priority, runs[i]->place);
+			errand_limits_took(errand_pairs_taken(runs[i]->role, runs[i]->queue, runs[i]->priority,
+												  runs[i]->place),
+							   runs[i]);
 	}
 	qsort(runs, n, sizeof(ErrandRun *), run_order);
 	for (int i = 0; i < n; i++)

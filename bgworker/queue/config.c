@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "queue/claim.h"
 #include "queue/config.h"
+#include "queue/limits.h"
 #include "queue/pairs.h"
 #include "queue/reap.h"
 #include "queue/run.h"
@@ -44,6 +45,7 @@ errand_config_queues(void)
 	errand_pairs_pause(paused, n_paused);
 	if (d != NULL)
 		pg_atomic_write_u32(&d->queue_limits, limits);
+	errand_limits_read();
 }
 
 static bool is_copy = false;
@@ -96,6 +98,7 @@ announce_cancel(int row, int64 id)
 
 	e.kind = ERRAND_EVENT_TASK;
 	e.id = id;
+	e.owner = DatumGetObjectId(errand_db_value(row, errand_db_column("owner_oid"), &isnull));
 	e.run = DatumGetInt16(errand_db_value(row, errand_db_column("run"), &isnull));
 	e.attempt = DatumGetInt32(errand_db_value(row, errand_db_column("attempt"), &isnull));
 	e.from = DatumGetChar(errand_db_value(row, errand_db_column("from"), &isnull));

@@ -8,7 +8,7 @@
 
 #include "postgres.h"
 
-/* Reads which queues are paused, and whether any has a limit. */
+/* Reads which queues are paused, and all limits. */
 extern void errand_config_queues(void);
 
 /* Stops those of our runs that somebody asked to cancel. */

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "queue/limits.h"
 #include "queue/pairs.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -17,7 +18,9 @@
 static HTAB *pairs = NULL;
 static ErrandPair *last = NULL; /* the neighbour is usually the same */
 static uint64 turn = 0;
-static int n_active = 0;	 /* and not paused */
+static int n_open = 0;	  /* active, not paused, in no limit's way */
+static int n_blocked = 0; /* in a limit's way */
+static int64 unblock_at = PG_INT64_MAX;
 static Oid roles[MAX_ROLES]; /* whose tasks are ours */
 static int n_roles = 0;
 
@@ -56,12 +59,29 @@ errand_pairs_init(Oid role)
 	pairs = hash_create("errand pairs", 64, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
+static inline bool
+is_open(const ErrandPair *p)
+{
+	return p->active && !p->paused && p->until == 0;
+}
+
 static void
 set_active(ErrandPair *p, bool active)
 {
-	if (p->active != active && !p->paused)
-		n_active += active ? 1 : -1;
+	bool was = is_open(p);
+
 	p->active = active;
+	n_open += is_open(p) - was;
+}
+
+static void
+set_until(ErrandPair *p, int64 until)
+{
+	bool was = is_open(p);
+
+	n_blocked += (until != 0) - (p->until != 0);
+	p->until = until;
+	n_open += is_open(p) - was;
 }
 
 static void
@@ -73,7 +93,7 @@ forget_empty(void)
 	hash_seq_init(&scan, pairs);
 	while ((p = hash_seq_search(&scan)) != NULL)
 	{
-		if (!p->active && !p->paused)
+		if (!p->active && !p->paused && p->until == 0)
 			hash_search(pairs, &p->key, HASH_REMOVE, NULL);
 	}
 	last = NULL;
@@ -104,7 +124,10 @@ pair_get(Oid role, const char *queue, int16 priority)
 		p->paused = paused_now(queue);
 		p->floor = PG_INT64_MIN;
 		p->turn = 0;
-		p->limit = p->taken = 0;
+		p->limit = p->taken = p->granted = 0;
+		p->until = 0;
+		p->entry = NULL;
+		p->limits = errand_limits_of_queue(queue);
 	}
 	last = p;
 	return p;
@@ -172,19 +195,68 @@ errand_pairs_pause(char **queues, int n)
 	for (int i = 0; i < n; i++)
 		paused_queues[i] = pstrdup(queues[i]);
 	MemoryContextSwitchTo(old);
-	n_active = 0;
+	n_open = 0;
 	hash_seq_init(&scan, pairs);
 	while ((p = hash_seq_search(&scan)) != NULL)
 	{
 		p->paused = paused_now(p->key.queue);
-		n_active += p->active && !p->paused;
+		n_open += is_open(p);
 	}
+}
+
+void
+errand_pairs_relimit(void)
+{
+	HASH_SEQ_STATUS scan;
+	ErrandPair *p;
+
+	hash_seq_init(&scan, pairs);
+	while ((p = hash_seq_search(&scan)) != NULL)
+	{
+		p->limits = errand_limits_of_queue(p->key.queue);
+		set_until(p, 0); /* the limit may be another */
+	}
+}
+
+void
+errand_pair_block(ErrandPair *p, int64 until)
+{
+	set_until(p, until);
+	unblock_at = Min(unblock_at, until);
+}
+
+void
+errand_pairs_unblock(int64 now, bool freed)
+{
+	HASH_SEQ_STATUS scan;
+	ErrandPair *p;
+
+	if (n_blocked == 0 || (!freed && now < unblock_at))
+		return;
+	unblock_at = PG_INT64_MAX;
+	hash_seq_init(&scan, pairs);
+	while ((p = hash_seq_search(&scan)) != NULL)
+	{
+		if (p->until == 0)
+			continue;
+		if (p->until <= now || (freed && p->until == ERRAND_UNTIL_FREED))
+			set_until(p, 0);
+		else
+			unblock_at = Min(unblock_at, p->until);
+	}
+}
+
+int64
+errand_pairs_unblock_at(void)
+{
+	return n_blocked > 0 ? unblock_at : PG_INT64_MAX;
 }
 
 bool
 errand_pairs_any(void)
 {
-	return n_active > 0;
+	errand_limits_look();
+	return n_open > 0;
 }
 
 static int
@@ -223,7 +295,7 @@ share(ErrandPair **out, int n, int capacity)
 int
 errand_pairs_choose(ErrandPair **out, int max, int capacity)
 {
-	ErrandPair **all = palloc(sizeof(ErrandPair *) * Max(n_active, 1));
+	ErrandPair **all = palloc(sizeof(ErrandPair *) * Max(n_open, 1));
 	HASH_SEQ_STATUS scan;
 	ErrandPair *p;
 	int n = 0;
@@ -231,18 +303,18 @@ errand_pairs_choose(ErrandPair **out, int max, int capacity)
 	hash_seq_init(&scan, pairs);
 	while ((p = hash_seq_search(&scan)) != NULL)
 	{
-		if (p->active && !p->paused && n < n_active)
+		if (is_open(p) && n < n_open)
 			all[n++] = p;
 	}
 	qsort(all, n, sizeof(ErrandPair *), by_priority_then_turn);
-	n = Min(n, max);
+	n = Min(n, Min(max, ERRAND_PAIRS_MAX));
 	memcpy(out, all, sizeof(ErrandPair *) * n);
 	pfree(all);
 	share(out, n, capacity);
-	return n;
+	return errand_limits_grant(out, n);
 }
 
-void
+ErrandPair *
 errand_pairs_taken(Oid role, const char *queue, int16 priority, int64 place)
 {
 	ErrandPair *p = pair_get(role, queue, priority);
@@ -251,6 +323,7 @@ errand_pairs_taken(Oid role, const char *queue, int16 priority, int64 place)
 	p->turn = turn + 1;
 	if (place > p->floor)
 		p->floor = place;
+	return p;
 }
 
 void
@@ -275,4 +348,5 @@ errand_pairs_claimed(ErrandPair **chosen, int n_pairs, int n, int capacity)
 		if (chosen[i]->taken < chosen[i]->limit)
 			set_active(chosen[i], false);
 	}
+	errand_limits_give_back(chosen, n_pairs);
 }

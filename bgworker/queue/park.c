@@ -121,7 +121,7 @@ too_long(const ErrandRun *r, const ParkHost *h)
 static TimestampTz
 next_time(ParkHost *h, TimestampTz now)
 {
-	int64 able = h->run_us / errand_host_max_running;
+	int64 able = h->run_us * errand_workers / errand_host_max_running;
 
 	h->next = Max(h->next, now + HOLD_US) + Max(1, Min(pace_us(h), able));
 	h->next = Min(h->next, now + SPREAD_MAX_US);

@@ -24,8 +24,6 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#define LEASES_AT_ONCE 200
-
 typedef enum HowLost
 {
 	LOST_LEFT,	/* the worker alone: it was told to, or failed */
@@ -47,6 +45,7 @@ typedef struct DeadLease
 typedef struct Lost
 {
 	int64 id;
+	Oid owner;
 	int32 attempt;
 	int16 failures;
 	int16 run;
@@ -195,6 +194,7 @@ find_lost(const DeadLease *l, int *n)
 		bool marked = DatumGetBool(errand_db_value(i, errand_db_column("marked"), &isnull));
 
 		t->id = DatumGetInt64(errand_db_value(i, errand_db_column("id"), &isnull));
+		t->owner = DatumGetObjectId(errand_db_value(i, errand_db_column("owner_oid"), &isnull));
 		t->attempt = DatumGetInt32(errand_db_value(i, errand_db_column("attempt"), &isnull));
 		t->failures = DatumGetInt16(errand_db_value(i, errand_db_column("failures"), &isnull));
 		t->run = DatumGetInt16(errand_db_value(i, errand_db_column("run"), &isnull));
@@ -253,6 +253,7 @@ announce(const Lost *t)
 
 	e.kind = ERRAND_EVENT_TASK;
 	e.id = t->id;
+	e.owner = t->owner;
 	e.run = t->run;
 	e.attempt = t->attempt;
 	e.from = ERRAND_RUNNING;
@@ -318,7 +319,7 @@ errand_reap(bool *suspects)
 	errand_db_arg(&a, errand_db_array(identities, NULL, n_live, INT8OID));
 	errand_db_arg(&a, Int64GetDatum(errand_shared->epoch));
 	errand_db_arg(&a, TimestampTzGetDatum(PgStartTime));
-	errand_db_arg(&a, Int32GetDatum(LEASES_AT_ONCE));
+	errand_db_arg(&a, Int32GetDatum(ERRAND_REAP_AT_ONCE));
 	n = errand_db_call(DB_REAP_TAKE, &a);
 	dead = palloc(sizeof(DeadLease) * Max(n, 1));
 	for (int i = 0; i < n; i++)

@@ -7,6 +7,8 @@
 
 #include "postgres.h"
 
+#define ERRAND_REAP_AT_ONCE 200 /* leases: so many mean that more may be left */
+
 /* Takes dead leases and returns their unsettled tasks; the leader, within a
  * transaction.  Returns how many leases; *suspects if any task became one. */
 extern int errand_reap(bool *suspects);

@@ -11,6 +11,8 @@
 #include "base/clock.h"
 #include "compat.h"
 #include "kinds/kind.h"
+#include "queue/admit.h"
+#include "queue/limits.h"
 #include "queue/park.h"
 #include "queue/run.h"
 #include "queue/secrets.h"
@@ -49,6 +51,7 @@ errand_runs_init(void)
 		dlist_init(&lists[i]);
 	dlist_init(&over);
 	errand_park_init();
+	errand_limits_init();
 }
 
 static void
@@ -83,8 +86,11 @@ move_allowed(ErrandRunState from, ErrandRunState to, Oid role)
 	switch (from)
 	{
 		case ERRAND_RUN_CLAIMED:
-			return to == ERRAND_RUN_MARKING || to == ERRAND_RUN_QUEUED || to == ERRAND_RUN_DONE;
+			return to == ERRAND_RUN_MARKING || to == ERRAND_RUN_PACED || to == ERRAND_RUN_QUEUED ||
+				   to == ERRAND_RUN_DONE;
 		case ERRAND_RUN_MARKING:
+			return to == ERRAND_RUN_PACED || to == ERRAND_RUN_QUEUED || to == ERRAND_RUN_DONE;
+		case ERRAND_RUN_PACED:
 			return to == ERRAND_RUN_QUEUED || to == ERRAND_RUN_DONE;
 		case ERRAND_RUN_QUEUED:
 			return to == ERRAND_RUN_STARTED || to == ERRAND_RUN_DONE;
@@ -108,6 +114,11 @@ errand_run_move(ErrandRun *r, ErrandRunState to)
 	counts[r->state]--;
 	if (r->state == ERRAND_RUN_CLAIMED)
 		run_index(r);
+	if (r->unstarted != NULL && (to == ERRAND_RUN_STARTED || to == ERRAND_RUN_DONE))
+	{
+		(*r->unstarted)--;
+		r->unstarted = NULL;
+	}
 	r->state = to;
 	dlist_push_tail(&lists[to], &r->node);
 	counts[to]++;
@@ -119,6 +130,7 @@ errand_run_free(ErrandRun *r)
 	Assert(r->state == ERRAND_RUN_DONE);
 	if (r->kind != NULL && r->work != NULL)
 		r->kind->release(r);
+	errand_limits_release(r);
 	dlist_delete(&r->node);
 	counts[r->state]--;
 	hash_search(by_id, &r->id, HASH_REMOVE, NULL);
@@ -272,6 +284,7 @@ decide_one(ErrandRun *r)
 		return;
 	}
 	errand_park_learn(r);
+	errand_admit_report(r);
 	decide(r, &d);
 	switch (d.verdict)
 	{

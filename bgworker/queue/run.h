@@ -19,8 +19,9 @@
 /*
  * States of a run, next states behind the arrow; errand_run_move() is the only
  * setter and asserts them:
- *	CLAIMED  -> MARKING (at_most_once), QUEUED, DONE
- *	MARKING  -> QUEUED, DONE		the mark commits before a byte may leave
+ *	CLAIMED  -> MARKING (at_most_once), PACED, QUEUED, DONE
+ *	MARKING  -> PACED, QUEUED, DONE	the mark commits before a byte may leave
+ *	PACED    -> QUEUED, DONE		waits a moment for its token, or a place
  *	QUEUED   -> STARTED, DONE		handed to its kind, waits for a place
  *	STARTED  -> DONE
  *	DONE     -> FREE				decided; waits for the settle
@@ -30,6 +31,7 @@ typedef enum ErrandRunState
 {
 	ERRAND_RUN_CLAIMED,
 	ERRAND_RUN_MARKING,
+	ERRAND_RUN_PACED,
 	ERRAND_RUN_QUEUED,
 	ERRAND_RUN_STARTED,
 	ERRAND_RUN_DONE,
@@ -46,6 +48,16 @@ typedef struct ErrandLease
 
 struct ErrandKind;
 struct ErrandSecret;
+struct ErrandLimit;
+
+/* Where a run may hold a place, of a limit that counts over all workers. */
+enum
+{
+	ERRAND_PLACE_QUEUE,
+	ERRAND_PLACE_TYPE,
+	ERRAND_PLACE_HOST,
+	ERRAND_PLACES
+};
 
 typedef struct ErrandRun
 {
@@ -56,6 +68,7 @@ typedef struct ErrandRun
 
 	/* what was asked */
 	int64 id;
+	Oid owner;
 	int64 place;
 	int32 attempt;
 	int16 priority;
@@ -93,6 +106,14 @@ typedef struct ErrandRun
 	char *cancel_reason;
 	bool owner_gone;	  /* the role that submitted it is no more, or another */
 	TimestampTz park_due; /* it steps aside until then; 0: it does not */
+
+	/* limits: queue/limits.h, queue/admit.h */
+	struct ErrandLimit *places[ERRAND_PLACES]; /* that it holds, or NULL */
+	int *unstarted;							   /* counts it while it has not started */
+	bool admitted;							   /* has all it needs, but for the time */
+	bool probe;								   /* the only request of a half-open circuit */
+	int host_max_running;					   /* what define_host() says; 0: nothing */
+	int64 start_at; /* PACED: when its token is there, or it gives up; errand_limits_clock() */
 
 	/* what became of it; filled by the kind, decided in errand_run_finish() */
 	ErrandFailure failure;

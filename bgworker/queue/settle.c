@@ -129,6 +129,40 @@ drop_leases(ErrandLease **leases, int n)
 	(void) errand_db_call(DB_LEASE_DROP, &a);
 }
 
+/* Goes back with its attempt's number unused: the lease must not name it any more. */
+static bool
+gives_number_back(const ErrandRun *r)
+{
+	return !r->stale && (r->outcome == ERRAND_SCHEDULED || r->outcome == ERRAND_READY) &&
+		   r->lease->settling < r->lease->open;
+}
+
+static void
+trim_leases(ErrandLease **leases, int n)
+{
+	Datum *tokens = palloc(sizeof(Datum) * n);
+	Datum *ids = palloc(sizeof(Datum) * n_in_batch);
+	ErrandDbArgs a = {0};
+	int n_tokens = 0;
+	int n_ids = 0;
+
+	for (int i = 0; i < n_in_batch; i++)
+	{
+		if (gives_number_back(batch[i]))
+			ids[n_ids++] = Int64GetDatum(batch[i]->id);
+	}
+	if (n_ids == 0)
+		return;
+	for (int i = 0; i < n; i++)
+	{
+		if (leases[i]->settling < leases[i]->open)
+			tokens[n_tokens++] = Int64GetDatum(leases[i]->token);
+	}
+	errand_db_arg(&a, errand_db_array(tokens, NULL, n_tokens, INT8OID));
+	errand_db_arg(&a, errand_db_array(ids, NULL, n_ids, INT8OID));
+	(void) errand_db_call(DB_LEASE_TRIM, &a);
+}
+
 static void
 announce(const ErrandRun *r)
 {
@@ -136,6 +170,7 @@ announce(const ErrandRun *r)
 
 	e.kind = ERRAND_EVENT_TASK;
 	e.id = r->id;
+	e.owner = r->owner;
 	e.run = r->number;
 	e.attempt = r->attempt;
 	e.from = ERRAND_RUNNING;
@@ -181,6 +216,7 @@ errand_settle(int most)
 	errand_free_settled(batch, n_in_batch);
 	errand_groups_settled(batch, n_in_batch);
 	drop_leases(leases, n_leases);
+	trim_leases(leases, n_leases);
 	for (int i = 0; i < n_in_batch; i++)
 	{
 		if (!batch[i]->stale)

@@ -8,7 +8,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $web = counting();
-my $node = errand_node('retry', conf => 'errand.host_max_running = 100');
+my $node = errand_node('retry', conf => "errand.host_max_running = 100\nerrand.breaker_failures = 0\nerrand.host_hold_max = 0");
 my $quick = "backoff => 'constant', backoff_base => '30 ms'";
 
 sub submit
