@@ -10,7 +10,7 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard \
 	bgworker/net/*.c bgworker/kinds/*.c)))
 
 # The install script is these files in reading order; never OR REPLACE.
-SQL_PARTS = 00_header 10_tables 20_submit 30_claim 32_settle 34_reap 40_chores \
+SQL_PARTS = 00_header 10_tables 20_submit 30_claim 32_settle 34_reap 36_http_extras 40_chores \
 	50_steering 60_views 65_statistics 70_functions 80_rights 85_comments 90_grants
 SQL_FILES = $(SQL_PARTS:%=sql/%.sql)
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql

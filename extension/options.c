@@ -61,6 +61,8 @@ static const OptionDef option_defs[OPT_COUNT] = {
 	[OPT_CONNECT_TIMEOUT] = {"connect_timeout", INTERVALOID},
 	[OPT_SUCCESS_CODES] = {"success_codes", INT4RANGEOID},
 	[OPT_STORE] = {"store", TEXTOID},
+	[OPT_CACHE_TTL] = {"cache_ttl", INTERVALOID},
+	[OPT_PAGINATE] = {"paginate", JSONBOID},
 	[OPT_TIMEOUT_MILLISECONDS] = {"timeout_milliseconds", INT4OID},
 };
 

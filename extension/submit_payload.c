@@ -74,7 +74,8 @@ merge_template(const ErrandTaskType *t, Jsonb *payload)
 void
 errand_payload_lift(Jsonb *payload, ErrandOptions *o)
 {
-	static const char *const engine_keys[] = {"json", "body_base64", "connect_timeout_ms"};
+	static const char *const engine_keys[] = {"json", "body_base64", "connect_timeout_ms",
+											  "cache_ttl_ms"};
 
 	for (int i = 0; i < (int) lengthof(engine_keys); i++)
 	{
@@ -96,6 +97,8 @@ errand_payload_prepare(const ErrandTaskType *t, ErrandOptions *o)
 						errhint("Such as {\"url\": \"https://example.com/\"}.")));
 	errand_payload_lift(payload, o);
 	payload = merge_template(t, DatumGetJsonbP(o->value[OPT_PAYLOAD]));
+	if (t->row != NULL)
+		payload = errand_http_cache_default(payload, t->row);
 	errand_http_check(payload, true);
 	return payload;
 }

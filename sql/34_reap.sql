@@ -52,7 +52,7 @@ END $$;
 -- Puts lost runs where the decision says: q ready, p suspect, F failed, U unknown.
 -- p_groups and p_alone matter for p only.  p_sqlstate tells how the server
 -- went: 57P02 crash, 57P01 restart, 57P03 the worker alone.
--- Tables:     writes attempt, ready, suspect, outcome; deletes task_key, mark
+-- Tables:     writes attempt, ready, suspect, outcome, chunk_drop; deletes task_key, mark
 CREATE FUNCTION errand._reap_return(
     p_ids bigint[], p_attempts integer[], p_failures smallint[], p_runs smallint[], p_states "char"[],
     p_groups bigint[], p_alone smallint[], p_sqlstate text, p_error text, p_pid integer,
@@ -81,4 +81,5 @@ BEGIN
     DELETE FROM errand.task_key AS k USING unnest(p_ids, p_states) AS u (id, state)
     WHERE k.id = u.id AND u.state IN ('F', 'U');
     DELETE FROM errand.mark AS m WHERE m.id = ANY (p_ids);
+    PERFORM errand._chunks_forget(p_ids);
 END $$;

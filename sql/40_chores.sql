@@ -140,7 +140,7 @@ END $$;
 -- Deletes one page of finished tasks that are old enough, in id order.
 -- Returns:    the last id looked at, how many went, and whether anything on the
 --             page was old enough for either age; no row at the end
--- Tables:     deletes from outcome, attempt, task; reads outcome
+-- Tables:     deletes from outcome, attempt, task; reads outcome; writes chunk_drop
 CREATE FUNCTION errand._retain(p_from bigint, p_succeeded_before timestamptz, p_others_before timestamptz, p_limit integer)
 RETURNS TABLE (last_id bigint, gone bigint, any_old boolean)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -166,6 +166,7 @@ BEGIN
         SELECT array_agg(t.id) INTO v_old FROM taken AS t;
         DELETE FROM errand.attempt AS a WHERE a.task_id = ANY (v_old);
         DELETE FROM errand.task AS t WHERE t.id = ANY (v_old);
+        PERFORM errand._chunks_forget(v_old);
     END IF;
     last_id := v_page[cardinality(v_page)];
     gone := coalesce(cardinality(v_old), 0);

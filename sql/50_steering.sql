@@ -78,7 +78,7 @@ END $$;
 -- Function:   _retry(id, caller, all, now)
 -- Begins the next run of a final task, or runs one now that waits to retry.
 -- Returns:    where it was and where it lies now; from is NULL: nothing to retry
--- Tables:     outcome to attempt, or deletes from later; deletes from cancel_request; writes ready, task_key
+-- Tables:     outcome to attempt, or deletes from later; deletes from cancel_request; writes ready, task_key, chunk_drop
 CREATE FUNCTION errand._retry(p_id bigint, p_caller oid, p_all boolean, p_now timestamptz,
     OUT "from" "char", OUT run smallint, OUT attempt integer, OUT priority smallint, OUT place bigint, OUT queue text,
     OUT type text)
@@ -112,6 +112,7 @@ BEGIN
         INSERT INTO errand.task_key (owner_oid, queue, key, id)
         VALUES (v_task.owner_oid, v_task.queue, v_task.key, p_id) ON CONFLICT DO NOTHING;
     END IF;
+    PERFORM errand._chunks_forget(ARRAY[p_id]);
     -- A request that came too late to stop the last run is not meant for this one.
     DELETE FROM errand.cancel_request AS c WHERE c.id = p_id;
     priority := v_task.priority;

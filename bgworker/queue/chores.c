@@ -21,6 +21,7 @@
 #include "queue/pairs.h"
 #include "queue/reap.h"
 #include "queue/run.h"
+#include "queue/sweep.h"
 #include "settings.h"
 #include "shared.h"
 #include "utils/builtins.h"
@@ -309,6 +310,8 @@ lead_chores(bool polled)
 		in_transaction(move_due, true);
 	if (now >= retain_at)
 		in_transaction(retain, false);
+	if (errand_sweep_due(polled))
+		in_transaction(errand_sweep, false);
 }
 
 void
@@ -355,6 +358,8 @@ errand_chores_wait_ms(bool lead)
 	else if (lead)
 	{
 		us = Min(us, retain_at - now);
+		if (errand_sweep_due(false))
+			us = 0;
 		if (next_due != 0)
 			us = Min(us, next_due - errand_clock_now());
 		if (suspects)

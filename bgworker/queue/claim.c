@@ -16,6 +16,7 @@
 #include "catalog/pg_type.h"
 #include "events.h"
 #include "kinds/http.h"
+#include "kinds/http_cache.h"
 #include "kinds/kind.h"
 #include "miscadmin.h"
 #include "queue/claim.h"
@@ -167,6 +168,7 @@ errand_claim(int capacity)
 	{
 		errand_event_locks_ready();
 		errand_claim_take_rows(fresh, n, true);
+		errand_http_cache_find();
 	}
 	errand_pairs_claimed(pairs, n_pairs, n, capacity);
 	ERRAND_FAULT("claim");
@@ -184,7 +186,10 @@ errand_claim_suspects(void)
 	errand_db_arg(&a, TimestampTzGetDatum(errand_clock_now()));
 	n = errand_db_call(DB_CLAIM_SUSPECTS, &a);
 	if (n > 0)
+	{
 		errand_claim_take_rows(fresh, n, false);
+		errand_http_cache_find();
+	}
 	return n > 0;
 }
 
@@ -219,7 +224,7 @@ run_start(ErrandRun *r)
 {
 	const char *why = r->kind == NULL ? "this version knows no such kind of task" : NULL;
 
-	if (errand_park_arrival(r))
+	if (!errand_http_cache_has(r) && errand_park_arrival(r))
 		return;
 	errand_run_move(r, ERRAND_RUN_QUEUED);
 	if (r->owner_gone)

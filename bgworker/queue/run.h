@@ -87,6 +87,14 @@ typedef struct ErrandRun
 	bool owner_gone;	  /* the role that submitted it is no more, or another */
 	TimestampTz park_due; /* it steps aside until then; 0: it does not */
 
+	bool steps;					 /* the kind is asked whether it goes on: see kind.h */
+	struct ErrandCached *cached; /* what the cache knows of it, or NULL */
+	bool chunked;				 /* its body goes to rows while it comes: queue/chunks.c */
+	struct ErrandTransfer *stream;
+	dlist_node stream_node;
+	int chunks; /* committed */
+	int64 chunk_bytes;
+
 	/* what became of it; filled by the kind, decided in errand_run_finish() */
 	ErrandFailure failure;
 	int status;
@@ -103,6 +111,7 @@ typedef struct ErrandRun
 	const char *body;
 	size_t body_len;
 	bool has_body;
+	Jsonb *result; /* what is said of it beside that, or NULL */
 	bool has_timings;
 	int32 timing_us[5]; /* dns, connect, tls, wait, transfer */
 

@@ -188,7 +188,8 @@ errand_settle_finals(ErrandRun **all, int n_all)
 		put_bytes(&heads, i, runs[i]->head, runs[i]->head_len,
 				  runs[i]->status != 0 && runs[i]->head_len > 0);
 		put_bytes(&bodies, i, runs[i]->body, runs[i]->body_len, runs[i]->has_body);
-		results.null[i] = true;
+		results.null[i] = runs[i]->result == NULL;
+		results.value[i] = JsonbPGetDatum(runs[i]->result);
 	}
 	arg_numbers(&a, runs, n);
 	arg_column(&a, &states, n, CHAROID);

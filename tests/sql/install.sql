@@ -82,7 +82,7 @@ WHERE c.relnamespace = 'errand'::regnamespace AND k.contype = 'f';
 -- tables and sequences whose rows pg_dump would forget; what belongs to a running server may be forgotten
 SELECT c.relname FROM pg_class AS c, pg_extension AS e
 WHERE e.extname = 'pg_errand' AND c.relnamespace = 'errand'::regnamespace AND c.relkind IN ('r', 'S')
-  AND c.oid <> ALL (e.extconfig) AND c.relname <> 'cancel_request';
+  AND c.oid <> ALL (e.extconfig) AND c.relname NOT IN ('cancel_request', 'http_cache');
 
 -- tables without a primary key
 SELECT c.relname FROM pg_class AS c
