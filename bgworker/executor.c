@@ -58,7 +58,8 @@ capacity(void)
 	ErrandDatabase *d = errand_database_mine();
 	double n = AHEAD_US / Max(mean_us, 1.0);
 
-	if (errand_runs_total() > errand_runs_count(ERRAND_RUN_DONE) + errand_runs_count(ERRAND_RUN_PACED) ||
+	if (errand_runs_total() >
+			errand_runs_count(ERRAND_RUN_DONE) + errand_runs_count(ERRAND_RUN_PACED) ||
 		errand_my_slot->leaving)
 		return 0;
 	if (d != NULL &&

@@ -24,6 +24,7 @@
 #include "pgstat.h"
 #include "queue/admit.h"
 #include "queue/chores.h"
+#include "queue/chunks.h"
 #include "queue/claim.h"
 #include "queue/hosts.h"
 #include "queue/limits.h"
@@ -81,6 +82,7 @@ queue_turn(void)
 
 	if (now < not_before)
 		return;
+	errand_chunks_write();
 	settle = errand_settle_due(now);
 	marks = errand_marks_wanted();
 	/* Under load a claim rides with the settle; without one it goes alone. */
@@ -147,7 +149,7 @@ sleep_ms(void)
 	int64 settle_us = errand_settle_wait_us(now);
 	long ms = Min(MAX_SLEEP_MS, errand_chores_wait_ms(lead));
 
-	if (errand_marks_wanted())
+	if (errand_marks_wanted() || errand_chunks_wanted())
 		ms = 0;
 	else if (settle_us >= 0)
 		ms = Min(ms, (settle_us + 999) / 1000);

@@ -19,6 +19,7 @@
 #include "hooks.h"
 #include "settings.h"
 #include "shared.h"
+#include "usage.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -287,38 +288,6 @@ errand_hosts_srf(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* CPU seconds and resident bytes of a process, from /proc where there is one. */
-static void
-process_usage(int pid, double *cpu, int64 *rss)
-{
-	char path[64];
-	char line[1024];
-	FILE *f;
-	char *p = NULL;
-	unsigned long user;
-	unsigned long sys;
-	long pages;
-
-	*cpu = -1;
-	*rss = -1;
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	f = fopen(path, "r");
-	if (f == NULL)
-		return;
-	if (fgets(line, sizeof(line), f) != NULL)
-		p = strrchr(line, ')');
-	fclose(f);
-	if (p != NULL &&
-		sscanf(p + 1,
-			   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d "
-			   "%*u %*u %ld",
-			   &user, &sys, &pages) == 3)
-	{
-		*cpu = (double) (user + sys) / sysconf(_SC_CLK_TCK);
-		*rss = (int64) pages * sysconf(_SC_PAGESIZE);
-	}
-}
-
 static const char *
 process_kind_name(ErrandKindOfProcess kind)
 {
@@ -349,7 +318,7 @@ worker_row(ReturnSetInfo *rsinfo, const ErrandSlot *s)
 	double cpu;
 	int64 rss;
 
-	process_usage(s->pid, &cpu, &rss);
+	errand_process_usage(s->pid, &cpu, &rss);
 	v[0] = Int32GetDatum(s->pid);
 	v[1] = CStringGetTextDatum(process_kind_name(s->kind));
 	v[2] = CStringGetTextDatum(s->busy ? "busy" : "idle");

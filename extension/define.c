@@ -12,6 +12,7 @@
 #include "contract.h"
 #include "core/rate.h"
 #include "events.h"
+#include "http_check.h"
 #include "lib/stringinfo.h"
 #include "options.h"
 #include "shared.h"
@@ -268,6 +269,8 @@ check_type_args(FunctionCallInfo fcinfo, const char *name)
 						errhint("Its template says what to do.")));
 	errand_options_from_call(fcinfo, &o);
 	errand_policy_from_options(&o, GetCurrentTimestamp(), &p);
+	if (o.given[OPT_CACHE_TTL])
+		(void) errand_option_ms(&o, OPT_CACHE_TTL, 1, ERRAND_CACHE_TTL_MAX_MS);
 	check_positive(fcinfo, TYPE_MAX_RUNNING, "max_running");
 	check_rate(text_arg(fcinfo, TYPE_RATE_LIMIT));
 }

@@ -164,7 +164,7 @@ typedef struct Wakes
 	bool workers; /* have something to do, unless they are paused */
 	bool now;	  /* must be heard even then */
 	bool executors;
-	Oid role; /* of one executor, InvalidOid if of several */
+	Oid role;	  /* of one executor, InvalidOid if of several */
 	bool watched; /* somebody waits: note what is final */
 	bool any_final;
 	uint64 filter[ERRAND_FILTER_WORDS];

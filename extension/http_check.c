@@ -12,6 +12,7 @@
 #include "core/header.h"
 #include "core/url.h"
 #include "http_check.h"
+#include "http_paginate.h"
 #include "secrets.h"
 #include "utils/builtins.h"
 
@@ -22,6 +23,13 @@ need_string(const JsonbValue *v, const char *what)
 {
 	if (v->type != jbvString)
 		ereport(ERROR, (BAD_ARGUMENT, errmsg("\"%s\" of an HTTP task must be a string", what)));
+}
+
+static bool
+is_string(const JsonbValue *v, const char *text)
+{
+	return v != NULL && v->type == jbvString && v->val.string.len == (int) strlen(text) &&
+		   memcmp(v->val.string.val, text, v->val.string.len) == 0;
 }
 
 static void
@@ -234,7 +242,7 @@ check_redirects(const JsonbValue *v, const char *what)
 static void
 check_max_body(const JsonbValue *v, const char *what)
 {
-	json_integer(v, what, 0, 1024 * 1024 * 1023);
+	json_integer(v, what, 0, ERRAND_CHUNKS_MAX_BYTES);
 }
 
 static void
@@ -259,14 +267,28 @@ check_success(const JsonbValue *v, const char *what)
 }
 
 static void
+check_cache_ttl(const JsonbValue *v, const char *what)
+{
+	json_integer(v, what, 1, ERRAND_CACHE_TTL_MAX_MS);
+}
+
+static void
+check_paginate(const JsonbValue *v, const char *what)
+{
+	ErrandPaginate p;
+
+	errand_paginate_read(v, &p);
+}
+
+static void
 check_store(const JsonbValue *v, const char *what)
 {
 	need_string(v, what);
-	if ((v->val.string.len == 6 && memcmp(v->val.string.val, "inline", 6) == 0) ||
-		(v->val.string.len == 7 && memcmp(v->val.string.val, "discard", 7) == 0))
+	if (is_string(v, "inline") || is_string(v, "discard") || is_string(v, "chunks"))
 		return;
 	ereport(ERROR, (BAD_ARGUMENT, errmsg("\"store\" is not valid"),
-					errhint("It is 'inline', or 'discard' to keep only the status and headers.")));
+					errhint("It is 'inline', 'discard' to keep only the status and headers, or "
+							"'chunks' for large bodies.")));
 }
 
 typedef struct PayloadKey
@@ -291,6 +313,8 @@ static const PayloadKey payload_keys[] = {
 	{"connect_timeout_ms", check_ms},
 	{"success_codes", check_success},
 	{"store", check_store},
+	{"cache_ttl_ms", check_cache_ttl},
+	{"paginate", check_paginate},
 };
 
 static const PayloadKey *
@@ -307,26 +331,8 @@ payload_key(const JsonbValue *v)
 			 errmsg("an HTTP task has no \"%.*s\"", Min(v->val.string.len, 100), v->val.string.val),
 			 errhint("Its payload has url, method, headers, body, json, body_base64, params, form, "
 					 "cookies, auth, follow_redirects, max_body_bytes, connect_timeout_ms, "
-					 "success_codes and store.")));
+					 "success_codes, store, cache_ttl_ms and paginate.")));
 	return NULL;
-}
-
-/* HEAD has no body, neither way. */
-static void
-check_head(JsonbContainer *payload)
-{
-	static const char *const bodies[] = {"body", "json", "body_base64", "form"};
-	JsonbValue *method = getKeyJsonValueFromContainer(payload, "method", 6, NULL);
-
-	if (method == NULL || method->type != jbvString || method->val.string.len != 4 ||
-		memcmp(method->val.string.val, "HEAD", 4) != 0)
-		return;
-	for (int i = 0; i < (int) lengthof(bodies); i++)
-	{
-		if (getKeyJsonValueFromContainer(payload, bodies[i], strlen(bodies[i]), NULL) != NULL)
-			ereport(ERROR, (BAD_ARGUMENT, errmsg("a HEAD request cannot have a body"),
-							errhint("Use another method, or leave the body out.")));
-	}
 }
 
 void
@@ -355,7 +361,7 @@ errand_http_check(Jsonb *payload, bool need_url)
 	if (need_url && !has_url)
 		ereport(ERROR, (BAD_ARGUMENT, errmsg("an HTTP task needs a \"url\""),
 						errhint("Such as {\"url\": \"https://example.com/\"}.")));
-	check_head(&payload->root);
 	if (need_url) /* a template's are looked for when a task is submitted */
 		errand_secrets_check(payload);
+	errand_http_check_together(&payload->root);
 }

@@ -7,6 +7,9 @@
 
 #include "options.h"
 
+#define ERRAND_CHUNKS_MAX_BYTES INT64CONST(1073741824)
+#define ERRAND_CACHE_TTL_MAX_MS (INT64CONST(366) * 86400 * 1000)
+
 /*
  * Raises 22023 with a hint unless the payload of a task of kind http is one
  * that the engine can send: known keys, right types, a URL, method and headers
@@ -14,12 +17,21 @@
  */
 extern void errand_http_check(Jsonb *payload, bool need_url);
 
+/* The last part of it: what cannot go together. */
+extern void errand_http_check_together(JsonbContainer *payload);
+
 /*
  * Takes out of a payload what stands there under the names of errand.http()'s
  * arguments, and puts the payload the engine reads in its place.  Options that
  * are given as arguments win.
  */
 extern void errand_http_lift(Jsonb *payload, ErrandOptions *o);
+
+/* Could this request have a cache_ttl? */
+extern bool errand_http_cacheable(Jsonb *payload);
+
+/* The payload with its type's cache_ttl, if it says none itself and could. */
+extern Jsonb *errand_http_cache_default(Jsonb *payload, Jsonb *type_row);
 
 /* The payload that the options of errand.http() and its kin come to. */
 extern Jsonb *errand_http_payload(const ErrandOptions *o, const char *method);

@@ -13,6 +13,7 @@
 #include "http_check.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 
 #define BAD_ARGUMENT errcode(ERRCODE_INVALID_PARAMETER_VALUE)
 
@@ -161,7 +162,31 @@ errand_http_payload(const ErrandOptions *o, const char *method)
 					errand_option_ms(o, OPT_CONNECT_TIMEOUT, 1, INT64CONST(7) * 86400 * 1000));
 	push_success_option(&state, o);
 	push_text_option(&state, "store", o, OPT_STORE);
+	if (o->given[OPT_CACHE_TTL])
+		push_number(&state, "cache_ttl_ms",
+					errand_option_ms(o, OPT_CACHE_TTL, 1, ERRAND_CACHE_TTL_MAX_MS));
+	push_jsonb_option(&state, "paginate", o, OPT_PAGINATE);
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+Jsonb *
+errand_http_cache_default(Jsonb *payload, Jsonb *type_row)
+{
+	JsonbParseState *state = NULL;
+	ErrandOptions o;
+	Jsonb *ttl;
+
+	memset(o.given, 0, sizeof(o.given));
+	errand_options_from_json(type_row, &o, false);
+	if (!o.given[OPT_CACHE_TTL] || !errand_http_cacheable(payload) ||
+		getKeyJsonValueFromContainer(&payload->root, "cache_ttl_ms", 12, NULL) != NULL)
+		return payload;
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	push_number(&state, "cache_ttl_ms",
+				errand_option_ms(&o, OPT_CACHE_TTL, 1, ERRAND_CACHE_TTL_MAX_MS));
+	ttl = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	return DatumGetJsonbP(
+		DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(payload), JsonbPGetDatum(ttl)));
 }
 
 /*
@@ -171,7 +196,8 @@ errand_http_payload(const ErrandOptions *o, const char *method)
 void
 errand_http_lift(Jsonb *payload, ErrandOptions *o)
 {
-	static const char *const engine_keys[] = {"json", "body_base64", "connect_timeout_ms"};
+	static const char *const engine_keys[] = {"json", "body_base64", "connect_timeout_ms",
+											  "cache_ttl_ms"};
 	static const ErrandOption outside[] = {OPT_TASK,		OPT_TASKS,	 OPT_PAYLOAD, OPT_PAYLOADS,
 										   OPT_RECIPIENT,	OPT_SUBJECT, OPT_HTML,	  OPT_SENDER,
 										   OPT_ATTACHMENTS, OPT_CC,		 OPT_BCC,	  OPT_REPLY_TO,

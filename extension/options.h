@@ -59,6 +59,8 @@ typedef enum ErrandOption
 	OPT_CONNECT_TIMEOUT,
 	OPT_SUCCESS_CODES,
 	OPT_STORE,
+	OPT_CACHE_TTL,
+	OPT_PAGINATE,
 	/* e-mail, which has body and headers, too */
 	OPT_RECIPIENT,
 	OPT_SUBJECT,

@@ -13,9 +13,9 @@
 typedef struct ErrandTaskType
 {
 	const char *name;
-	const char *kind; /* one of the table below */
-	Jsonb *row;		  /* the type's options, or NULL for a built-in */
-	Jsonb *template;  /* or NULL */
+	const char *kind;	 /* one of the table below */
+	Jsonb *row;			 /* the type's options, or NULL for a built-in */
+	Jsonb *template;	 /* or NULL */
 	const char *handler; /* signature, of kind sql */
 } ErrandTaskType;
 

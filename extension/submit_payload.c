@@ -110,6 +110,8 @@ errand_payload_prepare(const ErrandTaskType *t, ErrandOptions *o)
 		return errand_sql_prepare(t, o, payload);
 	kind->lift(payload, o);
 	payload = merge_template(t, DatumGetJsonbP(o->value[OPT_PAYLOAD]));
+	if (t->row != NULL && strcmp(kind->name, "http") == 0)
+		payload = errand_http_cache_default(payload, t->row);
 	kind->check(payload, true);
 	return payload;
 }

@@ -53,7 +53,7 @@ END $$;
 -- Puts lost runs where the decision says: q ready, p suspect, F failed, U unknown.
 -- p_groups and p_alone matter for p only.  p_sqlstate tells how the server
 -- went: 57P02 crash, 57P01 restart, 57P03 the worker alone.
--- Tables:     writes attempt, ready, suspect, outcome, group_delta; deletes task_key, mark
+-- Tables:     writes attempt, ready, suspect, outcome, group_delta, chunk_drop; deletes task_key, mark
 CREATE FUNCTION errand._reap_return(
     p_ids bigint[], p_attempts integer[], p_failures smallint[], p_runs smallint[], p_states "char"[],
     p_groups bigint[], p_alone smallint[], p_sqlstate text, p_error text, p_pid integer,
@@ -84,4 +84,5 @@ BEGIN
     WHERE k.id = u.id AND u.state IN ('F', 'U');
     DELETE FROM errand.mark AS m WHERE m.id = ANY (p_ids);
     PERFORM errand._group_count(p_ids, p_states);
+    PERFORM errand._chunks_forget(p_ids);
 END $$;

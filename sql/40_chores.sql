@@ -179,6 +179,7 @@ BEGIN
     )
     DELETE FROM errand.dependency AS d USING gone AS g WHERE d.parent_id = g.parent_id AND d.task_id = g.task_id;
     DELETE FROM errand.task AS t WHERE t.id = ANY (p_ids);
+    PERFORM errand._chunks_forget(p_ids);
 END $$;
 
 -- Function:   _retain(from_id, succeeded_before, others_before, limit)
@@ -186,7 +187,7 @@ END $$;
 -- that others still wait for stays until they were told.
 -- Returns:    the last id looked at, how many went, and whether anything on the
 --             page was old enough for either age; no row at the end
--- Tables:     deletes from outcome, attempt, edge, dependency, task, task_group; reads outcome
+-- Tables:     deletes from outcome, attempt, edge, dependency, task, task_group; reads outcome; writes chunk_drop
 CREATE FUNCTION errand._retain(p_from bigint, p_succeeded_before timestamptz, p_others_before timestamptz, p_limit integer)
 RETURNS TABLE (last_id bigint, gone bigint, any_old boolean)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

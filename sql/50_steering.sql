@@ -80,7 +80,7 @@ END $$;
 -- Function:   _retry(id, caller, all, now)
 -- Begins the next run of a final task, or runs one now that waits to retry.
 -- Returns:    where it was and where it lies now; from is NULL: nothing to retry
--- Tables:     outcome to attempt, or deletes from later; deletes from cancel_request; writes ready, task_key
+-- Tables:     outcome to attempt, or deletes from later; deletes from cancel_request; writes ready, task_key, chunk_drop
 CREATE FUNCTION errand._retry(p_id bigint, p_caller oid, p_all boolean, p_now timestamptz,
     OUT "from" "char", OUT run smallint, OUT attempt integer, OUT priority smallint, OUT place bigint, OUT queue text,
     OUT type text, OUT role oid, OUT owner_oid oid)
@@ -117,6 +117,7 @@ BEGIN
     IF v_task.task_group IS NOT NULL AND "from" <> 'r' THEN
         PERFORM errand._group_uncount(v_task.task_group, "from");
     END IF;
+    PERFORM errand._chunks_forget(ARRAY[p_id]);
     -- A request that came too late to stop the last run is not meant for this one.
     DELETE FROM errand.cancel_request AS c WHERE c.id = p_id;
     priority := v_task.priority;

@@ -84,6 +84,14 @@ FROM errand.task AS t LEFT JOIN errand.outcome AS o ON o.id = t.id
 WHERE t.owner_oid = (SELECT r.oid FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user)
    OR (SELECT errand._sees_all(current_user));
 
+-- What chunks() and response() read: the pieces of bodies that came whole.
+CREATE VIEW errand.body_chunks WITH (security_barrier) AS
+SELECT c.task_id AS id, c.n, c.data
+FROM errand.chunk AS c JOIN errand.outcome AS o ON o.id = c.task_id AND o.attempt = c.attempt AND o.state = 'S'
+JOIN errand.task AS t ON t.id = c.task_id
+WHERE t.owner_oid = (SELECT r.oid FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user)
+   OR (SELECT errand._sees_all(current_user));
+
 CREATE VIEW errand.task_types WITH (security_barrier) AS
 SELECT b.name, b.kind, NULL::text AS handler, NULL::jsonb AS template, NULL::text AS queue, NULL::integer AS priority,
     NULL::integer AS max_attempts, NULL::text AS backoff, NULL::interval AS backoff_base, NULL::interval AS backoff_max,

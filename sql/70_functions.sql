@@ -35,7 +35,8 @@ CREATE FUNCTION errand.http(
     tags text[] DEFAULT NULL, delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL,
     body_bytes bytea DEFAULT NULL, form jsonb DEFAULT NULL, auth jsonb DEFAULT NULL, cookies jsonb DEFAULT NULL,
     follow_redirects integer DEFAULT NULL, max_body_bytes integer DEFAULT NULL, connect_timeout interval DEFAULT NULL, success_codes int4range DEFAULT NULL,
-    store text DEFAULT NULL, timeout_milliseconds integer DEFAULT NULL)
+    store text DEFAULT NULL, timeout_milliseconds integer DEFAULT NULL, cache_ttl interval DEFAULT NULL,
+    paginate jsonb DEFAULT NULL)
 RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_http';
 
@@ -47,7 +48,8 @@ CREATE FUNCTION errand.http_get(
     deadline interval DEFAULT NULL, key text DEFAULT NULL, tags text[] DEFAULT NULL, delivery text DEFAULT NULL,
     notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL, body_bytes bytea DEFAULT NULL, form jsonb DEFAULT NULL,
     auth jsonb DEFAULT NULL, cookies jsonb DEFAULT NULL, follow_redirects integer DEFAULT NULL, max_body_bytes integer DEFAULT NULL,
-    connect_timeout interval DEFAULT NULL, success_codes int4range DEFAULT NULL, store text DEFAULT NULL, timeout_milliseconds integer DEFAULT NULL)
+    connect_timeout interval DEFAULT NULL, success_codes int4range DEFAULT NULL, store text DEFAULT NULL, timeout_milliseconds integer DEFAULT NULL,
+    cache_ttl interval DEFAULT NULL, paginate jsonb DEFAULT NULL)
 RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_http_get';
 
@@ -59,7 +61,8 @@ CREATE FUNCTION errand.http_head(
     deadline interval DEFAULT NULL, key text DEFAULT NULL, tags text[] DEFAULT NULL, delivery text DEFAULT NULL,
     notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL, body_bytes bytea DEFAULT NULL, form jsonb DEFAULT NULL,
     auth jsonb DEFAULT NULL, cookies jsonb DEFAULT NULL, follow_redirects integer DEFAULT NULL, max_body_bytes integer DEFAULT NULL,
-    connect_timeout interval DEFAULT NULL, success_codes int4range DEFAULT NULL, store text DEFAULT NULL, timeout_milliseconds integer DEFAULT NULL)
+    connect_timeout interval DEFAULT NULL, success_codes int4range DEFAULT NULL, store text DEFAULT NULL, timeout_milliseconds integer DEFAULT NULL,
+    cache_ttl interval DEFAULT NULL, paginate jsonb DEFAULT NULL)
 RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_http_head';
 
@@ -72,7 +75,7 @@ CREATE FUNCTION errand.http_delete(
     delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL, body_bytes bytea DEFAULT NULL,
     form jsonb DEFAULT NULL, auth jsonb DEFAULT NULL, cookies jsonb DEFAULT NULL, follow_redirects integer DEFAULT NULL,
     max_body_bytes integer DEFAULT NULL, connect_timeout interval DEFAULT NULL, success_codes int4range DEFAULT NULL, store text DEFAULT NULL,
-    timeout_milliseconds integer DEFAULT NULL)
+    timeout_milliseconds integer DEFAULT NULL, cache_ttl interval DEFAULT NULL, paginate jsonb DEFAULT NULL)
 RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_http_delete';
 
@@ -85,7 +88,7 @@ CREATE FUNCTION errand.http_post(
     delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL, body_bytes bytea DEFAULT NULL,
     form jsonb DEFAULT NULL, auth jsonb DEFAULT NULL, cookies jsonb DEFAULT NULL, follow_redirects integer DEFAULT NULL,
     max_body_bytes integer DEFAULT NULL, connect_timeout interval DEFAULT NULL, success_codes int4range DEFAULT NULL, store text DEFAULT NULL,
-    timeout_milliseconds integer DEFAULT NULL)
+    timeout_milliseconds integer DEFAULT NULL, cache_ttl interval DEFAULT NULL, paginate jsonb DEFAULT NULL)
 RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_http_post';
 
@@ -98,7 +101,7 @@ CREATE FUNCTION errand.http_put(
     delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL, body_bytes bytea DEFAULT NULL,
     form jsonb DEFAULT NULL, auth jsonb DEFAULT NULL, cookies jsonb DEFAULT NULL, follow_redirects integer DEFAULT NULL,
     max_body_bytes integer DEFAULT NULL, connect_timeout interval DEFAULT NULL, success_codes int4range DEFAULT NULL, store text DEFAULT NULL,
-    timeout_milliseconds integer DEFAULT NULL)
+    timeout_milliseconds integer DEFAULT NULL, cache_ttl interval DEFAULT NULL, paginate jsonb DEFAULT NULL)
 RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_http_put';
 
@@ -111,7 +114,7 @@ CREATE FUNCTION errand.http_patch(
     delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL, body_bytes bytea DEFAULT NULL,
     form jsonb DEFAULT NULL, auth jsonb DEFAULT NULL, cookies jsonb DEFAULT NULL, follow_redirects integer DEFAULT NULL,
     max_body_bytes integer DEFAULT NULL, connect_timeout interval DEFAULT NULL, success_codes int4range DEFAULT NULL, store text DEFAULT NULL,
-    timeout_milliseconds integer DEFAULT NULL)
+    timeout_milliseconds integer DEFAULT NULL, cache_ttl interval DEFAULT NULL, paginate jsonb DEFAULT NULL)
 RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_http_patch';
 
@@ -120,7 +123,9 @@ CREATE FUNCTION errand.call(
     queue text DEFAULT NULL, priority integer DEFAULT NULL, run_at timestamptz DEFAULT NULL, max_attempts integer DEFAULT NULL,
     backoff text DEFAULT NULL, backoff_base interval DEFAULT NULL, backoff_factor numeric DEFAULT NULL, backoff_max interval DEFAULT NULL,
     timeout interval DEFAULT NULL, deadline interval DEFAULT NULL, key text DEFAULT NULL, tags text[] DEFAULT NULL,
-    delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL)
+    delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL,
+    on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL,
+    after bigint[] DEFAULT NULL, after_policy text DEFAULT NULL, task_group bigint DEFAULT NULL)
 RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_call_sql';
 
@@ -141,7 +146,9 @@ CREATE FUNCTION errand.email(
     queue text DEFAULT NULL, priority integer DEFAULT NULL, run_at timestamptz DEFAULT NULL, max_attempts integer DEFAULT NULL,
     backoff text DEFAULT NULL, backoff_base interval DEFAULT NULL, backoff_factor numeric DEFAULT NULL, backoff_max interval DEFAULT NULL,
     timeout interval DEFAULT NULL, deadline interval DEFAULT NULL, key text DEFAULT NULL, tags text[] DEFAULT NULL,
-    delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, timeout_milliseconds integer DEFAULT NULL)
+    delivery text DEFAULT NULL, notify text DEFAULT NULL, traceparent text DEFAULT NULL, timeout_milliseconds integer DEFAULT NULL,
+    on_success jsonb DEFAULT NULL, on_failure jsonb DEFAULT NULL,
+    after bigint[] DEFAULT NULL, after_policy text DEFAULT NULL, task_group bigint DEFAULT NULL)
 RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_email';
 
@@ -325,13 +332,13 @@ BEGIN
         RAISE EXCEPTION '%', coalesce(v.error, 'task ' || id || ' ' || v.state)
             USING ERRCODE = coalesce(v.sqlstate, '38000'), DETAIL = format('Task %s is %s.', id, v.state);
     ELSIF v.kind = 'http' THEN
-        RETURN errand._http_result(v.status_code, v.content_type, v.head, v.body);
+        RETURN errand._http_result(v.status_code, v.content_type, v.head, v.body) || coalesce(v.result, '{}');
     END IF;
     RETURN v.result;
 END $$;
 
 CREATE TYPE errand.http_response AS (id bigint, status_code integer, content_type text, headers jsonb, content text,
-    body bytea, timed_out boolean, error_msg text, created timestamptz);
+    body bytea, timed_out boolean, error_msg text, created timestamptz, cached boolean);
 
 CREATE FUNCTION errand.response(id bigint)
 RETURNS SETOF errand.http_response
@@ -339,9 +346,30 @@ LANGUAGE plpgsql STRICT STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    SELECT o.id, o.status_code, o.content_type, errand._headers(o.head), errand._text(o.body), o.body,
-        coalesce(o.timed_out, false), o.error, o.finished_at
+    SELECT o.id, o.status_code, o.content_type, errand._headers(o.head), errand._text(o.body),
+        CASE WHEN o.result ? 'chunks'
+             THEN (SELECT coalesce(string_agg(c.data, ''::bytea ORDER BY c.n), '') FROM errand.body_chunks AS c WHERE c.id = $1)
+             ELSE o.body END,
+        coalesce(o.timed_out, false), o.error, o.finished_at, coalesce((o.result ->> 'cached')::boolean, false)
     FROM errand.outcomes AS o WHERE o.id = $1 AND o.kind = 'http' AND o.state IS NOT NULL;
+END $$;
+
+CREATE FUNCTION errand.chunks(id bigint)
+RETURNS TABLE (n integer, data bytea)
+LANGUAGE plpgsql STRICT STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    v_state text := errand.status($1);
+BEGIN
+    IF v_state IS NULL THEN
+        RAISE EXCEPTION 'there is no task %', $1
+            USING ERRCODE = '42704', HINT = 'It was never submitted, was removed after errand.retention, or is not yours.';
+    ELSIF v_state <> 'succeeded' THEN
+        RAISE EXCEPTION 'task % has not succeeded', $1
+            USING ERRCODE = '55000', DETAIL = format('It is %s.', v_state),
+            HINT = format('SELECT errand.wait_for(%s) waits for it, and tells why it failed.', $1);
+    END IF;
+    RETURN QUERY SELECT c.n, c.data FROM errand.body_chunks AS c WHERE c.id = $1 ORDER BY c.n;
 END $$;
 
 CREATE TYPE errand.task_detail AS (id bigint, state text, task text, kind text, queue text, priority integer,
@@ -358,7 +386,7 @@ BEGIN
     SELECT t.id, t.state, t.task, t.kind, t.queue, t.priority, t.attempt, t.max_attempts, t.submitted_at, t.run_at,
         t.started_at, t.finished_at, t.owner, t.key, t.task_group, t.tags, t.progress, t.error, o.sqlstate, o.payload,
         CASE WHEN t.kind <> 'http' THEN o.result
-             WHEN o.status_code IS NOT NULL THEN errand._http_result(o.status_code, o.content_type, o.head, o.body) END,
+             WHEN o.status_code IS NOT NULL THEN errand._http_result(o.status_code, o.content_type, o.head, o.body) || coalesce(o.result, '{}') END,
         (SELECT coalesce(jsonb_agg(to_jsonb(a) - 'task_id' ORDER BY a.attempt), '[]') FROM errand.attempts AS a WHERE a.task_id = t.id)
     FROM errand.tasks AS t JOIN errand.outcomes AS o ON o.id = t.id WHERE t.id = $1;
 END $$;

@@ -89,6 +89,7 @@ COMMENT ON COLUMN errand.outcome.head IS 'Header lines of the answer, as receive
 COMMENT ON COLUMN errand.outcome.body IS 'Body of the answer, as received and decompressed.';
 COMMENT ON COLUMN errand.outcome.result IS 'Result of a task that is no HTTP request.';
 COMMENT ON COLUMN errand.outcome.cause IS 'Of a task cancelled because one that it waits for did not succeed: the first that did not, however far up.';
+COMMENT ON COLUMN errand.outcome.result IS 'Result of a task that is no HTTP request; of one that is, what the answer itself does not say.';
 
 COMMENT ON TABLE errand.attempt IS 'Attempts that were not the last: one row each, inserted once.';
 COMMENT ON COLUMN errand.attempt.task_id IS 'The task.';
@@ -126,6 +127,27 @@ COMMENT ON COLUMN errand.cancel_request.reason IS 'Why: becomes the task''s erro
 COMMENT ON TABLE errand.mark IS 'at_most_once tasks that may have sent a byte: committed before they start.';
 COMMENT ON COLUMN errand.mark.id IS 'The task.';
 COMMENT ON COLUMN errand.mark.attempt IS 'The attempt.';
+
+COMMENT ON TABLE errand.http_cache IS 'Answers that are kept for requests with a cache_ttl, each role''s apart. Not in a dump.';
+COMMENT ON COLUMN errand.http_cache.owner_oid IS 'The role whose tasks asked.';
+COMMENT ON COLUMN errand.http_cache.key IS 'Hash of the request.';
+COMMENT ON COLUMN errand.http_cache.stored_at IS 'When it came, or was last found to hold still.';
+COMMENT ON COLUMN errand.http_cache.fresh_until IS 'Until then it is an answer; then the server is asked whether it holds still.';
+COMMENT ON COLUMN errand.http_cache.status_code IS 'HTTP status.';
+COMMENT ON COLUMN errand.http_cache.content_type IS 'Content-Type of the answer.';
+COMMENT ON COLUMN errand.http_cache.etag IS 'Its ETag, or NULL.';
+COMMENT ON COLUMN errand.http_cache.last_modified IS 'Its Last-Modified, or NULL.';
+COMMENT ON COLUMN errand.http_cache.head IS 'Header lines of the answer, as received.';
+COMMENT ON COLUMN errand.http_cache.body IS 'Body of the answer.';
+
+COMMENT ON TABLE errand.chunk IS 'Bodies of attempts with store => ''chunks'', in pieces; committed while the transfer runs.';
+COMMENT ON COLUMN errand.chunk.task_id IS 'The task.';
+COMMENT ON COLUMN errand.chunk.attempt IS 'The attempt.';
+COMMENT ON COLUMN errand.chunk.n IS 'Number of the piece, from 1.';
+COMMENT ON COLUMN errand.chunk.data IS 'Its bytes, at most 256 kB.';
+COMMENT ON TABLE errand.chunk_drop IS 'Attempts whose chunks are to be deleted: the leader does so bit by bit.';
+COMMENT ON COLUMN errand.chunk_drop.task_id IS 'The task.';
+COMMENT ON COLUMN errand.chunk_drop.attempt IS 'The attempt.';
 
 COMMENT ON TABLE errand.suspect IS 'Tasks that were in flight at several crashes: they run apart, in halving groups, until the one that crashes the server is found.';
 COMMENT ON COLUMN errand.suspect.id IS 'The task.';
@@ -235,6 +257,12 @@ COMMENT ON COLUMN errand.outcomes.head IS 'Header lines of the answer, as receiv
 COMMENT ON COLUMN errand.outcomes.body IS 'Body of the answer.';
 COMMENT ON COLUMN errand.outcomes.result IS 'Result of a task that is no HTTP request.';
 
+COMMENT ON VIEW errand.body_chunks IS
+'What errand.chunks() and errand.response() read: the pieces of bodies that were stored with store => ''chunks''.';
+COMMENT ON COLUMN errand.body_chunks.id IS 'The task.';
+COMMENT ON COLUMN errand.body_chunks.n IS 'Number of the piece, from 1.';
+COMMENT ON COLUMN errand.body_chunks.data IS 'Its bytes, at most 256 kB.';
+
 COMMENT ON VIEW errand.runs IS 'internal: what leases hold that is not settled. Granted to nobody.';
 COMMENT ON COLUMN errand.runs.id IS 'The task.';
 COMMENT ON COLUMN errand.runs.attempt IS 'The attempt.';
@@ -318,7 +346,7 @@ COMMENT ON COLUMN errand.stat_workers.settled IS 'Attempts settled since it star
 COMMENT ON COLUMN errand.stat_workers.succeeded IS 'Tasks that succeeded since it started.';
 COMMENT ON COLUMN errand.stat_workers.failed IS 'Tasks that failed since it started.';
 COMMENT ON COLUMN errand.stat_workers.cpu_seconds IS 'Processor time used, in seconds; NULL: not known on this system.';
-COMMENT ON COLUMN errand.stat_workers.rss_bytes IS 'Memory in use, in bytes, shared memory included; NULL: not known on this system.';
+COMMENT ON COLUMN errand.stat_workers.rss_bytes IS 'Memory of its own in use, in bytes, shared memory left out; NULL: not known on this system.';
 COMMENT ON COLUMN errand.stat_workers.started_at IS 'When it started.';
 COMMENT ON COLUMN errand.stat_workers.last_seen IS 'When it last said that it lives.';
 COMMENT ON COLUMN errand.stat_workers.leader IS 'Whether it does the chores: due tasks, deadlines, retention.';
@@ -350,6 +378,7 @@ COMMENT ON COLUMN errand.http_response.body IS 'The body as bytes.';
 COMMENT ON COLUMN errand.http_response.timed_out IS 'Whether a timeout or deadline ended it; never NULL.';
 COMMENT ON COLUMN errand.http_response.error_msg IS 'What went wrong; NULL: nothing.';
 COMMENT ON COLUMN errand.http_response.created IS 'When the task became final.';
+COMMENT ON COLUMN errand.http_response.cached IS 'Whether the answer is one that was kept (cache_ttl); never NULL.';
 
 COMMENT ON TYPE errand.task_detail IS 'What errand.task() returns: a row of errand.tasks and what lists leave out.';
 COMMENT ON COLUMN errand.task_detail.id IS 'The task''s id.';
@@ -406,7 +435,7 @@ Example: SELECT errand.submit_many(''[{"task": "http", "payload": {"url": "https
 
 COMMENT ON FUNCTION errand.http IS
 'Submits an HTTP request as a task and returns its id.
-url: http or https, no user name in it. method: a word. headers: {"name": "value"}; an array sends the name more than once. body: text. params: {"name": value}, added to the query. Instead of body: body_bytes, or form: {"name": value}. auth: {"basic": [user, password]} or {"bearer": token}. cookies: {"name": "value"}. follow_redirects: how many, 0 to 20, default 0. max_body_bytes: largest answer, at most errand.max_response_bytes. connect_timeout: default 10 s. success_codes: default [200,300). store: ''inline'', or ''discard'' to keep no body. timeout_milliseconds: timeout as pg_net has it. The others: as errand.submit().
+url: http or https, no user name in it. method: a word. headers: {"name": "value"}; an array sends the name more than once. body: text. params: {"name": value}, added to the query. Instead of body: body_bytes, or form: {"name": value}. auth: {"basic": [user, password]} or {"bearer": token}. cookies: {"name": "value"}. follow_redirects: how many, 0 to 20, default 0. max_body_bytes: largest answer, at most errand.max_response_bytes. connect_timeout: default 10 s. success_codes: default [200,300). store: ''inline'', ''discard'' to keep no body, or ''chunks'' for bodies up to 1 GB, read with errand.chunks(). cache_ttl: for so long the same request of the same role is answered from the cache; GET and HEAD only. paginate: {"mode": "link"}, {"mode": "next_url", "path": jsonpath}, {"mode": "cursor", "path": jsonpath, "param": name}, {"mode": "page", "param": name} or {"mode": "offset", "param": name, "size": n}, each with max_pages (default 10, at most 1000) and delay (an interval). timeout_milliseconds: timeout as pg_net has it. The others: as errand.submit().
 Errors: 22023 also for a URL, method, header or cookie that cannot be sent; else as errand.submit().
 Example: SELECT errand.http(''https://example.com/items'', ''PUT'', headers => ''{"Accept": "text/plain"}'', body => ''hello'');';
 
@@ -440,6 +469,7 @@ Example: SELECT errand.http_delete(''https://example.com/items/1'');';
 COMMENT ON FUNCTION errand.define_task IS
 'Defines a task type, or redefines it: what is not given is reset. Needs level admin.
 name: 1 to 200 characters. kind: ''http''. template: what payloads are merged over; headers, params, form and cookies key by key. queue, priority, max_attempts, backoff, backoff_base, backoff_factor, backoff_max, timeout: defaults of its tasks. max_running: most of them at once, and rate_limit (such as ''50/s''): most starts, over all workers; those that must wait are parked and spend no attempt. Kept for later versions are handler, cache_ttl, unique_key, log_execution and measure_performance.
+name: 1 to 200 characters. kind: ''http''. template: what payloads are merged over; headers, params, form and cookies key by key. queue, priority, max_attempts, backoff, backoff_base, backoff_factor, backoff_max, timeout, cache_ttl: defaults of its tasks. rate_limit (such as ''50/s'') and max_running are kept for later versions, as are handler, unique_key, log_execution and measure_performance.
 Errors: 22023 bad argument, 42501 not allowed.
 Example: SELECT errand.define_task(''ping'', ''http'', template => ''{"url": "https://example.com/"}'', timeout => ''5 s'');';
 COMMENT ON FUNCTION errand.drop_task IS
@@ -710,6 +740,10 @@ COMMENT ON FUNCTION errand.result IS
 'What a task returned: {"status": 200, "headers": {...}, "body": ...}, the body as JSON if it is JSON, else as text, else in base64 with "encoding": "base64".
 Errors: the task''s own if it did not succeed (38000 an HTTP status, 08006 no connection, 57014 cancelled or timed out); 55000 not final; 42704 no such task.
 Example: SELECT errand.result(42) -> ''body'' ->> ''name'';';
+COMMENT ON FUNCTION errand.chunks IS
+'The body of a task with store => ''chunks'', in order: n from 1, data at most 256 kB each. No rows if the body was kept otherwise.
+Errors: 42704 no such task or not yours, 55000 it has not succeeded.
+Example: SELECT sum(length(data)) FROM errand.chunks(42);';
 COMMENT ON FUNCTION errand.response IS
 'The answer to an HTTP task, as pg_net shows it: a row if the task is final, of failed ones too; none otherwise.
 Example: SELECT status_code, content FROM errand.response(42);';
@@ -771,6 +805,18 @@ COMMENT ON FUNCTION errand._queue_exists IS 'internal: whether there is such a q
 COMMENT ON FUNCTION errand._queue_set IS 'internal: pauses, resumes or drains a queue.';
 COMMENT ON FUNCTION errand._queues IS 'internal: the defined queues.';
 COMMENT ON FUNCTION errand._reap_lost IS 'internal: of a reaped lease those runs that nobody settled.';
+COMMENT ON FUNCTION errand._cache_find IS
+'internal: what the cache knows of the requests of these tasks.';
+COMMENT ON FUNCTION errand._cache_store IS
+'internal: keeps answers, or notes that they hold still.';
+COMMENT ON FUNCTION errand._cache_trim IS
+'internal: keeps the cache within its bounds.';
+COMMENT ON FUNCTION errand._chunks_add IS
+'internal: pieces of bodies, while they come.';
+COMMENT ON FUNCTION errand._chunks_forget IS
+'internal: marks the chunks of tasks for deletion.';
+COMMENT ON FUNCTION errand._chunks_sweep IS
+'internal: deletes some marked chunks.';
 COMMENT ON FUNCTION errand._reap_return IS 'internal: puts lost runs where the decision says.';
 COMMENT ON FUNCTION errand._reap_take IS 'internal: takes the leases of workers that are gone.';
 COMMENT ON FUNCTION errand._recount IS 'internal: what each queue holds, counted in the tables.';

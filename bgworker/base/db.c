@@ -48,6 +48,7 @@ typedef struct DbCallDef
 #define A_TIME TIMESTAMPTZARRAYOID
 #define A_BOOL BOOLARRAYOID
 #define A_BYTES BYTEAARRAYOID
+#define A_OID OIDARRAYOID
 #define A_JSON JSONBARRAYOID
 #define A_OID OIDARRAYOID
 
@@ -103,6 +104,17 @@ static const DbCallDef calls[DB_CALLS] = {
 				   5,
 				   {INT8OID, OIDOID, BOOLOID, TEXTOID, TIMESTAMPTZOID}},
 	[DB_CANCEL_WAITING] = {"SELECT * FROM errand._cancel_waiting($1)", 1, {TIMESTAMPTZOID}},
+	[DB_CACHE_FIND] = {"SELECT * FROM errand._cache_find($1,$2)", 2, {A_INT8, TIMESTAMPTZOID}},
+	[DB_CACHE_STORE] = {"SELECT errand._cache_store($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
+						11,
+						{A_OID, A_BYTES, A_INT8, A_INT2, A_TEXT, A_BYTES, A_BYTES, A_TEXT, A_TEXT,
+						 A_BOOL, TIMESTAMPTZOID}},
+	[DB_CACHE_TRIM] = {"SELECT errand._cache_trim($1)", 1, {TIMESTAMPTZOID}},
+	[DB_CHUNKS_ADD] = {"SELECT errand._chunks_add($1,$2,$3,$4)",
+					   4,
+					   {A_INT8, A_INT4, A_INT4, A_BYTES}},
+	[DB_CHUNKS_FORGET] = {"SELECT errand._chunks_forget($1)", 1, {A_INT8}},
+	[DB_CHUNKS_SWEEP] = {"SELECT errand._chunks_sweep($1) AS more", 1, {INT4OID}},
 	[DB_QUEUE_SET] = {"SELECT errand._queue_set($1,$2,$3)", 3, {TEXTOID, BOOLOID, BOOLOID}},
 	[DB_SECRETS] = {"SELECT * FROM errand._secrets($1,$2)", 2, {A_INT8, A_TEXT}},
 	[DB_SECRET_SETTING] = {"SELECT errand._secret_setting($1) AS value", 1, {TEXTOID}},

@@ -14,24 +14,19 @@
 #include "core/policy.h"
 #include "core/url.h"
 #include "kinds/http.h"
+#include "kinds/http_cache.h"
+#include "kinds/http_pages.h"
 #include "kinds/http_request.h"
 #include "kinds/http_secrets.h"
 #include "kinds/kind_key.h"
 #include "lib/stringinfo.h"
+#include "queue/chunks.h"
 #include "settings.h"
 #include "storage/fd.h"
 #include "utils/memutils.h"
 
 static ErrandNet *net = NULL;
 static int in_flight_limit = 1;
-
-typedef struct HttpWork
-{
-	ErrandRequest request;
-	ErrandTransfer *transfer;
-	bool discard;
-	bool over;
-} HttpWork;
 
 /* A user's key as a structured-field string; what it cannot hold is percent-encoded. */
 static void
@@ -99,16 +94,22 @@ clip_to_deadline(const ErrandRun *run, ErrandRequest *q)
 static const char *
 http_start(ErrandRun *run)
 {
-	MemoryContext old = MemoryContextSwitchTo(run->memory);
-	HttpWork *work = palloc0(sizeof(HttpWork));
+	MemoryContext old;
+	HttpWork *work;
 	const char *why;
 
+	if (errand_http_cache_answer(run))
+		return NULL;
+	old = MemoryContextSwitchTo(run->memory);
+	work = palloc0(sizeof(HttpWork));
 	why = errand_http_build(run, idempotency_key(run), &work->request, &work->discard);
 	MemoryContextSwitchTo(old);
 	if (why != NULL)
 		return why;
 	clip_to_deadline(run, &work->request);
 	work->request.host_max_running = run->host_max_running;
+	errand_http_cache_condition(run, &work->request);
+	errand_http_pages_start(run, work);
 	work->request.wall_offset_us = errand_clock_now() +
 								   (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY -
 								   errand_clock_monotonic();
@@ -116,6 +117,8 @@ http_start(ErrandRun *run)
 	if (work->transfer == NULL)
 		return "out of memory";
 	run->work = work;
+	if (run->chunked)
+		errand_chunks_watch(run, work->transfer);
 	return NULL;
 }
 
@@ -124,7 +127,7 @@ http_cancel(ErrandRun *run)
 {
 	HttpWork *work = run->work;
 
-	if (work != NULL && !work->over)
+	if (work != NULL && !work->over && !errand_http_pages_cancel(run, work))
 		errand_transfer_cancel(work->transfer);
 }
 
@@ -133,12 +136,26 @@ http_release(ErrandRun *run)
 {
 	HttpWork *work = run->work;
 
+	errand_chunks_unwatch(run);
+	errand_http_pages_release(work);
 	if (work->transfer != NULL && work->over)
 	{
 		errand_transfer_free(work->transfer);
 		errand_http_secrets_wipe(run, &work->request);
 	}
 	work->transfer = NULL;
+}
+
+/* The next page, or what a 304 stands for. */
+static bool
+http_more(ErrandRun *run)
+{
+	HttpWork *work = run->work;
+
+	if (work == NULL)
+		return false;
+	errand_http_cache_take(run);
+	return work->pages != NULL && errand_http_pages_next(run, work);
 }
 
 /* name:port in lower case, as the network names its hosts. */
@@ -180,6 +197,7 @@ const ErrandKind errand_kind_http = {
 	.release = http_release,
 	.host = http_host,
 	.room = http_room,
+	.more = http_more,
 };
 
 static void
@@ -187,9 +205,10 @@ transfer_started(void *owner)
 {
 	ErrandRun *run = owner;
 
+	if (run->state != ERRAND_RUN_QUEUED)
+		return; /* a further page */
 	run->started_at = errand_clock_now();
-	if (run->state == ERRAND_RUN_QUEUED)
-		errand_run_move(run, ERRAND_RUN_STARTED);
+	errand_run_move(run, ERRAND_RUN_STARTED);
 }
 
 static void
@@ -210,7 +229,11 @@ transfer_done(void *owner, ErrandTransfer *t, const ErrandResponse *r)
 	ErrandRun *run = owner;
 	HttpWork *work = run->work;
 
+	errand_chunks_unwatch(run);
 	work->over = true;
+	work->url = r->url;
+	if (work->started_us == 0)
+		work->started_us = r->started_us;
 	run->failure = r->failure;
 	run->status = r->status;
 	run->bytes_sent = r->bytes_sent;
@@ -221,7 +244,7 @@ transfer_done(void *owner, ErrandTransfer *t, const ErrandResponse *r)
 	run->content_type = r->content_type;
 	run->head = r->head;
 	run->head_len = r->head_len;
-	run->has_body = r->status != 0 && !work->discard;
+	run->has_body = r->status != 0 && !work->discard && !run->chunked;
 	run->body = r->body;
 	run->body_len = r->body_len;
 	take_timings(run, r);
@@ -293,6 +316,7 @@ errand_http_init(uv_loop_t *loop, const char *instance_secret)
 	net = errand_net_create(loop, &c, transfer_started, transfer_done, &why);
 	if (net == NULL)
 		ereport(ERROR, (errcode(ERRCODE_SYSTEM_ERROR), errmsg("could not set up the network: %s", why ? why : "")));
+	errand_http_pages_init(loop, net);
 }
 
 void

@@ -10,9 +10,11 @@
 #include "common/base64.h"
 #include "core/header.h"
 #include "core/url.h"
+#include "http_check.h"
 #include "kinds/http_request.h"
 #include "kinds/http_secrets.h"
 #include "lib/stringinfo.h"
+#include "queue/chunks.h"
 #include "settings.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -133,8 +135,8 @@ pair_as_header(void *arg, char *name, char *value)
 	add_header(arg, name, value);
 }
 
-static void
-append_encoded(StringInfo s, const char *text)
+void
+errand_http_encode(StringInfo s, const char *text)
 {
 	for (const unsigned char *p = (const unsigned char *) text; *p; p++)
 	{
@@ -154,9 +156,9 @@ pair_as_query(void *arg, char *name, char *value)
 
 	if (s->len > 0 && s->data[s->len - 1] != '?' && s->data[s->len - 1] != '&')
 		appendStringInfoChar(s, '&');
-	append_encoded(s, name);
+	errand_http_encode(s, name);
 	appendStringInfoChar(s, '=');
-	append_encoded(s, value);
+	errand_http_encode(s, value);
 }
 
 static void
@@ -302,19 +304,29 @@ build_headers(Builder *b, const char *idempotency_key)
 	each_pair(field(b, "headers"), pair_as_header, b);
 }
 
+static bool
+is_word(const JsonbValue *v, const char *word)
+{
+	return v != NULL && v->type == jbvString && v->val.string.len == (int) strlen(word) &&
+		   memcmp(v->val.string.val, word, v->val.string.len) == 0;
+}
+
 static void
 build_limits(Builder *b, bool *discard)
 {
 	JsonbValue *v = field(b, "success_codes");
 	JsonbValue *store = field(b, "store");
+	int64 largest;
 
 	b->q->follow_redirects = integer_of(b, "follow_redirects", 0);
-	b->q->max_body = Min(integer_of(b, "max_body_bytes", errand_max_response_bytes),
-						 errand_max_response_bytes);
+	b->run->chunked = is_word(store, "chunks");
+	largest = b->run->chunked ? ERRAND_CHUNKS_MAX_BYTES : errand_max_response_bytes;
+	b->q->max_body = Min(integer_of(b, "max_body_bytes", largest), largest);
+	b->q->stream_at = b->run->chunked ? ERRAND_STREAM_BYTES : 0;
 	b->q->connect_timeout_ms = integer_of(b, "connect_timeout_ms", 10000);
 	b->q->timeout_ms = b->run->timeout_ms;
 	b->q->never_resend = b->run->at_most_once;
-	*discard = store != NULL && store->type == jbvString && store->val.string.len == 7;
+	*discard = is_word(store, "discard");
 	if (v != NULL && v->type == jbvBinary && JsonContainerSize(v->val.binary.data) == 2)
 	{
 		JsonbValue *lo = getIthJsonbValueFromContainer(v->val.binary.data, 0);

@@ -5,6 +5,7 @@
 #ifndef ERRAND_HTTP_REQUEST_H
 #define ERRAND_HTTP_REQUEST_H
 
+#include "lib/stringinfo.h"
 #include "net/transfer.h"
 #include "queue/run.h"
 
@@ -15,5 +16,8 @@
  */
 extern const char *
 errand_http_build(ErrandRun *run, const char *idempotency_key, ErrandRequest *q, bool *discard);
+
+/* Percent-encodes all but what may stand in a query as it is. */
+extern void errand_http_encode(StringInfo s, const char *text);
 
 #endif

@@ -34,6 +34,13 @@ typedef struct ErrandKind
 	 */
 	void (*finish)(ErrandRun *run);
 
+	/*
+	 * MAY.  Asked of runs with steps when they are over, before the decision
+	 * and out of the loop: true if the attempt goes on with another step, and
+	 * errand_run_over() follows again.  May allocate in the run's memory.
+	 */
+	bool (*more)(ErrandRun *run);
+
 	/* MUST.  Frees what the kind holds of a run that is over. */
 	void (*release)(ErrandRun *run);
 } ErrandKind;

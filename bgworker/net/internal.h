@@ -166,6 +166,7 @@ struct ErrandTransfer
 	ErrandTransferState state;
 	ErrandRequest req;
 	ErrandUrl *url;	  /* of this hop */
+	ErrandUrl *last;  /* of the last hop, once finished */
 	ErrandHost *host; /* of this hop; NULL once finished */
 	bool holds_place; /* counted in host->running */
 	bool announced;	  /* started was called */
@@ -197,6 +198,8 @@ struct ErrandTransfer
 	ErrandBuffer head;
 	ErrandBuffer body;
 	size_t counted;		  /* of body, in net->buffered */
+	size_t consumed;	  /* of a streamed body, no longer in body */
+	bool paused;		  /* until some of it is consumed */
 	ErrandAddress opened; /* the last address a socket was asked for */
 	int refusals;		  /* sockets that the policy refused */
 	ErrandAddress refused;
@@ -305,6 +308,7 @@ extern ErrandUrl *
 errand_neturl_get(ErrandNet *n, const char *text, bool secret, char *error, size_t error_size);
 extern ErrandUrl *errand_neturl_resolve(ErrandNet *n, const ErrandUrl *base, const char *reference,
 										size_t len, bool secret, char *error, size_t error_size);
+extern bool errand_neturl_same_host(const ErrandUrl *a, const ErrandUrl *b);
 extern void errand_neturl_release(ErrandUrl *url);
 extern void errand_neturls_free(ErrandNet *n);
 

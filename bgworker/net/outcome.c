@@ -184,6 +184,7 @@ errand_outcome_complete(ErrandTransfer *t)
 	r->finished_us = errand_now_us();
 	r->timed_out = r->failure == ERRAND_FAIL_TIMEOUT;
 	count_for_host(t);
+	r->url = t->url ? t->url->text : NULL;
 	if (t->head.len > 0)
 	{
 		r->content_type = copy_content_type(t);

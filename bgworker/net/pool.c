@@ -65,6 +65,7 @@ clear_response(ErrandResponse *r)
 	r->head = r->body = "";
 	r->head_len = r->body_len = 0;
 	r->content_type = NULL;
+	r->url = NULL;
 	r->retry_after_ms = -1;
 	r->error[0] = r->hint[0] = '\0';
 	r->started_us = r->finished_us = 0;
@@ -78,7 +79,7 @@ clear_transfer(ErrandTransfer *t, const ErrandRequest *r)
 {
 	t->req = *r;
 	t->req.timeout_ms = bounded_ms(r->timeout_ms);
-	t->url = NULL;
+	t->url = t->last = NULL;
 	t->host = NULL;
 	t->holds_place = t->announced = false;
 	t->method = r->method;
@@ -120,6 +121,8 @@ errand_transfer_free(ErrandTransfer *t)
 		return; /* curl or a list may still hold it */
 	n->buffered -= t->counted;
 	t->counted = 0;
+	errand_neturl_release(t->last);
+	t->last = NULL;
 	if (n->n_pool >= 2 * n->max_in_flight)
 	{
 		errand_transfer_destroy(t);
@@ -155,6 +158,7 @@ errand_transfer_destroy(ErrandTransfer *t)
 	errand_list_remove(&t->all);
 	errand_neturl_release(t->url);
 	wipe(t);
+	errand_neturl_release(t->last);
 	errand_netbuf_free(&t->text);
 	errand_netbuf_free(&t->head);
 	errand_netbuf_free(&t->body);

@@ -29,6 +29,8 @@ errand_receive_reset(ErrandTransfer *t)
 	t->body_began = false;
 	t->head.len = 0;
 	t->body.len = 0;
+	t->consumed = 0;
+	t->paused = false;
 	t->refusals = 0;
 	t->refused.len = 0;
 	t->opened.len = 0;
@@ -177,7 +179,10 @@ count(ErrandTransfer *t)
 	t->counted = t->body.size;
 }
 
-/* CURLOPT_WRITEFUNCTION: bytes of the body, decompressed. */
+/*
+ * CURLOPT_WRITEFUNCTION: bytes of the body, decompressed.  Of a streamed one
+ * curl keeps what comes while enough waits, and does not read on.
+ */
 size_t
 errand_receive_body(char *data, size_t size, size_t n, void *arg)
 {
@@ -189,10 +194,15 @@ errand_receive_body(char *data, size_t size, size_t n, void *arg)
 		t->discarded += len;
 		return t->discarded > ERRAND_REDIRECT_BODY ? stop(t, ERRAND_STOP_REDIRECTED) : len;
 	}
-	if (!t->body_began && !expect_body(t))
+	if (t->stop != ERRAND_STOP_NONE || (!t->body_began && !expect_body(t)))
 		return 0;
-	if (len > t->req.max_body - t->body.len)
+	if (len > t->req.max_body - t->consumed - t->body.len)
 		return stop(t, ERRAND_STOP_BODY);
+	if (t->req.stream_at > 0 && t->body.len >= t->req.stream_at)
+	{
+		t->paused = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
 	if (!errand_netbuf_append(&t->body, data, len))
 		return stop(t, ERRAND_STOP_MEMORY);
 	if (t->counted != t->body.size)

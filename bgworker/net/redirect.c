@@ -80,7 +80,7 @@ errand_redirect_follow(ErrandTransfer *t)
 		errand_neturl_release(url);
 		return false;
 	}
-	if (strcmp(url->key, t->url->key) != 0 || url->https != t->url->https)
+	if (!errand_neturl_same_host(url, t->url))
 		t->left_origin = true;
 	change_method(t);
 	if (t->left_origin && t->send_body && t->req.secret_body)

@@ -260,11 +260,37 @@ errand_transfer_finish(ErrandTransfer *t)
 		errand_list_remove(&t->link); /* resolved or waiting, if any */
 	errand_outcome_complete(t);
 	errand_nethost_leave(t);
-	errand_neturl_release(t->url);
+	t->last = t->url;
 	t->url = NULL;
 	t->state = ERRAND_T_FINISHED;
 	errand_list_push(&n->finished, &t->link);
 	errand_net_wake(n);
+}
+
+size_t
+errand_transfer_arrived(const ErrandTransfer *t, const char **data)
+{
+	if (t->state != ERRAND_T_RUNNING || t->discard)
+		return 0;
+	*data = t->body.data;
+	return t->body.len;
+}
+
+void
+errand_transfer_consume(ErrandTransfer *t, size_t n)
+{
+	if (t->state != ERRAND_T_RUNNING || n > t->body.len)
+		return;
+	t->body.len -= n;
+	t->consumed += n;
+	memmove(t->body.data, t->body.data + n, t->body.len);
+	if (!t->paused || t->body.len >= t->req.stream_at)
+		return;
+	t->paused = false;
+	/* what curl held back comes at once, and may be too much */
+	if (curl_easy_pause(t->easy, CURLPAUSE_CONT) != CURLE_OK || t->stop != ERRAND_STOP_NONE)
+		errand_transfer_ended(t, CURLE_WRITE_ERROR);
+	errand_net_wake(t->net);
 }
 
 static void

@@ -90,6 +90,12 @@ typedef struct ErrandRequest
 
 	bool has_secrets; /* keep no copy of the URL or the headers */
 	bool secret_body; /* the body is not for another host, either */
+
+	/*
+	 * Hand the body over while it comes: the transfer pauses while so many
+	 * bytes wait for errand_transfer_consume().  0: all of it is kept.
+	 */
+	size_t stream_at;
 } ErrandRequest;
 
 /*
@@ -105,6 +111,7 @@ typedef struct ErrandResponse
 	const char *body;	   /* likewise; what had arrived if it failed */
 	size_t body_len;
 	const char *content_type; /* or NULL */
+	const char *url;		  /* of the last hop; NULL if there was none */
 	int64_t retry_after_ms;	  /* -1: none */
 	char error[512];		  /* lower case, no full stop; "" if none */
 	char hint[256];			  /* what to do about it; "" if nothing */
@@ -190,6 +197,28 @@ extern ErrandTransfer *errand_transfer_start(ErrandNet *n, const ErrandRequest *
  * loop with ERRAND_FAIL_CANCELLED.  Without effect once done was called.
  */
 extern void errand_transfer_cancel(ErrandTransfer *t);
+
+/*
+ * What has arrived of a streamed body and was not consumed, and how long it
+ * is; 0 unless the transfer is in curl.  Valid until the loop is turned.
+ */
+extern size_t errand_transfer_arrived(const ErrandTransfer *t, const char **data);
+
+/*
+ * Drop the first n bytes of it, and go on if it was paused.  Not from inside a
+ * callback.
+ */
+extern void errand_transfer_consume(ErrandTransfer *t, size_t n);
+
+/*
+ * Where a reference found in the answer from base leads: the text of a URL
+ * that may be asked for (malloc'd), or NULL with error filled.  *same_host:
+ * same host, port and scheme as first.  Like a redirect it never goes from
+ * https to http.
+ */
+extern char *
+errand_net_follow(ErrandNet *n, const char *first, const char *base, const char *reference,
+				  size_t len, bool *same_host, char *error, size_t error_size);
 
 /*
  * Give back a transfer that is done.  From inside its done callback or later.

@@ -212,6 +212,38 @@ errand_neturl_resolve(ErrandNet *n, const ErrandUrl *base, const char *reference
 	return url;
 }
 
+/* Is it the same origin: host, port and scheme? */
+bool
+errand_neturl_same_host(const ErrandUrl *a, const ErrandUrl *b)
+{
+	return a->https == b->https && a->key != NULL && b->key != NULL && strcmp(a->key, b->key) == 0;
+}
+
+char *
+errand_net_follow(ErrandNet *n, const char *first, const char *base, const char *reference,
+				  size_t len, bool *same_host, char *error, size_t error_size)
+{
+	ErrandUrl *origin = errand_neturl_get(n, first, true, error, error_size);
+	ErrandUrl *from = origin ? errand_neturl_get(n, base, true, error, error_size) : NULL;
+	ErrandUrl *to = from ? errand_neturl_resolve(n, from, reference, len, true, error, error_size) :
+						   NULL;
+	char *text = NULL;
+
+	if (to != NULL && from->https && !to->https)
+		snprintf(error, error_size, "it leads from https to http");
+	else if (to != NULL && to->text != NULL)
+	{
+		*same_host = errand_neturl_same_host(to, origin);
+		text = strdup(to->text);
+		if (text == NULL)
+			snprintf(error, error_size, "memory is out");
+	}
+	errand_neturl_release(to);
+	errand_neturl_release(from);
+	errand_neturl_release(origin);
+	return text;
+}
+
 void
 errand_neturls_free(ErrandNet *n)
 {

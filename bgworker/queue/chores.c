@@ -29,6 +29,7 @@
 #include "queue/run.h"
 #include "queue/schedules.h"
 #include "queue/specs.h"
+#include "queue/sweep.h"
 #include "settings.h"
 #include "shared.h"
 #include "utils/builtins.h"
@@ -337,6 +338,8 @@ lead_chores(bool polled)
 		errand_schedules_run();
 	if (now >= retain_at)
 		in_transaction(retain, false);
+	if (errand_sweep_due(polled))
+		in_transaction(errand_sweep, false);
 }
 
 void
@@ -394,13 +397,16 @@ errand_chores_wait_ms(bool lead)
 	else if (lead)
 	{
 		us = Min(us, retain_at - now);
+		if (errand_sweep_due(false))
+			us = 0;
 		if (next_due != 0)
 			us = Min(us, next_due - errand_clock_now());
 		if (errand_schedules_next() != 0)
 			us = Min(us, errand_schedules_next() - errand_clock_now());
 		if (suspects)
 			us = Min(us, 20000);
-		us = Min(us, Min(errand_roles_wait_us(), Min(errand_free_wait_us(), errand_groups_wait_us())));
+		us = Min(us,
+				 Min(errand_roles_wait_us(), Min(errand_free_wait_us(), errand_groups_wait_us())));
 	}
 	return Max(0, (us + 999) / 1000);
 }

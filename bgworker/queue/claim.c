@@ -17,6 +17,7 @@
 #include "events.h"
 #include "kinds/email.h"
 #include "kinds/http.h"
+#include "kinds/http_cache.h"
 #include "kinds/kind.h"
 #include "miscadmin.h"
 #include "queue/admit.h"
@@ -179,6 +180,7 @@ errand_claim(int capacity)
 	{
 		errand_event_locks_ready();
 		errand_claim_take_rows(fresh, n, true);
+		errand_http_cache_find();
 	}
 	errand_pairs_claimed(pairs, n_pairs, n, capacity);
 	ERRAND_FAULT("claim");
@@ -197,7 +199,10 @@ errand_claim_suspects(int most, Oid role)
 	errand_db_arg(&a, ObjectIdGetDatum(role));
 	n = errand_db_call(DB_CLAIM_SUSPECTS, &a);
 	if (n > 0)
+	{
 		errand_claim_take_rows(fresh, n, false);
+		errand_http_cache_find();
+	}
 	return n > 0;
 }
 
@@ -248,7 +253,8 @@ run_begin(ErrandRun *r)
 static void
 run_start(ErrandRun *r)
 {
-	if (!errand_park_arrival(r) && errand_admit(r))
+	/* A kept answer needs no host. */
+	if (errand_http_cache_has(r) || (!errand_park_arrival(r) && errand_admit(r)))
 		run_begin(r);
 }
 

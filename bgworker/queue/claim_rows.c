@@ -23,8 +23,8 @@ typedef struct ClaimColumns
 {
 	int id, place, attempt, priority, failures, run, queue, type, kind, submitted_at, run_at,
 		deadline, timeout_ms, max_attempts, backoff, backoff_base_ms, backoff_factor,
-		backoff_max_ms, at_most_once, key, notify, traceparent, task_group, payload, owner_oid, owner, role,
-		follow_ups;
+		backoff_max_ms, at_most_once, key, notify, traceparent, task_group, payload, owner_oid,
+		owner, role, follow_ups;
 } ClaimColumns;
 
 static void

@@ -309,16 +309,50 @@ decide_one(ErrandRun *r)
 	describe_error(r);
 }
 
+/* Does its kind go on with the attempt?  What that raises is this run's failure. */
+static bool
+goes_on(ErrandRun *r)
+{
+	MemoryContext old = CurrentMemoryContext;
+	volatile bool more = false;
+
+	if (!r->steps || r->kind->more == NULL)
+		return false;
+	PG_TRY();
+	{
+		MemoryContextSwitchTo(r->memory);
+		more = r->kind->more(r);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(r->memory);
+		EmitErrorReport();
+		r->error = CopyErrorData()->message;
+		FlushErrorState();
+		r->failure = ERRAND_FAIL_INTERNAL;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+	return more;
+}
+
 void
 errand_runs_decide(void)
 {
 	while (!dlist_is_empty(&over))
 	{
 		ErrandRun *r = dlist_container(ErrandRun, node, dlist_head_node(&over));
+		bool more = goes_on(r);
 
-		decide_one(r);
 		n_over--;
 		counts[r->state]++; /* errand_run_move takes it off again */
+		if (more)
+		{
+			dlist_delete(&r->node);
+			dlist_push_tail(&lists[r->state], &r->node);
+			continue;
+		}
+		decide_one(r);
 		errand_run_move(r, ERRAND_RUN_DONE);
 	}
 }

@@ -115,6 +115,14 @@ typedef struct ErrandRun
 	int host_max_running;					   /* what define_host() says; 0: nothing */
 	int64 start_at; /* PACED: when its token is there, or it gives up; errand_limits_clock() */
 
+	bool steps;					 /* the kind is asked whether it goes on: see kind.h */
+	struct ErrandCached *cached; /* what the cache knows of it, or NULL */
+	bool chunked;				 /* its body goes to rows while it comes: queue/chunks.c */
+	struct ErrandTransfer *stream;
+	dlist_node stream_node;
+	int chunks; /* committed */
+	int64 chunk_bytes;
+
 	/* what became of it; filled by the kind, decided in errand_run_finish() */
 	ErrandFailure failure;
 	int status;

@@ -15,9 +15,11 @@
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "events.h"
+#include "kinds/http_cache.h"
 #include "miscadmin.h"
 #include "queue/free.h"
 #include "queue/groups.h"
+#include "queue/chunks.h"
 #include "queue/hosts.h"
 #include "queue/run.h"
 #include "queue/settle.h"
@@ -209,12 +211,14 @@ errand_settle(int most)
 	ERRAND_FAULT("settle");
 	n_leases = batch_leases(leases);
 	fence(leases, n_leases);
+	errand_chunks_settle(batch, n_in_batch);
 	errand_settle_finals(batch, n_in_batch);
 	errand_settle_requeues(batch, n_in_batch);
 	errand_settle_side(batch, n_in_batch);
 	errand_follow_ups_of(batch, n_in_batch);
 	errand_free_settled(batch, n_in_batch);
 	errand_groups_settled(batch, n_in_batch);
+	errand_http_cache_store(batch, n_in_batch);
 	drop_leases(leases, n_leases);
 	trim_leases(leases, n_leases);
 	for (int i = 0; i < n_in_batch; i++)
@@ -305,6 +309,7 @@ errand_settle_aborted(const char *why, int sqlerrcode)
 		r->result = NULL;
 		r->content_type = NULL;
 		r->head_len = 0;
+		r->result = NULL;
 		MemoryContextSwitchTo(old);
 	}
 	if (n_in_batch == 1)

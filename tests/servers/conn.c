@@ -152,6 +152,19 @@ conn_answered(Conn *conn)
 	conn_close(conn);
 }
 
+/* The next 64 kB of a large body: its bytes are 0, 1, ... 255, 0, ... */
+static void
+add_large(Conn *conn)
+{
+	char bytes[65536];
+	size_t len = conn->large_left < sizeof(bytes) ? (size_t) conn->large_left : sizeof(bytes);
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char) (i & 0xff);
+	buffer_add(&conn->out, bytes, len);
+	conn->large_left -= len;
+}
+
 static void
 conn_write(Conn *conn)
 {
@@ -163,12 +176,16 @@ conn_write(Conn *conn)
 
 		if (conn->out_done == conn->out.len)
 		{
+			if (conn->pace == PACE_LARGE && conn->large_left == 0)
+				conn->pace = PACE_AT_ONCE;
 			if (conn->pace == PACE_AT_ONCE)
 				conn_answered(conn);
-			if (conn->pace != PACE_ENDLESS)
+			if (conn->pace != PACE_ENDLESS && conn->pace != PACE_LARGE)
 				break; /* a drip waits for its timer */
 			conn->out.len = conn->out_done = 0;
-			for (int i = 0; i < 512; i++)
+			if (conn->pace == PACE_LARGE)
+				add_large(conn);
+			for (int i = 0; conn->pace == PACE_ENDLESS && i < 512; i++)
 				buffer_add(&conn->out, chunk, sizeof(chunk) - 1);
 		}
 		sent = send(conn->fd, conn->out.data + conn->out_done, conn->out.len - conn->out_done,
@@ -184,7 +201,7 @@ conn_write(Conn *conn)
 			return;
 		}
 		conn->out_done += (size_t) sent;
-		if (conn->pace == PACE_ENDLESS)
+		if (conn->pace == PACE_ENDLESS || conn->pace == PACE_LARGE)
 		{
 			watch(conn, true); /* one turn a round, so that others get theirs */
 			return;

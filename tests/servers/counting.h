@@ -54,6 +54,7 @@ typedef enum Pace
 	PACE_AT_ONCE,
 	PACE_HELD,	 /* wait for the timer, or for ever without one */
 	PACE_DRIP,	 /* one byte each time the timer fires */
+	PACE_LARGE,	 /* as fast as the client reads, so many bytes */
 	PACE_ENDLESS /* as fast as the client reads, for ever */
 } Pace;
 
@@ -66,6 +67,7 @@ typedef struct Conn
 	Pace pace;
 	uint64_t due; /* microseconds, monotonic */
 	uint64_t drip_every;
+	uint64_t large_left;
 	int heap_slot;	  /* place among the timers, or -1 */
 	bool answering;	  /* a request has not had its whole answer */
 	bool close_after; /* close once out is written */

@@ -11,29 +11,15 @@
 #include <string.h>
 #include <time.h>
 
-#include "counting.h"
+#include "routes.h"
 
-typedef struct Answer
-{
-	int status;
-	const char *type;
-	Buffer extra; /* further header lines, each with its CR LF */
-	Buffer body;
-	size_t claimed; /* a Content-Length that is not the body's, or 0 */
-	uint64_t drip;	/* no body now, but a byte each so many milliseconds */
-	bool silent;	/* nothing at all is sent */
-	bool chunked;	/* the body never ends */
-} Answer;
-
-typedef void (*RouteFunction)(Conn *conn, const Request *request, uint64_t number, Answer *answer);
-
-static void
+void
 body_text(Answer *answer, const char *text)
 {
 	buffer_add(&answer->body, text, strlen(text));
 }
 
-static void
+void
 answer_json_status(Answer *answer, int status)
 {
 	answer->status = status;
@@ -293,6 +279,11 @@ static const struct
 	{"/bighead/", route_bighead},
 	{"/bighead", route_bighead},
 	{"/echo", route_echo},
+	{"/pages/", route_pages},
+	{"/etag/", route_etag},
+	{"/nostore", route_nostore},
+	{"/cookie/", route_cookie},
+	{"/large/", route_large},
 	{"/_count/", route_count},
 	{"/_count", route_count},
 	{"/_reset", route_reset_counts},
@@ -340,6 +331,11 @@ write_answer(Conn *conn, const Request *request, Answer *answer)
 		buffer_add(&conn->out, answer->body.data, answer->body.len);
 	if (answer->chunked)
 		conn->pace = PACE_ENDLESS;
+	if (answer->large > 0)
+	{
+		conn->pace = PACE_LARGE;
+		conn->large_left = answer->large;
+	}
 	if (answer->drip > 0)
 	{
 		conn->pace = PACE_DRIP;
