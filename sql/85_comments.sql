@@ -420,10 +420,8 @@ Options, all with defaults of the type or else these: queue ''default''; priorit
 Errors: 22023 bad argument, 42704 no such type, 53400 the queue is full, 55000 the queue drains or pg_errand is not preloaded, 42501 within a security-restricted operation.
 Example: SELECT errand.submit(''http'', ''{"url": "https://example.com/"}'', priority => 5);';
 
-COMMENT ON FUNCTION errand.submit_many(text, jsonb[], text, integer, timestamptz, integer, text, interval, numeric, interval,
-    interval, interval, text[], text, text, text, jsonb, jsonb) IS
-COMMENT ON FUNCTION errand.submit_many(text, jsonb[], text, integer, timestamptz, integer, text, interval, bigint[], text, bigint, numeric, interval,
-    interval, interval, text[], text, text, text) IS
+COMMENT ON FUNCTION errand.submit_many(text, jsonb[], text, integer, timestamptz, integer, text, interval, bigint[], text, bigint, numeric,
+    interval, interval, interval, text[], text, text, text, jsonb, jsonb) IS
 'Submits one task of a type for each payload, in one statement, and returns the ids in the same order. Options: as errand.submit(), the same for all; no key.
 Errors: as errand.submit(); one bad payload refuses all.
 Example: SELECT errand.submit_many(''http'', ARRAY[''{"url": "https://example.com/a"}'', ''{"url": "https://example.com/b"}'']::jsonb[]);';
