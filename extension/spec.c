@@ -143,6 +143,22 @@ refuse_follow_ups(const ErrandOptions *o)
 					errhint("Let the follow-up's own work submit what comes next.")));
 }
 
+/* It is submitted later, by nobody's hand: there is nothing that it could wait for. */
+static void
+refuse_relations(const ErrandOptions *o)
+{
+	static const ErrandOption relations[] = {OPT_AFTER, OPT_AFTER_POLICY, OPT_TASK_GROUP};
+
+	for (int i = 0; i < (int) lengthof(relations); i++)
+	{
+		if (o->given[relations[i]])
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("option \"%s\" cannot stand in a follow-up or schedule",
+								   errand_option_name(relations[i])),
+							errhint("Submit the tasks that wait for others in a function: {\"call\": ...}.")));
+	}
+}
+
 Jsonb *
 errand_spec_make(const char *task, ErrandOptions *o, TimestampTz now, const char *fill,
 				 bool follow_ups)
@@ -154,6 +170,7 @@ errand_spec_make(const char *task, ErrandOptions *o, TimestampTz now, const char
 
 	errand_type_find(task, &t);
 	payload = errand_payload_prepare(&t, o);
+	refuse_relations(o);
 	if (!follow_ups)
 		refuse_follow_ups(o);
 	if (t.row != NULL)

@@ -92,7 +92,8 @@ BEGIN
         p_tags => CASE WHEN p_spec ? 'tags' THEN ARRAY(SELECT jsonb_array_elements_text(p_spec -> 'tags')) END,
         p_at_most_once => (p_spec ->> 'at_most_once')::boolean, p_notify => v.notify,
         p_traceparent => p_spec ->> 'traceparent', p_on_success => p_spec -> 'on_success',
-        p_on_failure => p_spec -> 'on_failure', p_payload => p_spec -> 'payload', p_now => p_now,
+        p_on_failure => p_spec -> 'on_failure', p_after => NULL, p_after_done => NULL, p_unmet => NULL, p_spoilt => NULL,
+        p_task_group => NULL, p_payload => p_spec -> 'payload', p_now => p_now,
         p_role => v.role);
     IF v.id < 0 THEN
         v.id := - v.id;

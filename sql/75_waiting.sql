@@ -62,3 +62,14 @@ BEGIN
         queue => TG_ARGV[1]);
     RETURN NULL;
 END $$;
+
+-- Function:   _needs_executor(ids)
+-- Returns:    whether one of these tasks is a SQL task that is not final
+-- Tables:     reads task, outcome
+CREATE FUNCTION errand._needs_executor(p_ids bigint[])
+RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM errand.task AS t WHERE t.id = ANY (p_ids) AND t.role <> 0
+                   AND NOT EXISTS (SELECT FROM errand.outcome AS o WHERE o.id = t.id));
+END $$;

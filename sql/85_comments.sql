@@ -909,3 +909,4 @@ COMMENT ON FUNCTION errand._filter_texts IS 'internal: one or several texts of a
 COMMENT ON FUNCTION errand._forget IS 'internal: deletes what is left of tasks whose outcomes are gone.';
 COMMENT ON FUNCTION errand._purge IS 'internal: removes a page of final tasks.';
 COMMENT ON FUNCTION errand._where IS 'internal: the ids of tasks that a filter means.';
+COMMENT ON FUNCTION errand._needs_executor IS 'internal: whether one of these tasks waits for an executor.';

@@ -117,7 +117,7 @@ SELECT is(t.by('tap_mona', format('SELECT state FROM errand.task_groups WHERE id
 SELECT is(t.by('tap_adam', format('SELECT errand.close_group(%s)', :hers)), 'true', 'close_group: admin may');
 
 -- groups: what they do
-SELECT errand.open_group('mine', on_success => '{"task": "http"}') AS g \gset
+SELECT errand.open_group('mine', on_success => jsonb_build_object('task', 'http', 'queue', 'after mine', 'payload', jsonb_build_object('url', t.url('/ok')))) AS g \gset
 SELECT is(errand.wait_group(:g), true, 'an empty group is done');
 SELECT is(t.state(format('SELECT errand.http_get(%L, task_group => %s), errand.wait_group(%s)', t.url('/ok'), :g, :g)), '55000', 'waiting for one''s own transaction');
 SELECT count(*) FROM errand.submit_many('http', ARRAY(SELECT jsonb_build_object('url', t.url('/ok')) FROM generate_series(1, 5)), task_group => :g) \g /dev/null

@@ -191,6 +191,20 @@ ok(wait_for_sql($node, "SELECT count(*) FROM pg_stat_activity WHERE backend_type
 handler('submits', q{BEGIN RETURN to_jsonb(errand.call('public.echo(jsonb)', a)); END});
 $id = call('submits', undef, '{"n": 3}');
 is(sql($node, "SELECT errand.wait_for(errand.wait_for($id)::text::bigint)->'got'->>'n'"), '3', 'a handler may submit');
+handler('waits', q{BEGIN RETURN errand.wait_for((a->>'id')::bigint); END});
+$other = call('echo', "run_at => now() + '1 h'");
+$id = call('waits', 'max_attempts => 1', qq({"id": $other}));
+like(ended($id), qr/^failed a SQL task cannot wait for another/, 'a handler cannot wait for what may need its executor');
+
+# ---- parents ----
+
+$id = call('echo', undef, '{"n": 41}');
+handler('sums', q{BEGIN RETURN errand.parent_results(); END});
+$other = call('sums', "after => ARRAY[$id]");
+is(sql($node, "SELECT errand.wait_for($other)->'$id'->'got'->>'n'"), '41', 'parent_results()');
+$id = sql($node, q{SELECT errand.call('public.raises(jsonb)', max_attempts => 1, on_failure => '{"call": "public.echo(jsonb)"}')});
+ok(wait_for_sql($node, "SELECT count(*) FROM errand.outcome AS o JOIN errand.follow_ups AS f ON o.id = f.child WHERE f.parent = $id AND o.result->'got'->>'state' = 'failed'", '1', 15),
+	'a SQL function as follow-up') or diag(sql($node, "SELECT * FROM errand.follow_ups"));
 $node->stop;
 
 done_testing();
