@@ -249,6 +249,7 @@ static void
 check_type_args(FunctionCallInfo fcinfo, const char *name)
 {
 	char *kind = text_arg(fcinfo, TYPE_KIND);
+	bool needs_handler;
 	ErrandOptions o;
 	ErrandPolicy p;
 
@@ -259,11 +260,12 @@ check_type_args(FunctionCallInfo fcinfo, const char *name)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("there is no kind of task \"%s\"", kind ? kind : "NULL"),
 						errhint("The kinds are: %s.", kind_names())));
-	if (strcmp(kind, "sql") == 0 && PG_ARGISNULL(TYPE_HANDLER))
+	needs_handler = kind != NULL && strcmp(kind, "sql") == 0;
+	if (needs_handler && PG_ARGISNULL(TYPE_HANDLER))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("a task type of kind sql needs a handler"),
 						errhint("A function f(jsonb) that returns jsonb or void: handler => 'public.f(jsonb)'.")));
-	if (strcmp(kind, "sql") != 0 && !PG_ARGISNULL(TYPE_HANDLER))
+	if (!needs_handler && !PG_ARGISNULL(TYPE_HANDLER))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("a task type of kind %s has no handler", kind),
 						errhint("Its template says what to do.")));

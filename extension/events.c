@@ -17,6 +17,7 @@
 #include "storage/ipc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
+#include "waiters.h"
 
 #define PUBLISH_CHUNK 512 /* events under one hold of the lock */
 
@@ -34,7 +35,6 @@ static int n_looked = 0; /* of the pending events, into n_added */
 static int64 n_added = 0;
 static bool locks_ready = false;
 static bool touches_groups = false;
-static bool waiting = false; /* registered as a waiter */
 
 static void
 pending_forget(void)
@@ -152,58 +152,15 @@ errand_event_touches_groups(void)
 	return touches_groups;
 }
 
-/*
- * The tasks that become final in one transaction, for the waiters: fine enough
- * that a batch of hundreds wakes hardly anybody who waits for another task.
- */
-#define FINE_WORDS 1024 /* 65,536 bits */
-
 /* What publishing found out, for the wake-ups after the lock is gone. */
 typedef struct Wakes
 {
 	bool workers; /* have something to do, unless they are paused */
 	bool now;	  /* must be heard even then */
 	bool executors;
-	Oid role;	  /* of one executor, InvalidOid if of several */
-	bool watched; /* somebody waits: note what is final */
-	bool any_final;
-	uint64 filter[ERRAND_FILTER_WORDS];
-	uint64 fine[FINE_WORDS]; /* clean only if watched */
+	Oid role; /* of one executor, InvalidOid if of several */
+	ErrandFinals finals;
 } Wakes;
-
-static inline uint32
-id_hash(int64 id)
-{
-	return ((uint64) id * UINT64CONST(0x9E3779B97F4A7C15)) >> (64 - 16);
-}
-
-static inline bool
-bit_get(const uint64 *words, uint32 bit)
-{
-	return (words[bit / 64] >> (bit % 64)) & 1;
-}
-
-static inline void
-bit_set(uint64 *words, uint32 bit)
-{
-	words[bit / 64] |= UINT64CONST(1) << (bit % 64);
-}
-
-/* The bit of an id in a filter of 1,024. */
-static inline uint32
-filter_bit(int64 id)
-{
-	return id_hash(id) >> 6;
-}
-
-/* Somebody may wait for this id; a group's is negative. */
-static void
-note_final(int64 id, Wakes *w)
-{
-	w->any_final = true;
-	bit_set(w->filter, filter_bit(id));
-	bit_set(w->fine, id_hash(id));
-}
 
 static void
 publish_one(const ErrandEvent *e, ErrandDatabase *d, Wakes *w)
@@ -214,8 +171,8 @@ publish_one(const ErrandEvent *e, ErrandDatabase *d, Wakes *w)
 		w->now |= e->kind != ERRAND_EVENT_COMPLETE;
 		w->executors = true;
 		w->role = InvalidOid;
-		if (e->kind == ERRAND_EVENT_COMPLETE && w->watched)
-			note_final(-e->id, w);
+		if (e->kind == ERRAND_EVENT_COMPLETE)
+			errand_finals_note(&w->finals, -e->id);
 		return;
 	}
 	errand_counters_apply(e);
@@ -235,48 +192,9 @@ publish_one(const ErrandEvent *e, ErrandDatabase *d, Wakes *w)
 	}
 	if (!errand_state_is_final(e->to))
 		return;
-	if (w->watched)
-		note_final(e->id, w);
+	errand_finals_note(&w->finals, e->id);
 	/* Others may wait for it. */
 	w->now |= d == NULL || pg_atomic_read_u32(&d->dependencies) != 0;
-}
-
-static bool
-waiter_is_meant(const ErrandWaiter *waiter, const Wakes *w)
-{
-	for (int k = 0; k < waiter->n_ids; k++)
-	{
-		if (bit_get(w->fine, id_hash((int64) waiter->filter[k])))
-			return true;
-	}
-	if (waiter->n_ids > 0)
-		return false;
-	for (int k = 0; k < ERRAND_FILTER_WORDS; k++)
-	{
-		if (waiter->filter[k] & w->filter[k])
-			return true;
-	}
-	return false;
-}
-
-/* Sets the latches of the waiters whose filter meets ours.  Under event_lock. */
-static void
-wake_waiters(const Wakes *w)
-{
-	uint32 left = pg_atomic_read_u32(&errand_shared->waiters);
-
-	if (!w->any_final)
-		return;
-	for (int i = 0; i < errand_shared->max_waiters && left > 0; i++)
-	{
-		const ErrandWaiter *waiter = &errand_waiters[i];
-
-		if (!waiter->active)
-			continue;
-		left--;
-		if (waiter->database == MyDatabaseId && waiter_is_meant(waiter, w))
-			errand_latch_set(i);
-	}
 }
 
 /* Nothing is claimed: new work need wake nobody, resuming does. */
@@ -308,10 +226,8 @@ publish(void)
 	Wakes w;
 
 	/* Who registers after this sees what has committed: it looks after registering. */
-	memset(&w, 0, offsetof(Wakes, fine));
-	w.watched = pg_atomic_read_u32(&errand_shared->waiters) > 0;
-	if (w.watched)
-		memset(w.fine, 0, sizeof(w.fine));
+	memset(&w, 0, offsetof(Wakes, finals));
+	errand_finals_begin(&w.finals);
 	for (int i = 0; i < n_pending; i += PUBLISH_CHUNK)
 	{
 		int end = Min(i + PUBLISH_CHUNK, n_pending);
@@ -320,7 +236,7 @@ publish(void)
 		for (int k = i; k < end; k++)
 			publish_one(&pending[k].event, d, &w);
 		if (end == n_pending)
-			wake_waiters(&w);
+			errand_finals_wake(&w.finals);
 		LWLockRelease(errand_shared->event_lock);
 	}
 	if (touches_groups)
@@ -356,7 +272,7 @@ xact_callback(XactEvent event, void *arg)
 		case XACT_EVENT_PARALLEL_ABORT:
 			if (locks_ready)
 				publish_rewind();
-			if (waiting)
+			if (errand_wait_registered())
 				errand_wait_unregister(); /* an error ended the wait */
 			pending_forget();
 			break;
@@ -381,7 +297,7 @@ subxact_callback(SubXactEvent event, SubTransactionId mine, SubTransactionId par
 		n_looked = n_added = 0;
 		if (locks_ready && errand_shared != NULL)
 			publish_rewind();
-		if (waiting)
+		if (errand_wait_registered())
 			errand_wait_unregister(); /* an error ended the wait, and was caught */
 	}
 	else if (event == SUBXACT_EVENT_COMMIT_SUB)
@@ -396,51 +312,4 @@ errand_events_init(void)
 {
 	RegisterXactCallback(xact_callback, NULL);
 	RegisterSubXactCallback(subxact_callback, NULL);
-}
-
-static void
-waiter_leave(int code, Datum arg)
-{
-	errand_wait_unregister();
-}
-
-void
-errand_wait_register(const int64 *ids, int n)
-{
-	static bool leave_registered = false;
-	ErrandWaiter *w = &errand_waiters[ERRAND_MY_PROCNO];
-
-	if (!leave_registered)
-	{
-		before_shmem_exit(waiter_leave, (Datum) 0);
-		leave_registered = true;
-	}
-	LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
-	if (!w->active)
-		pg_atomic_fetch_add_u32(&errand_shared->waiters, 1);
-	w->active = waiting = true;
-	w->database = MyDatabaseId;
-	w->n_ids = n <= ERRAND_FILTER_WORDS ? n : 0;
-	memset(w->filter, 0, sizeof(w->filter));
-	for (int i = 0; i < n; i++)
-	{
-		if (w->n_ids > 0)
-			w->filter[i] = (uint64) ids[i];
-		else
-			bit_set(w->filter, filter_bit(ids[i]));
-	}
-	LWLockRelease(errand_shared->event_lock);
-}
-
-void
-errand_wait_unregister(void)
-{
-	ErrandWaiter *w = &errand_waiters[ERRAND_MY_PROCNO];
-
-	if (!w->active)
-		return;
-	LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
-	w->active = waiting = false;
-	pg_atomic_fetch_sub_u32(&errand_shared->waiters, 1);
-	LWLockRelease(errand_shared->event_lock);
 }

@@ -180,3 +180,21 @@ errand_leader_pid(Oid database)
 	LWLockRelease(errand_shared->slot_lock);
 	return pid;
 }
+
+void
+errand_wait_refuse_pool(const int64 *ids, int n)
+{
+	ErrandArgs a = {0};
+	Datum *items = palloc(sizeof(Datum) * Max(n, 1));
+	bool isnull;
+
+	for (int i = 0; i < n; i++)
+		items[i] = Int64GetDatum(ids[i]);
+	errand_arg_pointer(&a, construct_array(items, n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	PushActiveSnapshot(GetLatestSnapshot());
+	if (DatumGetBool(errand_call("_needs_executor", &a, &isnull)))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("a SQL task cannot wait for another one"),
+						errhint("It could take its executor: use the option after, and errand.parent_results().")));
+	PopActiveSnapshot();
+}

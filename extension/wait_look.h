@@ -49,4 +49,7 @@ extern void errand_init_materialized(FunctionCallInfo fcinfo);
 /* The pid of the database's leader, 0 if there is none. */
 extern int errand_leader_pid(Oid database);
 
+/* In a handler: raises 55000 if a task may wait for this one's executor to be free. */
+extern void errand_wait_refuse_pool(const int64 *ids, int n);
+
 #endif

@@ -122,25 +122,6 @@ refuse_own(int64 id)
 					errhint("Workers see a task when its submit commits: commit first, then wait.")));
 }
 
-/* In a handler: a task that needs an executor may wait for this one's to be free. */
-static void
-refuse_same_pool(const int64 *ids, int n)
-{
-	ErrandArgs a = {0};
-	Datum *items = palloc(sizeof(Datum) * Max(n, 1));
-	bool isnull;
-
-	for (int i = 0; i < n; i++)
-		items[i] = Int64GetDatum(ids[i]);
-	errand_arg_pointer(&a, construct_array(items, n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	PushActiveSnapshot(GetLatestSnapshot());
-	if (DatumGetBool(errand_call("_needs_executor", &a, &isnull)))
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("a SQL task cannot wait for another one"),
-						errhint("It could take its executor: use the option after, and errand.parent_results().")));
-	PopActiveSnapshot();
-}
-
 void
 errand_wait_check(const int64 *ids, int n)
 {
@@ -151,7 +132,7 @@ errand_wait_check(const int64 *ids, int n)
 			refuse_own(ids[i]);
 	}
 	if (errand_current_task != 0)
-		refuse_same_pool(ids, n);
+		errand_wait_refuse_pool(ids, n);
 }
 
 Datum

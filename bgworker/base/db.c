@@ -155,31 +155,6 @@ sentinel_lock(Oid extension)
 	return LockAcquire(&tag, AccessShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
-/* The extension's owner, looked up once a session. */
-static Oid
-extension_owner(Oid extension)
-{
-	static Oid owner = InvalidOid;
-	Relation rel;
-	SysScanDesc scan;
-	ScanKeyData key;
-	HeapTuple tuple;
-
-	if (OidIsValid(owner))
-		return owner;
-	rel = table_open(ExtensionRelationId, AccessShareLock);
-	ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(extension));
-	scan = systable_beginscan(rel, ExtensionOidIndexId, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "there is no extension %u", extension);
-	owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return owner;
-}
-
 /*
  * An executor's session is its submitter's: our own statements run with the
  * rights of the extension's owner and with our settings, and nothing of the
@@ -189,7 +164,7 @@ static void
 become_owner(Oid extension)
 {
 	GetUserIdAndSecContext(&caller, &caller_context);
-	SetUserIdAndSecContext(extension_owner(extension),
+	SetUserIdAndSecContext(errand_db_owner(extension),
 						   caller_context | SECURITY_LOCAL_USERID_CHANGE);
 	settings_level = NewGUCNestLevel();
 	errand_process_settings_local();
@@ -351,14 +326,6 @@ errand_db_notify(const char *channel, const char *payload)
 	Async_Notify(channel, payload);
 }
 
-bool
-errand_db_role_is(Oid role, const char *name)
-{
-	char *now = GetUserNameFromId(role, true);
-
-	return now != NULL && strcmp(now, name) == 0;
-}
-
 Datum
 errand_db_array(const Datum *items, const bool *nulls, int n, Oid type)
 {
@@ -394,23 +361,4 @@ errand_db_installed(void)
 	installed = OidIsValid(get_extension_oid(ERRAND_EXTENSION, true));
 	CommitTransactionCommand();
 	return installed;
-}
-
-ErrandRoleState
-errand_db_role_state(Oid role)
-{
-	HeapTuple tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
-	Form_pg_authid form;
-	ErrandRoleState state = ERRAND_ROLE_READY;
-
-	if (!HeapTupleIsValid(tuple))
-		return ERRAND_ROLE_GONE;
-	form = (Form_pg_authid) GETSTRUCT(tuple);
-	if ((!form->rolcanlogin && !ERRAND_NOLOGIN_MAY_RUN) || !errand_may_connect(MyDatabaseId, role))
-		state = ERRAND_ROLE_NO_LOGIN;
-	else if (form->rolconnlimit >= 0 && !form->rolsuper &&
-			 CountUserBackends(role) >= form->rolconnlimit)
-		state = ERRAND_ROLE_FULL;
-	ReleaseSysCache(tuple);
-	return state;
 }

@@ -135,6 +135,9 @@ extern char *errand_db_text(int row, int column); /* palloc'd, NULL for NULL */
 /* Sends notifications of the current transaction. */
 extern void errand_db_notify(const char *channel, const char *payload);
 
+/* The role that owns the extension; within a transaction. */
+extern Oid errand_db_owner(Oid extension);
+
 /* Whether a session of a role could begin in this database now. */
 typedef enum ErrandRoleState
 {

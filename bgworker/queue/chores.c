@@ -23,6 +23,7 @@
 #include "queue/limits.h"
 #include "queue/pairs.h"
 #include "queue/proxies.h"
+#include "queue/quarantine.h"
 #include "queue/reap.h"
 #include "queue/roles.h"
 #include "kinds/http.h"
@@ -53,7 +54,6 @@ static int retain_pages = 0; /* looked at in this pass */
 static TimestampTz next_due = 0;
 static bool due_known = false;
 static bool led_before = false;
-static bool suspects = false;
 static bool counted = false;   /* the counters were set from the tables */
 static uint64 counted_seq = 0; /* at the last exact recount */
 static uint64 seen_seq = 0;	   /* at the last poll */
@@ -172,29 +172,22 @@ in_transaction(void (*chore)(void), bool durable)
 	return true;
 }
 
-/* A client may have held some when they were looked for. */
-static void
-look_for_suspects(void)
-{
-	bool isnull;
-
-	(void) errand_db_call(DB_SUSPECTS_NEXT, NULL);
-	(void) errand_db_value(0, 1, &isnull);
-	suspects |= !isnull;
-}
-
 static int reaped = 0; /* leases, ERRAND_REAP_AT_ONCE: some may be left */
 
 static void
 reap(void)
 {
+	bool found = false;
+
 	reaped = ERRAND_REAP_AT_ONCE;
 	/* While a dump is being restored leases may be there before their tasks. */
 	errand_config_instance(NULL, 0);
 	if (errand_config_copied())
 		return;
 	errand_limits_reap_begin();
-	reaped = errand_reap(&suspects);
+	reaped = errand_reap(&found);
+	if (found)
+		errand_quarantine_want();
 	if (reaped > 0)
 		wanted.lost = true;
 }
@@ -272,43 +265,6 @@ retain(void)
 	retain_pages = 0;
 }
 
-static bool quarantine_found = false;
-
-static void
-claim_suspects(void)
-{
-	bool isnull;
-	Oid role;
-
-	(void) errand_db_call(DB_SUSPECTS_NEXT, NULL);
-	role = DatumGetObjectId(errand_db_value(0, 1, &isnull));
-	quarantine_found = !isnull;
-	if (quarantine_found && OidIsValid(role))
-		errand_roles_want(role); /* its executor takes them */
-	else if (quarantine_found)
-		quarantine_found = errand_claim_suspects(errand_in_flight_limit(), InvalidOid);
-}
-
-/* Suspects run with nothing else in flight: what falls then is theirs. */
-static void
-run_suspects(void)
-{
-	ErrandDatabase *d = errand_database_mine();
-
-	if (!suspects || d == NULL)
-		return;
-	pg_atomic_write_u32(&d->quarantine, 1);
-	if (!errand_process_all_at_rest(errand_runs_total()) || !in_transaction(claim_suspects, true))
-		return;
-	errand_claim_committed();
-	if (quarantine_found)
-		return;
-	suspects = false;
-	pg_atomic_write_u32(&d->quarantine, 0);
-	errand_wake_workers(MyDatabaseId);
-	errand_wake_executors(MyDatabaseId, InvalidOid);
-}
-
 static void
 lead_chores(bool polled)
 {
@@ -322,12 +278,12 @@ lead_chores(bool polled)
 		reap_all(d);
 		errand_free_sweep(); /* what who left did not free */
 		if (!led_before)
-			suspects = true; /* some may be left from before */
+			errand_quarantine_want(); /* some may be left from before */
 		led_before = true;
 	}
-	if (polled && !suspects)
-		in_transaction(look_for_suspects, false);
-	run_suspects();
+	if (polled && !errand_quarantine_wanted())
+		in_transaction(errand_quarantine_look, false);
+	errand_quarantine_run();
 	if (due_now())
 		in_transaction(move_due, true);
 	if (errand_free_wanted())
@@ -403,7 +359,7 @@ errand_chores_wait_ms(bool lead)
 			us = Min(us, next_due - errand_clock_now());
 		if (errand_schedules_next() != 0)
 			us = Min(us, errand_schedules_next() - errand_clock_now());
-		if (suspects)
+		if (errand_quarantine_wanted())
 			us = Min(us, 20000);
 		us = Min(us,
 				 Min(errand_roles_wait_us(), Min(errand_free_wait_us(), errand_groups_wait_us())));

@@ -182,6 +182,10 @@ extern int errand_runs_total(void);
  */
 extern void errand_run_over(ErrandRun *r);
 
+/* Between run.c and decide.c: what becomes of one; its SQLSTATE and error. */
+extern void errand_run_decide(ErrandRun *r);
+extern void errand_run_describe(ErrandRun *r);
+
 /* Decides all runs that are over and moves them to DONE.  Allocates. */
 extern void errand_runs_decide(void);
 

@@ -203,7 +203,7 @@ handler('sums', q{BEGIN RETURN errand.parent_results(); END});
 $other = call('sums', "after => ARRAY[$id]");
 is(sql($node, "SELECT errand.wait_for($other)->'$id'->'got'->>'n'"), '41', 'parent_results()');
 $id = sql($node, q{SELECT errand.call('public.raises(jsonb)', max_attempts => 1, on_failure => '{"call": "public.echo(jsonb)"}')});
-ok(wait_for_sql($node, "SELECT count(*) FROM errand.outcome AS o JOIN errand.follow_ups AS f ON o.id = f.child WHERE f.parent = $id AND o.result->'got'->>'state' = 'failed'", '1', 15),
+ok(wait_for_sql($node, "SELECT count(*) FROM errand.outcome AS o JOIN errand.follow_ups AS f ON o.id = f.follow_up WHERE f.task_id = $id AND o.result->'got'->>'state' = 'failed'", '1', 15),
 	'a SQL function as follow-up') or diag(sql($node, "SELECT * FROM errand.follow_ups"));
 $node->stop;
 
