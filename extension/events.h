@@ -40,10 +40,11 @@ typedef struct ErrandEvent
 	char from; /* ErrandState */
 	char to;
 	int16 priority;
-	int64 place;	/* where it lies in ready, if to is READY */
-	int64 wait_us;	/* ready until started, -1 if not known yet */
-	int64 run_us;	/* started until finished, -1 likewise */
-	TimestampTz at; /* when it happened */
+	int64 place;	 /* where it lies in ready, if to is READY */
+	int64 wait_us;	 /* ready until started, -1 if not known yet */
+	int64 run_us;	 /* started until finished, -1 likewise */
+	bool unmeasured; /* the type's times are not kept */
+	TimestampTz at;	 /* when it happened */
 	const char *queue;
 	const char *task;	 /* the task type */
 	const char *channel; /* the user's own NOTIFY channel, or NULL */

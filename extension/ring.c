@@ -168,7 +168,7 @@ counter_of_state(ErrandCounter *c, char state)
 }
 
 static void
-counter_apply(ErrandCounter *c, const ErrandEvent *e)
+counter_apply(ErrandCounter *c, const ErrandEvent *e, bool measured)
 {
 	int64 *n;
 
@@ -181,9 +181,9 @@ counter_apply(ErrandCounter *c, const ErrandEvent *e)
 		c->retried++;
 	if (e->from == ERRAND_RUNNING && e->to != ERRAND_SCHEDULED && e->to != ERRAND_READY)
 		c->attempts++;
-	if (e->from == ERRAND_RUNNING && e->wait_us >= 0)
+	if (measured && e->from == ERRAND_RUNNING && e->wait_us >= 0)
 		errand_histogram_add(&c->wait, e->wait_us);
-	if (e->from == ERRAND_RUNNING && e->run_us >= 0)
+	if (measured && e->from == ERRAND_RUNNING && e->run_us >= 0)
 		errand_histogram_add(&c->run, e->run_us);
 	c->touched = errand_shared->head_seq;
 }
@@ -195,14 +195,14 @@ errand_counters_apply(const ErrandEvent *e)
 	char role[ERRAND_ROLE_KEY];
 
 	if (e->queue != NULL && (c = errand_counter(e->database, ERRAND_COUNT_QUEUE, e->queue)) != NULL)
-		counter_apply(c, e);
+		counter_apply(c, e, true);
 	if (e->task != NULL && (c = errand_counter(e->database, ERRAND_COUNT_TASK, e->task)) != NULL)
-		counter_apply(c, e);
+		counter_apply(c, e, !e->unmeasured);
 	if (e->owner == InvalidOid || pg_atomic_read_u32(&errand_limits->quotas) == 0)
 		return;
 	errand_role_key(e->owner, role);
 	if ((c = errand_counter_find(e->database, ERRAND_COUNT_ROLE, role)) != NULL)
-		counter_apply(c, e);
+		counter_apply(c, e, true);
 }
 
 /* Zeroes the gauges of this database: those that a recount does not name are empty. */

@@ -335,6 +335,12 @@ errand_submit_many(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	}
 	errand_type_find(required_task(&o), &t);
+	if (errand_type_has_key(&t))
+	{
+		ids = errand_submit_each(t.name, &o, &n);
+		errand_return_ids(fcinfo, ids, n);
+		return (Datum) 0;
+	}
 	payloads = payloads_prepare(&t, &o, &n);
 	resolve_policy(&t, &o, now, &p);
 	errand_after_check(&p);

@@ -75,6 +75,10 @@ extern void errand_item_check(const ErrandOptions *o, int number);
  */
 extern bool errand_queue_limits_exist(void);
 
+/* Whether each payload of the type has a key of its own; then submit_many() submits one by one. */
+extern bool errand_type_has_key(const ErrandTaskType *t);
+extern int64 *errand_submit_each(const char *type, const ErrandOptions *o, int *n);
+
 /* Submits what errand.submit() would of this type with these options: the task's id. */
 extern int64 errand_submit_options(const char *type, ErrandOptions *o);
 

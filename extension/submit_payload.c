@@ -7,11 +7,13 @@
 #include "postgres.h"
 
 #include "call.h"
+#include "catalog/pg_type.h"
 #include "compat.h"
 #include "email_check.h"
 #include "http_check.h"
 #include "submit.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 
 /* The kinds of task, each with a built-in type of its name: a new one is one line. */
 static const ErrandPayloadKind kinds[] = {
@@ -94,6 +96,31 @@ merge_template(const ErrandTaskType *t, Jsonb *payload)
 	return DatumGetJsonbP(errand_call("_merge", &a, &isnull));
 }
 
+/* The key that the type's unique_key finds, unless the submit gives one. */
+static void
+unique_key(const ErrandTaskType *t, Jsonb *payload, ErrandOptions *o)
+{
+	char *path = t->row != NULL ? json_text_field(t->row, "unique_key") : NULL;
+	ErrandArgs a = {0};
+	bool isnull;
+	Datum key;
+
+	if (path == NULL || o->given[OPT_KEY])
+		return;
+	if (t->template != NULL)
+		payload = DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(t->template),
+													 JsonbPGetDatum(payload)));
+	errand_arg_text(&a, t->name);
+	errand_arg_text(&a, path);
+	errand_arg_pointer(&a, payload);
+	key = errand_call("_unique_key", &a, &isnull);
+	if (isnull)
+		return;
+	o->given[OPT_KEY] = true;
+	o->value[OPT_KEY] = key;
+	o->type[OPT_KEY] = TEXTOID;
+}
+
 Jsonb *
 errand_payload_prepare(const ErrandTaskType *t, ErrandOptions *o)
 {
@@ -106,6 +133,7 @@ errand_payload_prepare(const ErrandTaskType *t, ErrandOptions *o)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the payload must be a JSON object"),
 						errhint("Such as %s.", kind->example)));
+	unique_key(t, payload, o);
 	if (kind->lift == NULL)
 		return errand_sql_prepare(t, o, payload);
 	kind->lift(payload, o);
@@ -139,4 +167,32 @@ errand_item_check(const ErrandOptions *o, int number)
 							errmsg("\"%s\" of task %d of the list belongs in its payload",
 								   errand_option_name(k), number)));
 	}
+}
+
+bool
+errand_type_has_key(const ErrandTaskType *t)
+{
+	return t->row != NULL && json_text_field(t->row, "unique_key") != NULL;
+}
+
+int64 *
+errand_submit_each(const char *type, const ErrandOptions *o, int *n)
+{
+	Datum *items;
+	bool *nulls;
+	int64 *ids;
+
+	deconstruct_array(DatumGetArrayTypeP(o->value[OPT_PAYLOADS]), JSONBOID, -1, false, TYPALIGN_INT,
+					  &items, &nulls, n);
+	ids = palloc(sizeof(int64) * Max(*n, 1));
+	for (int i = 0; i < *n; i++)
+	{
+		ErrandOptions one = *o;
+
+		one.given[OPT_PAYLOADS] = false;
+		one.given[OPT_PAYLOAD] = !nulls[i];
+		one.value[OPT_PAYLOAD] = items[i];
+		ids[i] = errand_submit_options(type, &one);
+	}
+	return ids;
 }

@@ -11,6 +11,18 @@ BEGIN
     RETURN (SELECT jsonb_strip_nulls(to_jsonb(t)) FROM errand.task_type AS t WHERE t.name = p_name);
 END $$;
 
+-- Function:   _unique_key(type, path, payload)
+-- Returns:    the key that the path finds in the payload, with the type before it; NULL if it finds nothing
+CREATE FUNCTION errand._unique_key(p_type text, p_path text, p_payload jsonb)
+RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_key text := p_type || ':' || (jsonb_path_query_first(p_payload, p_path::jsonpath, '{}', true) #>> '{}');
+BEGIN
+    -- A key also travels as a header.
+    RETURN CASE WHEN octet_length(v_key) > 255 OR v_key ~ '[[:cntrl:]]' THEN md5(v_key) ELSE v_key END;
+END $$;
+
 -- Function:   _merge(template, payload)
 -- Returns:    the payload over the template; headers and params key by key;
 --             a body in the payload replaces the template's, whatever its form

@@ -46,6 +46,17 @@ BEGIN
     WHERE h.max_running IS NOT NULL OR h.rate_limit IS NOT NULL;
 END $$;
 
+-- Function:   _decorations()
+-- Returns:    types whose attempts are logged, or whose times are not kept
+-- Tables:     reads task_type
+CREATE FUNCTION errand._decorations()
+RETURNS TABLE (name text, logged boolean, unmeasured boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT t.name, t.log_execution, NOT t.measure_performance FROM errand.task_type AS t
+    WHERE t.log_execution OR NOT t.measure_performance;
+END $$;
+
 -- Function:   _due(now, limit)
 -- Moves tasks whose time has come to the end of their queue.
 -- Returns:    what moved, in the order of their times

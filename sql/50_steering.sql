@@ -308,6 +308,12 @@ CREATE FUNCTION errand._type_define(
 RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    BEGIN
+        PERFORM p_unique_key::jsonpath;
+    EXCEPTION WHEN syntax_error OR data_exception THEN
+        RAISE EXCEPTION 'unique_key is not valid: %', SQLERRM
+            USING ERRCODE = '22023', HINT = 'It is a jsonpath into the payload, such as $.user_id.';
+    END;
     INSERT INTO errand.task_type VALUES (p_name, p_kind, p_handler, p_template, p_queue, p_priority, p_max_attempts,
         p_backoff, p_backoff_base, p_backoff_factor, p_backoff_max, p_timeout, p_rate_limit, p_max_running, p_cache_ttl,
         p_unique_key, coalesce(p_log_execution, false), coalesce(p_measure_performance, true), p_description,

@@ -910,3 +910,5 @@ COMMENT ON FUNCTION errand._forget IS 'internal: deletes what is left of tasks w
 COMMENT ON FUNCTION errand._purge IS 'internal: removes a page of final tasks.';
 COMMENT ON FUNCTION errand._where IS 'internal: the ids of tasks that a filter means.';
 COMMENT ON FUNCTION errand._needs_executor IS 'internal: whether one of these tasks waits for an executor.';
+COMMENT ON FUNCTION errand._decorations IS 'internal: types whose attempts are logged, or whose times are not kept.';
+COMMENT ON FUNCTION errand._unique_key IS 'internal: the key that a type''s unique_key finds in a payload.';

@@ -97,6 +97,7 @@ static const DbCallDef calls[DB_CALLS] = {
 	[DB_EXPIRE] = {"SELECT * FROM errand._expire($1,$2)", 2, {TIMESTAMPTZOID, INT4OID}},
 	[DB_RECOUNT] = {"SELECT * FROM errand._recount()", 0, {0}},
 	[DB_SUSPECTS_NEXT] = {"SELECT errand._suspects_next() AS role", 0, {0}},
+	[DB_DECORATIONS] = {"SELECT * FROM errand._decorations()", 0, {0}},
 	[DB_RETAIN] = {"SELECT * FROM errand._retain($1,$2,$3,$4)",
 				   4,
 				   {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID}},

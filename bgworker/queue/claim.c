@@ -23,6 +23,7 @@
 #include "queue/admit.h"
 #include "queue/claim.h"
 #include "queue/claim_rows.h"
+#include "queue/decorate.h"
 #include "queue/limits.h"
 #include "queue/pairs.h"
 #include "queue/park.h"
@@ -238,6 +239,7 @@ run_begin(ErrandRun *r)
 	const char *why = r->kind == NULL ? "this version knows no such kind of task" : NULL;
 
 	errand_run_move(r, ERRAND_RUN_QUEUED);
+	errand_log_begin(r);
 	if (r->owner_gone)
 		why = "role changed: the role that submitted it was dropped or renamed";
 	if (why == NULL && r->payload != NULL)

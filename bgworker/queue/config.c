@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "queue/claim.h"
 #include "queue/config.h"
+#include "queue/decorate.h"
 #include "queue/limits.h"
 #include "queue/pairs.h"
 #include "queue/reap.h"
@@ -46,6 +47,7 @@ errand_config_queues(void)
 	if (d != NULL)
 		pg_atomic_write_u32(&d->queue_limits, limits);
 	errand_limits_read();
+	errand_decorations_read();
 }
 
 static bool is_copy = false;

@@ -20,6 +20,7 @@
 #include "queue/free.h"
 #include "queue/groups.h"
 #include "queue/chunks.h"
+#include "queue/decorate.h"
 #include "queue/hosts.h"
 #include "queue/run.h"
 #include "queue/settle.h"
@@ -185,6 +186,7 @@ announce(const ErrandRun *r)
 					-1;
 	e.run_us = r->started_at != 0 ? Max(0, r->finished_at - r->started_at) : -1;
 	e.at = e.to == ERRAND_RETRYING || e.to == ERRAND_SCHEDULED ? r->due : r->finished_at;
+	e.unmeasured = !errand_measured(r->type);
 	e.queue = r->queue;
 	e.task = r->type;
 	e.channel = r->notify;
@@ -272,6 +274,7 @@ errand_settle_committed(int64 now_us)
 	{
 		count_run(batch[i]);
 		log_run(batch[i]);
+		errand_log_end(batch[i]);
 		errand_run_free(batch[i]);
 	}
 	if (singly > 0)

@@ -2,6 +2,11 @@
 -- its servers; each queue groups one kind, for the summary.
 BEGIN;
 
+-- a handler for SQL tasks: the names in the answers that it waited for
+CREATE FUNCTION demo_names(a jsonb) RETURNS jsonb LANGUAGE sql AS $$
+	SELECT jsonb_agg(r.value #>> '{body,name}' ORDER BY r.key) FROM jsonb_each(errand.parent_results()) AS r
+$$;
+
 -- one kilobyte of JSON each, from nginx
 SELECT count(errand.http_get(:'web' || '/static/1k.json', queue => 'files'))
 FROM generate_series(1, 4000);

@@ -196,6 +196,17 @@ $other = call('echo', "run_at => now() + '1 h'");
 $id = call('waits', 'max_attempts => 1', qq({"id": $other}));
 like(ended($id), qr/^failed a SQL task cannot wait for another/, 'a handler cannot wait for what may need its executor');
 
+# ---- decorators ----
+
+sql($node, q{SELECT errand.define_task('decorated', 'sql', handler => 'public.echo(jsonb)', log_execution => true, measure_performance => false)});
+my $offset = new_log($node);
+$id = sql($node, q{SELECT errand.submit('decorated', '{"n": 1}')});
+ok(final($id), 'a type with log_execution');
+ok(wait_for_line($node, qr/LOG:  errand: \{"event":"start","task":$id,"type":"decorated","queue":"default","attempt":1\}/, $offset), '... tells the start');
+ok(wait_for_line($node, qr/LOG:  errand: \{"event":"end","task":$id,.*"state":"succeeded","ms":[0-9.]+\}/, $offset), '... and the end');
+is(sql($node, q{SELECT succeeded, run_p50_ms IS NULL, wait_p50_ms IS NULL FROM errand.stat_tasks WHERE task = 'decorated'}), '1|t|t', '... its times are not kept');
+is(sql($node, q{SELECT run_p50_ms IS NOT NULL FROM errand.stat_tasks WHERE task = 'sql'}), 't', '... those of others are');
+
 # ---- parents ----
 
 $id = call('echo', undef, '{"n": 41}');
