@@ -90,6 +90,9 @@ engine_part(void)
 	if (polled || wanted.lost || wanted.cancels)
 		errand_cancels_read();
 	errand_settle(BATCH_MAX);
+	/* The fence drops results; here it must drop what was done, too. */
+	if (errand_settle_must_undo())
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE), errmsg("the lease of a SQL task was taken away")));
 	if (quarantine() && errand_process_all_at_rest(errand_runs_total()))
 		(void) errand_claim_suspects(BATCH_MAX, errand_my_slot->role);
 	else if (capacity() > 0 && errand_pairs_any())
@@ -236,6 +239,12 @@ undo(ErrorData *error)
 
 		if (!r->effects)
 			continue;
+		if (r->stale)
+		{
+			errand_settle_count(r);
+			errand_run_free(r);
+			continue;
+		}
 		errand_run_undo(r);
 		if (n == 1 && error->sqlerrcode != ERRCODE_OBJECT_IN_USE && !errand_process_must_leave())
 			errand_attempt_fail(r, error);

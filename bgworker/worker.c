@@ -264,7 +264,11 @@ errand_worker_main(Datum main_arg)
 		}
 		PG_END_TRY();
 		if (errand_db_gone())
+		{
+			/* What handlers do now could not be recorded. */
+			(void) errand_process_cancel_task(0, DT_NOEND);
 			proc_exit(0);
+		}
 		errand_loop_wait(sleep_ms());
 	}
 	leave();

@@ -231,6 +231,17 @@ errand_settle(int most)
 	in_settle = false;
 }
 
+bool
+errand_settle_must_undo(void)
+{
+	for (int i = 0; i < n_in_batch; i++)
+	{
+		if (batch[i]->stale && batch[i]->effects)
+			return true;
+	}
+	return false;
+}
+
 static void
 log_run(const ErrandRun *r)
 {
@@ -245,8 +256,8 @@ log_run(const ErrandRun *r)
 							 errand_state_name(r->outcome))));
 }
 
-static void
-count_run(const ErrandRun *r)
+void
+errand_settle_count(const ErrandRun *r)
 {
 	ErrandDatabase *d;
 
@@ -272,7 +283,7 @@ errand_settle_committed(int64 now_us)
 	errand_hosts_learn(batch, n);
 	for (int i = 0; i < n; i++)
 	{
-		count_run(batch[i]);
+		errand_settle_count(batch[i]);
 		log_run(batch[i]);
 		errand_log_end(batch[i]);
 		errand_run_free(batch[i]);
