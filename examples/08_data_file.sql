@@ -36,6 +36,7 @@ BEGIN
         END;
         IF (l.n - low + 1) % 10 = 0 THEN
             PERFORM errand.set_progress((l.n - low + 1)::float8 / (high - low + 1), 'line ' || l.n);
+            PERFORM pg_sleep(0.05);     -- so that there is something to watch
         END IF;
     END LOOP;
     RETURN jsonb_build_object('good', good, 'bad', bad);
@@ -47,9 +48,22 @@ SELECT first, errand.call('example_08.load_batch(jsonb)',
     queue => 'example files') AS id
 FROM generate_series(1, (SELECT max(n) FROM example_08.line), 50) AS first;
 
+-- Watch: progress is there while a task runs.
+CREATE TEMP TABLE seen (first bigint, progress float8);
+DO $$
+BEGIN
+    COMMIT;
+    WHILE EXISTS (SELECT FROM batch JOIN errand.tasks USING (id) WHERE finished_at IS NULL) LOOP
+        INSERT INTO seen SELECT b.first, t.progress FROM batch AS b JOIN errand.tasks AS t USING (id)
+        WHERE t.progress IS NOT NULL;
+        PERFORM pg_sleep(0.02);
+    END LOOP;
+END $$;
+SELECT 'seen on the way: ' || string_agg(percent || ' %', ', ' ORDER BY percent) AS progress
+FROM (SELECT DISTINCT round(progress * 100) AS percent FROM seen) AS s;
+
 SELECT b.first, g.state, g.result->'good' AS good, g.result->'bad' AS bad
 FROM errand.gather(ARRAY(SELECT id FROM batch ORDER BY first)) AS g JOIN batch AS b USING (id) ORDER BY g.ord;
-SELECT b.first, t.progress FROM batch AS b JOIN errand.tasks AS t USING (id) ORDER BY b.first;
 
 SELECT (SELECT count(*) FROM batch) AS batches, (SELECT count(*) FROM example_08.line) AS lines,
     (SELECT count(*) FROM example_08.reading) AS stored, (SELECT count(*) FROM example_08.reject) AS rejected;
