@@ -225,7 +225,7 @@ COMMENT ON COLUMN errand.tasks.owner IS 'The role that submitted it.';
 COMMENT ON COLUMN errand.tasks.key IS 'The idempotency key that was given.';
 COMMENT ON COLUMN errand.tasks.task_group IS 'The task group it belongs to, or NULL.';
 COMMENT ON COLUMN errand.tasks.tags IS 'Words of the user''s.';
-COMMENT ON COLUMN errand.tasks.progress IS 'Reserved: 0 to 1.';
+COMMENT ON COLUMN errand.tasks.progress IS 'How far a running SQL task says it has come, 0 to 1; else NULL.';
 COMMENT ON COLUMN errand.tasks.error IS 'What went wrong last.';
 
 COMMENT ON VIEW errand.attempts IS
@@ -397,7 +397,7 @@ COMMENT ON COLUMN errand.task_detail.owner IS 'The role that submitted it.';
 COMMENT ON COLUMN errand.task_detail.key IS 'The idempotency key that was given.';
 COMMENT ON COLUMN errand.task_detail.task_group IS 'The task group it belongs to, or NULL.';
 COMMENT ON COLUMN errand.task_detail.tags IS 'Words of the user''s.';
-COMMENT ON COLUMN errand.task_detail.progress IS 'Reserved: 0 to 1.';
+COMMENT ON COLUMN errand.task_detail.progress IS 'How far a running SQL task says it has come, 0 to 1; else NULL.';
 COMMENT ON COLUMN errand.task_detail.error IS 'What went wrong last.';
 COMMENT ON COLUMN errand.task_detail.sqlstate IS 'SQLSTATE of the error.';
 COMMENT ON COLUMN errand.task_detail.payload IS 'The request.';

@@ -1,0 +1,128 @@
+# Each example, twice, as a newcomer runs it: its numbers are right, and it leaves nothing behind.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use Errand;
+use JSON::PP ();
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $root = "$FindBin::RealBin/../..";
+my $node = errand_node('examples', conf => "errand.workers = 5\nerrand.executors = 3\nmax_worker_processes = 24");
+my $web = 'http://127.0.0.1:' . nginx()->{web};
+my $out = PostgreSQL::Test::Utils::tempdir('json');
+wait_for_sql($node, q{SELECT count(*) FROM errand.stat_workers WHERE kind = 'worker'}, '5');
+
+# What a script prints: rows as a|b|c, one a line.
+sub example
+{
+	my ($name) = @_;
+	my ($stdout, $stderr);
+	my $good = IPC::Run::run(
+		[ 'psql', '-XAt', '-d', $node->connstr('postgres'), '-v', "web=$web", '-v', 'pause=50 ms', '-v', "out=$out",
+			'-v', "csv=$root/examples/data/readings.csv", '-f', "$root/examples/$name.sql" ],
+		'<', \undef, '>', \$stdout, '2>', \$stderr, IPC::Run::timeout(120));
+	ok($good, "$name runs");
+	is($stderr, '', '... without a complaint');
+	return $stdout;
+}
+
+sub check_sync_vs_async
+{
+	my $text = example('01_sync_vs_async');
+	like($text, qr/^one by one\|9\|1\|HTTP status 404\|/m, '... one by one');
+	like($text, qr/^at once\|9\|1\|HTTP status 404\|/m, '... at once: the same');
+	my ($speed_up) = $text =~ /^all at once was ([\d.]+) times as fast$/m;
+	cmp_ok($speed_up // 0, '>', 2, '... and faster');
+}
+
+sub check_fetch_all
+{
+	my $text = example('02_fetch_all');
+	my @done = $text =~ m{^(\d+)/10\|}mg;
+	is("@done", '1 2 3 4 5 6 7 8 9 10', '... tells of each');
+	like($text, qr{/static/64k\.json\|200\|65536\|$}m, '... its status and length');
+	like($text, qr{/missing\|\|\|HTTP status 404$}m, '... or its error');
+	like($text, qr{/slow/\d\|200\|1024\|\n10\|8\|2$}m, '... a slow one last, and the sum');
+}
+
+sub check_scraper
+{
+	my $text = example('03_scraper');
+	like($text, qr{/pages/1\.html\|Page 1 & more\|$}m, '... finds titles');
+	like($text, qr{/pages/7\.html\|\|HTTP status 404$}m, '... keeps what is missing');
+	like($text, qr{/pages/11\.html\|\|no answer within 1 s$}m, '... and what is late');
+	like($text, qr{^15\|13\|2\|[\d.]+$}m, '... and counts');
+}
+
+sub check_worker_pool
+{
+	my $text = example('04_worker_pool');
+	like($text, qr/^5\nt\nexample pool\|t\|0\|0\n30\|27\|3$/m, '... five workers, drained, paused, counted');
+	my ($most) = $text =~ /^(\d+)$(?=\n1\|)/m;
+	cmp_ok($most // 99, '<=', 3, '... never more than three at once');
+	my @settled = $text =~ /^\d\|\w+\|(\d+)\|\d+\|\d+\|/mg;
+	is(scalar @settled, 5, '... tells of each worker');
+	my $sum = 0;
+	$sum += $_ foreach @settled;
+	is($sum, 30, '... and together they did it all');
+	is(sql($node, q{SELECT paused FROM errand.queues WHERE queue = 'example pool'}), 'f', '... resumed at the end');
+}
+
+sub check_pipeline
+{
+	my $text = example('05_pipeline');
+	like($text, qr/^fetch\|6\|5\|1\|0\|[\d.]+\|HTTP status 404$/m, '... fetches');
+	like($text, qr/^transform\|6\|5\|0\|1\|[\d.]+\|cancelled: task \d+, which it waits for, failed$/m, '... transforms');
+	like($text, qr/^store\|6\|5\|0\|1\|/m, '... stores');
+	like($text, qr/^1\|PARIS\|1000\n2\|WIEN\|2000\n/m, '... what came through all of it');
+	my $cities = JSON::PP::decode_json(slurp_file("$out/cities.json"));
+	is(join(' ', map { $_->{name} } @$cities), 'PARIS WIEN KRAKOW LAGOS OSAKA', '... writes JSON');
+	my $stages = JSON::PP::decode_json(slurp_file("$out/stages.json"));
+	is(join(' ', map { "$_->{stage} $_->{succeeded}" } @$stages), 'fetch 5 transform 5 store 5', '... of both');
+}
+
+sub check_decorators
+{
+	my $text = example('06_decorators');
+	like($text, qr/^example report\|3\|constant\|00:00:00\.05\|00:00:30\|5\|t\|t$/m, '... defines');
+	like($text, qr/^1\|failed\|not ready at attempt 1\|\n2\|failed\|not ready at attempt 2\|.*\n3\|succeeded\|\|/m, '... tries three times');
+	like($text, qr/^example report\|\d\|0\|\d\|1/m, '... measures');
+}
+
+sub check_workflow
+{
+	my $text = example('07_workflow');
+	like($text, qr/^Hello user 42!$/m, '... puts together what its parents returned');
+	like($text, qr/^a\|succeeded\|1\|\nb\|succeeded\|[23]\|t\nc\|succeeded\|[23]\|t\nd\|succeeded\|4\|t$/m, '... in order');
+	like($text, qr/^succeeded\|Hello user 42!$/m, '... is followed up');
+	like($text, qr/^Asynchronous notification "example_workflow" with payload .*"state":"succeeded"/m, '... and tells');
+}
+
+sub check_data_file
+{
+	my $text = example('08_data_file');
+	like($text, qr/^1\|succeeded\|49\|1\n51\|succeeded\|50\|0\n101\|succeeded\|49\|1\n151\|succeeded\|30\|0$/m, '... batch by batch');
+	like($text, qr/^seen on the way: \d+ %/m, '... tells how far it is');
+	like($text, qr/^4\|180\|178\|2$/m, '... and counts');
+	like($text, qr/^37\|invalid input .* "warm"\n121\|date/m, '... keeps bad lines');
+	like($text, qr/^Lagos\|60\|/m, '... and has its data');
+}
+
+foreach my $time (1, 2)
+{
+	check_sync_vs_async();
+	check_fetch_all();
+	check_scraper();
+	check_worker_pool();
+	check_pipeline();
+	check_decorators();
+	check_workflow();
+	check_data_file();
+}
+
+is(sql($node, q{SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'example%'}), '0', 'no schema is left');
+is(sql($node, q{SELECT count(*) FROM errand.task_types WHERE name LIKE 'example%'}), '0', 'no task type is left');
+
+done_testing();
