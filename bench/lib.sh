@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2034,SC2154 # one program in three files
+# shellcheck disable=SC2034,SC2154 # one program in several files
 # What bench/run stands on: a private cluster, servers, and a table of figures.
 # Everything lies in $place and is stopped by process id. Sourced by bench/run.
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2034,SC2154 # one program in three files
+# shellcheck disable=SC2034,SC2154 # one program in several files
 # The scenarios: each a function scenario_NAME that measures and calls row.
 # Sourced by bench/run, after bench/lib.sh.
 
