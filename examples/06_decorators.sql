@@ -37,6 +37,7 @@ SELECT errand.wait_for(:id) AS result;
 SELECT attempt, state, error,
     round(extract(epoch FROM started_at - lag(finished_at) OVER (ORDER BY attempt)), 1) AS seconds_after_the_last
 FROM errand.attempts WHERE task_id = :id ORDER BY attempt;
+-- in the server's log, two lines each, since log_execution is on (errand: {"event":"start",...}),
 -- and how this type does, over all its tasks.
 SELECT task, succeeded, failed, attempts, success_rate, round(run_p50_ms::numeric, 1) AS run_p50_ms
 FROM errand.stat_tasks WHERE task = 'example report';

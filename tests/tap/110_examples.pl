@@ -85,7 +85,9 @@ sub check_pipeline
 
 sub check_decorators
 {
+	my $offset = new_log($node);
 	my $text = example('06_decorators');
+	ok(wait_for_line($node, qr/errand: \{"event":"end".*"type":"example report".*"attempt":3/, $offset), '... logs');
 	like($text, qr/^example report\|3\|constant\|00:00:00\.05\|00:00:30\|5\|t\|t$/m, '... defines');
 	like($text, qr/^1\|failed\|not ready at attempt 1\|\n2\|failed\|not ready at attempt 2\|.*\n3\|succeeded\|\|/m, '... tries three times');
 	like($text, qr/^example report\|\d\|0\|\d\|1/m, '... measures');
