@@ -10,7 +10,7 @@ make_handlers()
 	q 'CREATE TABLE IF NOT EXISTS bench_rows (n integer)' 'TRUNCATE bench_rows' \
 		'CREATE OR REPLACE FUNCTION noop(args jsonb) RETURNS void LANGUAGE plpgsql AS $$ BEGIN END $$' \
 		'CREATE OR REPLACE FUNCTION "insert"(args jsonb) RETURNS void LANGUAGE plpgsql AS $$
-			BEGIN INSERT INTO public.bench_rows (n) VALUES (1); END $$'
+			BEGIN INSERT INTO public.bench_rows (n) VALUES (1); END $$' 2> /dev/null
 }
 
 # sql_tasks HANDLER COUNT [MORE]: the statement that submits them; MORE are further arguments.
@@ -122,6 +122,34 @@ scenario_sql()
 
 # ---- waiting ----
 
+# waiting_rate WAITERS: HTTP tasks a second, in $rate, while so many sessions
+# wait, each for one of the last tasks: so all of them until the end.
+waiting_rate()
+{
+	local last waiters_pid=''
+	fresh
+	submit_paused "$few" "$web"
+	if [ "$1" -gt 0 ]; then
+		last=$(q 'SELECT last_value FROM errand.task_id')
+		echo "SELECT errand.wait_for($last - :client_id, '120 s');" > "$place/log/waiters.sql"
+		"$bin/pgbench" -n -c "$1" -j 1 -t 1 -f "$place/log/waiters.sql" bench > "$place/log/waiters" 2>&1 &
+		waiters_pid=$!
+		wait_until 60 waiters_wait "$1" || die "the waiters did not begin: $(tail -n 3 "$place/log/waiters")"
+	fi
+	ask 'SELECT errand.resume_all() IS NULL'
+	drained 120
+	close_session
+	if [ -n "$waiters_pid" ]; then
+		wait "$waiters_pid" || die "a waiter failed: $(tail -n 3 "$place/log/waiters")"
+	fi
+	edge_of_all "$few"
+}
+
+waiters_wait()
+{
+	[ "$(q "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgbench' AND wait_event_type IN ('Extension', 'IPC')")" = "$1" ]
+}
+
 scenario_gather()
 {
 	local waiters=200 before with seconds
@@ -139,36 +167,15 @@ scenario_gather()
 	row "  that is" "$(calc "1000 / $seconds" %.0f)" tasks/s
 	q "ALTER SYSTEM SET max_connections = $((waiters + 60))"
 	restart_cluster
-	fresh
-	run_rate "$few" "$web" S
+	waiting_rate 0
 	before=$rate
-	run_rate "$few" "$web" S start_waiters
+	waiting_rate $waiters
 	with=$rate
-	wait "$waiters_pid" || die "a waiter failed: $(tail -n 3 "$place/log/waiters")"
-	run_rate "$few" "$web" S
+	waiting_rate 0
 	row "$few HTTP tasks while $waiters sessions wait for the last" "$with" tasks/s "$(calc "$with * 2 / ($before + $rate)")"
 	row "  without" "$(calc "($before + $rate) / 2" %.0f)" tasks/s
 	q 'ALTER SYSTEM RESET max_connections'
 	restart_cluster
-}
-
-# Each waits for one of the last tasks, so all of them until the end. run_rate
-# calls this once the tasks run, so it pauses them until everybody waits.
-start_waiters()
-{
-	local last
-	ask 'SELECT errand.pause_all() IS NULL'
-	last=$(q 'SELECT last_value FROM errand.task_id')
-	echo "SELECT errand.wait_for($last - :client_id, '120 s');" > "$place/log/waiters.sql"
-	"$bin/pgbench" -n -c "$waiters" -j 1 -t 1 -f "$place/log/waiters.sql" bench > "$place/log/waiters" 2>&1 &
-	waiters_pid=$!
-	wait_until 60 waiters_wait || die "the waiters did not begin: $(tail -n 3 "$place/log/waiters")"
-	ask 'SELECT errand.resume_all() IS NULL'
-}
-
-waiters_wait()
-{
-	[ "$(q "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgbench' AND wait_event_type IN ('Extension', 'IPC')")" = "$waiters" ]
 }
 
 # ---- dependencies ----
