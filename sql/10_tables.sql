@@ -102,9 +102,10 @@ CREATE TABLE errand.lease (
     runs        smallint[]  NOT NULL,
     PRIMARY KEY (token)
 );
+-- A lease lives for milliseconds: to compress its arrays costs more than they take.
 ALTER TABLE errand.lease SET (
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500,
-    autovacuum_vacuum_cost_delay = 0, fillfactor = 100);
+    autovacuum_vacuum_cost_delay = 0, fillfactor = 100, toast_tuple_target = 8160);
 
 CREATE TABLE errand.outcome (
     id           bigint      NOT NULL,
