@@ -45,8 +45,8 @@
 
 static MemoryContext turn_context = NULL;
 static ErrandFeed wanted;
-static double mean_us = 1000; /* of a task, of late */
-static int failures = 0;	  /* turns in a row that ended in an error */
+static double mean_us = AHEAD_US; /* of a task, of late; one is claimed as long as nobody knows */
+static int failures = 0;		  /* turns in a row that ended in an error */
 static int64 poll_at = 0;
 static int64 report_at = 0;
 static int64 idle_since = 0;
@@ -144,9 +144,37 @@ run_handlers(void)
 	return n;
 }
 
+/*
+ * A handler that may take long is next: the others do not wait behind it, they
+ * go back, for another executor or for later.
+ */
+static void
+release_others(void)
+{
+	dlist_head *queued = errand_runs_in(ERRAND_RUN_QUEUED);
+	ErrandRun *first = dlist_container(ErrandRun, node, dlist_head_node(queued));
+	dlist_mutable_iter it;
+
+	if (errand_attempt_is_short(first) || errand_runs_count(ERRAND_RUN_QUEUED) == 1)
+		return;
+	dlist_foreach_modify (it, queued)
+	{
+		ErrandRun *r = dlist_container(ErrandRun, node, it.cur);
+
+		if (r != first && !r->solo)
+			errand_run_release(r);
+	}
+	if (errand_runs_count(ERRAND_RUN_DONE) == 0 || !errand_db_begin())
+		return;
+	errand_settle(BATCH_MAX);
+	errand_db_commit(true);
+	(void) errand_settle_committed(errand_clock_monotonic());
+}
+
 static void
 run_batch(void)
 {
+	release_others();
 	errand_my_slot->running = 1;
 	errand_db_transaction();
 	(void) run_handlers();

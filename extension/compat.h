@@ -93,6 +93,16 @@ errand_wait_event(const char *name)
 #define ERRAND_NOLOGIN_MAY_RUN false
 #endif
 
+/* A timeout that comes again and again, since 15; before, it comes once. */
+#if PG_VERSION_NUM >= 150000
+#define ERRAND_ENABLE_TIMEOUT_EVERY(id, ms)                                                        \
+	enable_timeout_every((id),                                                                     \
+						 TimestampTzPlusMilliseconds(GetCurrentStatementStartTimestamp(), (ms)),   \
+						 (ms))
+#else
+#define ERRAND_ENABLE_TIMEOUT_EVERY(id, ms) enable_timeout_after((id), (ms))
+#endif
+
 /* Random numbers for jitter: not for secrets. */
 #if PG_VERSION_NUM >= 150000
 #include "common/pg_prng.h"

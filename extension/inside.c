@@ -13,6 +13,7 @@
 #include "contract.h"
 #include "current.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "shared.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -21,6 +22,7 @@ PG_FUNCTION_INFO_V1(errand_current_task_id);
 PG_FUNCTION_INFO_V1(errand_parent_results);
 PG_FUNCTION_INFO_V1(errand_set_progress);
 PG_FUNCTION_INFO_V1(errand_progress_of);
+PG_FUNCTION_INFO_V1(errand_progress_text_of);
 
 int64 errand_current_task = 0;
 ErrandSlot *errand_current_slot = NULL;
@@ -81,25 +83,47 @@ errand_set_progress(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* Behind the view errand.tasks, which shows it to who may see the task. */
-Datum
-errand_progress_of(PG_FUNCTION_ARGS)
+/* The progress of a running task of the caller's, or of anyone's for who sees all; false if none. */
+static bool
+progress_find(int64 id, double *fraction, char *message)
 {
-	int64 id = PG_GETARG_INT64(0);
-	double fraction = -1;
+	Oid role = InvalidOid;
 
 	if (errand_shared == NULL)
-		PG_RETURN_NULL();
+		return false;
 	LWLockAcquire(errand_shared->slot_lock, LW_SHARED);
 	for (int i = 0; i < ERRAND_MAX_SLOTS; i++)
 	{
 		const ErrandSlot *s = &errand_shared->slots[i];
 
-		if (s->kind == ERRAND_PROCESS_EXECUTOR && s->database == MyDatabaseId && s->task == id)
-			fraction = s->progress;
+		if (s->kind != ERRAND_PROCESS_EXECUTOR || s->database != MyDatabaseId || s->task != id)
+			continue;
+		role = s->role;
+		*fraction = s->progress;
+		strlcpy(message, s->progress_text, ERRAND_PROGRESS_BYTES);
 	}
 	LWLockRelease(errand_shared->slot_lock);
-	if (fraction < 0)
+	return OidIsValid(role) && (role == GetUserId() || errand_may("monitor"));
+}
+
+Datum
+errand_progress_of(PG_FUNCTION_ARGS)
+{
+	char message[ERRAND_PROGRESS_BYTES];
+	double fraction = -1;
+
+	if (!progress_find(PG_GETARG_INT64(0), &fraction, message) || fraction < 0)
 		PG_RETURN_NULL();
 	PG_RETURN_FLOAT8(fraction);
+}
+
+Datum
+errand_progress_text_of(PG_FUNCTION_ARGS)
+{
+	char message[ERRAND_PROGRESS_BYTES] = "";
+	double fraction = -1;
+
+	if (!progress_find(PG_GETARG_INT64(0), &fraction, message) || message[0] == '\0')
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(message));
 }

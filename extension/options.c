@@ -13,6 +13,7 @@
 #include "contract.h"
 #include "core/header.h"
 #include "options.h"
+#include "submit.h"
 #include "spec.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -205,6 +206,8 @@ option_from_json(ErrandOptions *o, int k, JsonbValue *v)
 		o->value[k] = json_id_array(v, def->name);
 	else if (type == JSONBOID)
 		o->value[k] = JsonbPGetDatum(JsonbValueToJsonb(v));
+	else if (type == REGPROCEDUREOID)
+		o->value[k] = ObjectIdGetDatum(errand_sql_function(json_scalar_text(v, def->name)));
 	else
 	{
 		Oid in;

@@ -42,6 +42,12 @@ extern const ErrandPayloadKind *errand_payload_kind_at(int i);
 /* Submits a payload that is prepared and checked; returns the id. */
 extern int64 errand_submit_prepared(const ErrandTaskType *t, ErrandOptions *o, Jsonb *payload);
 
+/*
+ * The function that a text names: with its schema, or found by the search_path
+ * that the session began with; arguments default to (jsonb).  Raises 42883.
+ */
+extern Oid errand_sql_function(const char *name);
+
 /* The signature of a function that can be a handler, and that the caller may call; else raises. */
 extern const char *errand_sql_signature(Oid function);
 

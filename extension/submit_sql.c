@@ -18,6 +18,7 @@
 #include "submit.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
@@ -72,6 +73,32 @@ errand_sql_signature(Oid function)
 						errhint("GRANT EXECUTE ON FUNCTION %s TO %s.", format_procedure(function),
 								quote_identifier(GetUserNameFromId(GetUserId(), false)))));
 	return format_procedure_qualified(function);
+}
+
+Oid
+errand_sql_function(const char *name)
+{
+	const char *path = GetConfigOptionResetString("search_path");
+	char *signature = strchr(name, '(') != NULL ? pstrdup(name) : psprintf("%s(jsonb)", name);
+	int level = NewGUCNestLevel();
+	Datum found;
+	LOCAL_FCINFO(fcinfo, 1);
+
+	/* Our own functions have one that finds nothing of the user's. */
+	(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+							 0, false);
+	InitFunctionCallInfoData(*fcinfo, NULL, 1, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = CStringGetTextDatum(signature);
+	fcinfo->args[0].isnull = false;
+	found = to_regprocedure(fcinfo);
+	if (fcinfo->isnull)
+		found = ObjectIdGetDatum(InvalidOid);
+	AtEOXact_GUC(false, level);
+	if (!OidIsValid(DatumGetObjectId(found)))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+						errmsg("function \"%s\" does not exist", signature),
+						errhint("Write it with its schema, such as 'public.work(jsonb)'.")));
+	return DatumGetObjectId(found);
 }
 
 Jsonb *

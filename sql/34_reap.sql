@@ -29,13 +29,13 @@ END $$;
 -- Tables:     reads outcome, attempt, later, ready, task, mark
 CREATE FUNCTION errand._reap_lost(p_ids bigint[], p_attempts integer[], p_failures smallint[], p_runs smallint[])
 RETURNS TABLE (id bigint, attempt integer, failures smallint, run smallint, role oid, queue text, type text, priority smallint,
-    falls bigint, restarts bigint, deaths bigint, at_most_once boolean, marked boolean, notify text, owner_oid oid)
+    falls bigint, restarts bigint, deaths bigint, at_most_once boolean, marked boolean, notify text, owner_oid oid, max_attempts smallint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
     SELECT u.id, u.attempt, u.failures, u.run, t.role, t.queue, t.type, t.priority, f.falls, f.restarts, f.deaths, t.at_most_once,
-        EXISTS (SELECT FROM errand.mark AS m WHERE m.id = u.id AND m.attempt = u.attempt), t.notify, t.owner_oid
+        EXISTS (SELECT FROM errand.mark AS m WHERE m.id = u.id AND m.attempt = u.attempt), t.notify, t.owner_oid, t.max_attempts
     FROM unnest(p_ids, p_attempts, p_failures, p_runs) AS u (id, attempt, failures, run)
     JOIN errand.task AS t ON t.id = u.id
     CROSS JOIN LATERAL (
@@ -76,7 +76,7 @@ BEGIN
     INSERT INTO errand.outcome (id, started_at, finished_at, attempt, worker, run, state, timed_out, sqlstate, error)
     SELECT u.id, p_claimed_at, p_now, u.attempt, p_pid, u.run, u.state, false,
         CASE WHEN u.state = 'F' AND p_sqlstate <> '57P03' THEN '57P02' ELSE p_sqlstate END,
-        CASE WHEN u.state = 'F' AND p_sqlstate = '57P03' THEN 'it ended the process that ran it, again and again'
+        CASE WHEN u.state = 'F' AND p_sqlstate = '57P03' THEN 'it ended the process that ran it, or would not stop'
              WHEN u.state = 'F' THEN 'crashed the server, twice while it ran alone'
                      ELSE 'it may have been sent when its worker was lost, and must not be sent again' END
     FROM unnest(p_ids, p_attempts, p_runs, p_states) AS u (id, attempt, run, state) WHERE u.state IN ('F', 'U');

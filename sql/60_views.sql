@@ -8,6 +8,12 @@ CREATE FUNCTION errand._progress(p_id bigint)
 RETURNS double precision
 LANGUAGE c STRICT VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_progress_of';
 
+-- Function:   _progress_text(id)
+-- Returns:    what its handler says of it, or NULL
+CREATE FUNCTION errand._progress_text(p_id bigint)
+RETURNS text
+LANGUAGE c STRICT VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_progress_text_of';
+
 -- Every run in a lease that is not settled.  Granted to nobody.
 CREATE VIEW errand.runs AS
 SELECT u.id, u.attempt, u.run, l.claimed_at, l.pid
@@ -21,7 +27,8 @@ WHERE NOT EXISTS (SELECT FROM errand.outcome AS o WHERE o.id = u.id)
 CREATE VIEW errand.tasks WITH (security_barrier) AS
 SELECT t.id, s.state, t.type AS task, t.kind, t.queue, t.priority::integer AS priority, s.attempt,
     t.max_attempts::integer AS max_attempts, t.submitted_at, coalesce(s.due_at, t.run_at) AS run_at, s.started_at,
-    s.finished_at, t.owner::name AS owner, t.key, t.task_group, t.tags, CASE WHEN s.state = 'running' AND t.kind = 'sql' THEN errand._progress(t.id) END AS progress, s.error
+    s.finished_at, t.owner::name AS owner, t.key, t.task_group, t.tags, CASE WHEN s.state = 'running' AND t.kind = 'sql' THEN errand._progress(t.id) END AS progress, s.error,
+    CASE WHEN s.state = 'running' AND t.kind = 'sql' THEN errand._progress_text(t.id) END AS progress_message
 FROM (
     SELECT r.id, 'ready'::text AS state, r.attempt, NULL::timestamptz AS due_at, NULL::timestamptz AS started_at,
         NULL::timestamptz AS finished_at, NULL::text AS error

@@ -912,3 +912,5 @@ COMMENT ON FUNCTION errand._where IS 'internal: the ids of tasks that a filter m
 COMMENT ON FUNCTION errand._needs_executor IS 'internal: whether one of these tasks waits for an executor.';
 COMMENT ON FUNCTION errand._decorations IS 'internal: types whose attempts are logged, or whose times are not kept.';
 COMMENT ON FUNCTION errand._unique_key IS 'internal: the key that a type''s unique_key finds in a payload.';
+COMMENT ON FUNCTION errand._progress_text IS 'internal: what a running SQL task says of itself.';
+COMMENT ON COLUMN errand.tasks.progress_message IS 'What the handler of a running SQL task said with errand.set_progress().';

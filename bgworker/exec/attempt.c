@@ -31,9 +31,11 @@
 #include "utils/timeout.h"
 
 #define SHORT_US 5000
-#define MAX_INTERRUPTED 10
+#define MAX_INTERRUPTED 3 /* more often than that it does so itself */
+#define GUARD_MS 1000
 
 static TimeoutId timeout_id;
+static TimeoutId guard_id;
 static volatile sig_atomic_t timed_out = false;
 
 static void
@@ -45,10 +47,31 @@ time_is_over(void)
 	SetLatch(MyLatch);
 }
 
+/*
+ * Every second of a handler's time.  One that was interrupted and goes on all
+ * the same catches query_canceled: what comes now cannot be caught.
+ */
+static void
+guard(void)
+{
+	static int overdue = 0;
+
+	overdue = timed_out || errand_my_slot->cancel_asked || errand_process_must_leave() ?
+				  overdue + 1 :
+				  0;
+	if (overdue < 2)
+		return;
+	overdue = 0;
+	InterruptPending = true;
+	ProcDiePending = true;
+	SetLatch(MyLatch);
+}
+
 void
 errand_attempts_init(void)
 {
 	timeout_id = RegisterTimeout(USER_TIMEOUT, time_is_over);
+	guard_id = RegisterTimeout(USER_TIMEOUT, guard);
 	errand_handlers_init();
 	errand_notices_init();
 	errand_current_slot = errand_my_slot;
@@ -145,6 +168,10 @@ take_error(ErrandRun *r, const ErrorData *error, bool resolved)
 	r->error = pstrdup(error->message ? error->message : "");
 	r->sqlstate = pstrdup(unpack_sql_state(error->sqlerrcode));
 	r->extra = extra_of(error);
+	if (error->sqlerrcode == ERRCODE_PROGRAM_LIMIT_EXCEEDED)
+		r->failure = ERRAND_FAIL_TOO_LARGE;
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && errand_process_must_leave() && !timed_out)
+		r->error = "its process was told to stop each time it ran";
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && timed_out)
 	{
 		r->timed_out = true;
@@ -200,6 +227,7 @@ begin(ErrandRun *r)
 	errand_current_task = r->id;
 	errand_notices_begin();
 	enable_timeout_after(timeout_id, (int) Min(left, INT_MAX));
+	ERRAND_ENABLE_TIMEOUT_EVERY(guard_id, GUARD_MS);
 }
 
 /* From here on no signal is meant for the task; tells whether one was. */
@@ -209,6 +237,7 @@ end(void)
 	bool asked = errand_my_slot->cancel_asked;
 
 	disable_timeout(timeout_id, false);
+	disable_timeout(guard_id, false);
 	errand_current_task = 0;
 	errand_process_task(0, 0, 0);
 	return asked;

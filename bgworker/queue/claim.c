@@ -36,6 +36,7 @@
 #include "utils/timestamp.h"
 
 #define AHEAD_MIN 16
+#define DEAR_EACH_US 15 /* whoever starts among dead entries has seen no cheap scan */
 #define AHEAD_MAX 512
 
 static int ahead = 64;		/* runs that may wait for a place beside those that run */
@@ -148,7 +149,7 @@ note_cost(bool head, int n, int64 cpu_us)
 
 	if (!head)
 		return;
-	dear = best > 0 && cpu_us > 200 + 1.7 * best * (n + 8);
+	dear = (best > 0 && cpu_us > 200 + 1.7 * best * (n + 8)) || (n >= 64 && each > DEAR_EACH_US);
 	if (n >= 8 && !dear) /* follows a change of load, but not a growing scan */
 		best = best == 0 || each < best ? each : best * 1.0005;
 	if (dear)

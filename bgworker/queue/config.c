@@ -18,6 +18,7 @@
 #include "queue/limits.h"
 #include "queue/pairs.h"
 #include "queue/reap.h"
+#include "queue/roles.h"
 #include "queue/run.h"
 #include "settings.h"
 #include "shared.h"
@@ -183,7 +184,10 @@ errand_cancels_read(void)
 		ErrandRun *r = errand_run_find(DatumGetInt64(errand_db_value(i, 1, &isnull)));
 
 		if (r == NULL)
+		{
+			errand_roles_cancel(DatumGetInt64(errand_db_value(i, 1, &isnull)));
 			continue;
+		}
 		if (r->state == ERRAND_RUN_DONE && r->outcome == ERRAND_CANCELLED &&
 			r->cancel_reason == NULL)
 			r->error = r->cancel_reason = MemoryContextStrdup(r->memory, errand_db_text(i, 2));

@@ -24,7 +24,7 @@
 #define AT_ONCE 1000
 #define PAGE 5000
 #define LISTED_MAX 1000000 /* more than that: look at everything instead */
-#define TRICKLE_US INT64CONST(5000000)
+#define TRICKLE_US INT64CONST(1000000)
 #define HELD_US INT64CONST(4000)
 #define HELD_MAX_US INT64CONST(500000)
 

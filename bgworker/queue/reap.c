@@ -50,6 +50,7 @@ typedef struct Lost
 	int16 failures;
 	int16 run;
 	int16 priority;
+	int16 max_attempts;
 	Oid role;
 	char *queue;
 	char *type;
@@ -141,9 +142,12 @@ decide_lost(Lost *t, const DeadLease *l, int falls, int restarts, int deaths, bo
 		return;
 	}
 	t->to = ERRAND_READY;
-	if (l->how == LOST_LEFT && take_died(t->id) && deaths + 1 >= DEATHS)
+	if (l->how == LOST_LEFT && take_died(t->id))
 	{
-		t->to = ERRAND_FAILED;
+		/* It ended its process, or would not stop: an attempt that failed. */
+		t->failures++;
+		if (t->failures >= t->max_attempts || deaths + 1 >= DEATHS)
+			t->to = ERRAND_FAILED;
 		return;
 	}
 	if (l->how == LOST_LEFT && !l->was_suspects)
@@ -199,6 +203,8 @@ find_lost(const DeadLease *l, int *n)
 		t->failures = DatumGetInt16(errand_db_value(i, errand_db_column("failures"), &isnull));
 		t->run = DatumGetInt16(errand_db_value(i, errand_db_column("run"), &isnull));
 		t->priority = DatumGetInt16(errand_db_value(i, errand_db_column("priority"), &isnull));
+		t->max_attempts = DatumGetInt16(
+			errand_db_value(i, errand_db_column("max_attempts"), &isnull));
 		t->role = DatumGetObjectId(errand_db_value(i, errand_db_column("role"), &isnull));
 		t->queue = errand_db_text(i, errand_db_column("queue"));
 		t->type = errand_db_text(i, errand_db_column("type"));

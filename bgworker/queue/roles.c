@@ -133,7 +133,7 @@ errand_roles_want(Oid role)
 void
 errand_roles_cancel(int64 id)
 {
-	if (errand_my_slot->kind == ERRAND_PROCESS_WORKER)
+	if (id != 0 && errand_my_slot->kind == ERRAND_PROCESS_WORKER)
 		(void) errand_process_cancel_task(id, 0);
 }
 
@@ -212,9 +212,9 @@ start_for(RoleWork *w, Executors *x, int64 now)
 	x->slot[x->n++] = -1;
 }
 
-/* An idle executor of another role, else the one that has worked longest. */
+/* An idle executor of another role, else, unless it must be idle, the one that has worked longest. */
 static int
-who_makes_room(const Executors *x, Oid role)
+who_makes_room(const Executors *x, Oid role, bool idle)
 {
 	TimestampTz now = errand_clock_now();
 	int best = -1;
@@ -225,7 +225,7 @@ who_makes_room(const Executors *x, Oid role)
 			return -1; /* somebody does already */
 		if (x->role[i] == role || x->slot[i] < 0)
 			continue;
-		if (!x->free[i] && now - x->served_at[i] < SLICE_US)
+		if (!x->free[i] && (idle || now - x->served_at[i] < SLICE_US))
 			continue;
 		if (best < 0 || (x->free[i] && !x->free[best]) ||
 			(x->free[i] == x->free[best] && x->served_at[i] < x->served_at[best]))
@@ -235,9 +235,9 @@ who_makes_room(const Executors *x, Oid role)
 }
 
 static void
-make_room(const Executors *x, Oid role)
+make_room(const Executors *x, Oid role, bool idle)
 {
-	int best = who_makes_room(x, role);
+	int best = who_makes_room(x, role, idle);
 	ErrandSlot *s;
 
 	if (best < 0)
@@ -270,8 +270,8 @@ serve(RoleWork *w, Executors *x, int64 now)
 		return;
 	if (x->n < errand_executors)
 		start_for(w, x, now);
-	else if (own == 0)
-		make_room(x, w->role);
+	else
+		make_room(x, w->role, own > 0);
 }
 
 static int

@@ -47,6 +47,9 @@ is(sql($node, "SELECT errand.wait_for($id)->'got'->>'n'"), '8', "submit('sql')")
 sql($node, q{SELECT errand.define_task('welcome', 'sql', handler => 'public.echo(jsonb)', template => '{"n": 1, "lang": "en"}')});
 $id = sql($node, q{SELECT errand.submit('welcome', '{"n": 9}')});
 is(sql($node, "SELECT errand.wait_for($id)->'got'"), '{"n": 9, "lang": "en"}', 'a type with a handler: arguments over its template');
+$id = sql($node, q{SELECT errand.submit('sql', '{"function": "echo", "args": {"n": 4}}')});
+is(sql($node, "SELECT errand.wait_for($id)->'got'->>'n'"), '4', 'a name without a schema, in JSON');
+like(sql_error($node, q{SELECT errand.submit('sql', '{"function": "nobody"}')}), qr/^42883: .*HINT: .*schema/ms, '... or none');
 is(sql($node, "SELECT count(*) FROM errand.submit_many('welcome', ARRAY['{\"n\": 1}', '{\"n\": 2}']::jsonb[])"), '2', 'submit_many()');
 like(sql_error($node, "SELECT errand.call('public.nobody(jsonb)')"), qr/^42883: /m, 'no such function');
 like(sql_error($node, "SELECT errand.call('pg_catalog.jsonb_pretty(jsonb)')"), qr/^22023: .*HINT: .*jsonb/ms, 'one that is no handler');
@@ -114,6 +117,29 @@ is(ended($id), 'cancelled not needed any more', '... stops it');
 $id = call('echo');
 ok(final($id), '... and not the next one');
 
+# One that catches every interruption is ended with its process, and others go on.
+handler('swallows', q{BEGIN LOOP BEGIN LOOP PERFORM 1; END LOOP; EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END});
+$id = call('swallows', "timeout => '200 ms', max_attempts => 1");
+like(ended($id), qr/^failed it ended the process that ran it, or would not stop/, 'a handler that will not stop');
+$id = call('swallows', "timeout => '1 h'");
+ok(wait_for_sql($node, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'errand executor' AND xact_start IS NOT NULL", '1', 10), 'another runs');
+sql($node, "SELECT errand.cancel($id)");
+like(ended($id), qr/^(cancelled|failed)/, '... and is cancelled');
+
+# Nobody waits behind a slow one while another executor is free.
+sql($node, "SELECT errand.pause_all()");
+my $slow = call('spins', "timeout => '1 h'");
+my @fast = map { call('echo') } 1 .. 5;
+sql($node, "SELECT errand.resume_all()");
+ok(final($fast[-1]), 'those behind a slow one run beside it');
+is(sql($node, "SELECT errand.status($slow)"), 'running', '... while it runs');
+my $group = sql($node, "SELECT errand.open_group('cut')");
+my $sibling = call('spins', "timeout => '1 h', task_group => $group");
+sql($node, "SELECT errand.cancel($slow)");
+ok(wait_for_sql($node, "SELECT errand.status($sibling)", 'running', 10), 'one of a group runs');
+call('raises', "max_attempts => 1, task_group => $group");
+like(ended($sibling), qr/^cancelled cancelled: task \d+ of its group failed/, '... and is stopped when another of it fails');
+
 # ---- what a handler leaves behind ----
 
 handler('leaks', q{BEGIN
@@ -151,6 +177,7 @@ $id = call('leaves', 'max_attempts => 1');
 my $other = call('echo');
 ok(final($other), 'beside a handler that ends its process others run');
 like(ended($id), qr/^failed /, '... which does not go on for ever');
+cmp_ok(sql($node, "SELECT count(*) FROM errand.attempts WHERE task_id = $id"), '<=', 6, '... nor often');
 handler('gone', 'BEGIN RETURN NULL; END');
 sql($node, 'SELECT errand.pause_all()');
 $id = call('gone');
@@ -183,7 +210,8 @@ cmp_ok(sql($node, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'e
 ok(finish_all($node, 60), '... and all end');
 handler('reports', q{BEGIN PERFORM errand.set_progress(0.25, 'a quarter'); LOOP PERFORM 1; END LOOP; END});
 $id = call('reports', "timeout => '1 h'");
-ok(wait_for_sql($node, "SELECT progress FROM errand.tasks WHERE id = $id", '0.25', 10), 'progress is seen while it runs');
+ok(wait_for_sql($node, "SELECT progress, progress_message FROM errand.tasks WHERE id = $id", '0.25|a quarter', 10), 'progress is seen while it runs');
+is(sql($node, "SET ROLE alice; SELECT errand._progress($id) IS NULL"), 't', '... not by others');
 sql($node, "SELECT errand.cancel($id)");
 like(ended($id), qr/^cancelled/, '... cancelled');
 reload_settings($node, 'errand.executor_idle' => '1s');
