@@ -11,6 +11,7 @@
 #include "call.h"
 #include "compat.h"
 #include "contract.h"
+#include "current.h"
 #include "events.h"
 #include "options.h"
 #include "shared.h"
@@ -20,6 +21,7 @@
 #include "utils/jsonb.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
+#include "waiting.h"
 
 PG_FUNCTION_INFO_V1(errand_open_group);
 PG_FUNCTION_INFO_V1(errand_close_group);
@@ -139,52 +141,12 @@ group_look(int64 id)
 	return isnull ? ERRAND_NONE : (ErrandState) DatumGetChar(d);
 }
 
-/* When to give up; 0 never. */
-static TimestampTz
-give_up_at(FunctionCallInfo fcinfo, int arg)
-{
-	Interval *i;
-	double us;
-
-	if (PG_ARGISNULL(arg))
-		return 0;
-	i = PG_GETARG_INTERVAL_P(arg);
-	us = i->time + (i->day + i->month * 30.0) * (double) USECS_PER_DAY;
-	if (us < 0 || us > 3660.0 * USECS_PER_DAY)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the timeout is out of range"),
-						errhint("It must lie between 0 and ten years.")));
-	return GetCurrentTimestamp() + (int64) us;
-}
-
-/* Sleeps until the latch is set; false when the time is over. */
-static bool
-sleep_until(TimestampTz until)
-{
-	static uint32 wait_event = 0;
-	long ms = LOOK_AGAIN_MS;
-
-	if (wait_event == 0)
-		wait_event = ERRAND_WAIT_EVENT("ErrandGroup");
-	if (until != 0)
-	{
-		TimestampTz now = GetCurrentTimestamp();
-
-		if (now >= until)
-			return false;
-		ms = Min(ms, (long) ((until - now) / 1000) + 1);
-	}
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wait_event);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
-	return true;
-}
-
 static void
 refuse_own(int64 id)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("this transaction submitted into a task group, and has not committed"),
+			 errmsg("this transaction submitted into a task group, or closed one, and has not committed"),
 			 errhint("Workers see tasks when their submit commits: commit first, then wait for group %lld.", (long long) id)));
 }
 
@@ -193,16 +155,20 @@ errand_wait_group(PG_FUNCTION_ARGS)
 {
 	int64 id = group_arg(fcinfo);
 	int64 waited = -id;
-	TimestampTz until = give_up_at(fcinfo, 1);
+	TimestampTz until = errand_wait_until(fcinfo, 1);
 	ErrandState state;
 
 	errand_shared_require();
+	if (errand_current_task != 0)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("a SQL task cannot wait for a group"),
+						errhint("Its tasks could need this one's executor: use the options after, or on_success of the group.")));
 	errand_wait_register(&waited, 1);
 	while ((state = group_look(id)) == ERRAND_WAITING)
 	{
 		bool own = errand_event_touches_groups();
 
-		if (!own && sleep_until(until))
+		if (!own && errand_wait_sleep(until, LOOK_AGAIN_MS))
 			continue;
 		errand_wait_unregister();
 		if (own)
