@@ -20,11 +20,9 @@
 #include "executor.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "queue/admit.h"
 #include "queue/claim.h"
 #include "queue/config.h"
 #include "queue/feed.h"
-#include "queue/limits.h"
 #include "queue/pairs.h"
 #include "queue/run.h"
 #include "queue/settle.h"
@@ -326,19 +324,6 @@ must_leave(void)
 		   idle > (int64) errand_executor_idle * 1000;
 }
 
-/* Until a token is there for a queue, or for a run that waits for it. */
-static long
-limits_ms(void)
-{
-	int64 at = errand_pairs_unblock_at();
-	int64 paced = errand_admit_wait_us();
-	int64 us = at == PG_INT64_MAX ? POLL_MS * INT64CONST(1000) : Max(0, at - errand_limits_clock());
-
-	if (paced >= 0)
-		us = Min(us, paced);
-	return Min(POLL_MS, (us + 999) / 1000);
-}
-
 static long
 sleep_ms(void)
 {
@@ -354,7 +339,8 @@ sleep_ms(void)
 		return 0;
 	if (quarantine())
 		return HELD_MS;
-	return Max(0, Min(limits_ms(), Min((poll_at - now + 999) / 1000, idle_left / 1000 + 1)));
+	return Max(0, Min(errand_claim_wait_ms(),
+					  Min((poll_at - now + 999) / 1000, idle_left / 1000 + 1)));
 }
 
 static void

@@ -22,12 +22,10 @@
 #include "kinds/http.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "queue/admit.h"
 #include "queue/chores.h"
 #include "queue/chunks.h"
 #include "queue/claim.h"
 #include "queue/hosts.h"
-#include "queue/limits.h"
 #include "queue/pairs.h"
 #include "queue/park.h"
 #include "queue/proxies.h"
@@ -128,20 +126,6 @@ turn(void)
 	report();
 }
 
-/* Until a token is there for a queue, or for a run that waits for it. */
-static long
-limits_ms(void)
-{
-	int64 now = errand_limits_clock();
-	int64 at = errand_pairs_unblock_at();
-	int64 paced = errand_admit_wait_us();
-	int64 us = at == PG_INT64_MAX ? MAX_SLEEP_MS * INT64CONST(1000) : Max(0, at - now);
-
-	if (paced >= 0)
-		us = Min(us, paced);
-	return Min(MAX_SLEEP_MS, (us + 999) / 1000);
-}
-
 static long
 sleep_ms(void)
 {
@@ -156,7 +140,7 @@ sleep_ms(void)
 	else if (errand_claim_wanted())
 		ms = 0;
 	if (ms > 0)
-		ms = Min(ms, limits_ms());
+		ms = Min(ms, errand_claim_wait_ms());
 	if (now < not_before)
 		ms = Max(ms, (not_before - now) / 1000);
 	if (errand_db_held())

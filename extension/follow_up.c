@@ -71,19 +71,6 @@ form_find(Jsonb *object, ErrandOption which, JsonbValue **value)
 	return found;
 }
 
-/* SQL and mail tasks are kinds of their own, which an older version lacks. */
-static void
-require_type(const char *task)
-{
-	ErrandArgs a = {0};
-	bool isnull;
-
-	errand_arg_text(&a, task);
-	if (!DatumGetBool(errand_call("_builtin", &a, &isnull)))
-		ereport(ERROR, (BAD_ARGUMENT, errmsg("kind %s is not in this version", task),
-						errhint("Use {\"task\": ...} or {\"slack\": ...}.")));
-}
-
 /* The payload with places for what _spec_fill() puts there. */
 static Datum
 form_payload(const Form *form, JsonbValue *value)
@@ -152,7 +139,6 @@ errand_follow_up_prepare(const ErrandOptions *given, ErrandOption which, Timesta
 		o.given[OPT_PAYLOAD] = true;
 		return errand_spec_make(errand_option_text(&o, OPT_TASK), &o, now, NULL, false);
 	}
-	require_type(form->task);
 	o.given[OPT_PAYLOAD] = true;
 	o.value[OPT_PAYLOAD] = form_payload(form, value);
 	return errand_spec_make(form->task, &o, now, form->key, false);

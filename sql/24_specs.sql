@@ -38,15 +38,6 @@ SELECT pg_catalog.pg_extension_config_dump('errand.outbox', '');
 CREATE TYPE errand._spec_result AS (id bigint, queue text, type text, priority smallint, state "char", at timestamptz,
     deadline timestamptz, notify text, boxed boolean, problem text, role oid);
 
--- Function:   _builtin(name)
--- Returns:    whether this version has the built-in task type
-CREATE FUNCTION errand._builtin(p_name text)
-RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN EXISTS (SELECT FROM errand.task_types AS t WHERE t.name = p_name);
-END $$;
-
 -- Function:   _spec_problem(spec)
 -- Returns:    why the spec cannot be submitted any more, or NULL
 -- Tables:     reads task_types

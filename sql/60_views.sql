@@ -101,14 +101,17 @@ WHERE t.owner_oid = (SELECT r.oid FROM pg_catalog.pg_roles AS r WHERE r.rolname 
 
 CREATE VIEW errand.task_types WITH (security_barrier) AS
 SELECT b.name, b.kind, NULL::text AS handler, NULL::jsonb AS template, NULL::text AS queue, NULL::integer AS priority,
-    NULL::integer AS max_attempts, NULL::text AS backoff, NULL::interval AS backoff_base, NULL::interval AS backoff_max,
-    NULL::interval AS timeout, NULL::text AS rate_limit, NULL::integer AS max_running, NULL::interval AS cache_ttl,
-    NULL::text AS unique_key, false AS log_execution, true AS measure_performance, b.description
+    NULL::integer AS max_attempts, NULL::text AS backoff, NULL::interval AS backoff_base,
+    NULL::numeric AS backoff_factor, NULL::interval AS backoff_max, NULL::interval AS timeout, NULL::text AS rate_limit,
+    NULL::integer AS max_running, NULL::interval AS cache_ttl, NULL::text AS unique_key, false AS log_execution,
+    true AS measure_performance, NULL::jsonb AS on_success, NULL::jsonb AS on_failure, b.description
 FROM (VALUES ('http'::text, 'http'::text, 'built in: an HTTP request'::text),
              ('sql', 'sql', 'built in: a SQL function'),
              ('email', 'email', 'built in: an e-mail')) AS b (name, kind, description)
 UNION ALL
 SELECT t.name, t.kind, t.handler, t.template, t.queue, t.priority::integer, t.max_attempts::integer, t.backoff,
-    t.backoff_base, t.backoff_max, t.timeout, t.rate_limit, t.max_running, t.cache_ttl, t.unique_key, t.log_execution,
-    t.measure_performance, t.description
+    t.backoff_base, t.backoff_factor, t.backoff_max, t.timeout, t.rate_limit, t.max_running, t.cache_ttl, t.unique_key,
+    t.log_execution, t.measure_performance,
+    CASE WHEN errand._sees_all(current_user) THEN t.on_success END AS on_success,
+    CASE WHEN errand._sees_all(current_user) THEN t.on_failure END AS on_failure, t.description
 FROM errand.task_type AS t;

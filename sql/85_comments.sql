@@ -23,7 +23,7 @@ COMMENT ON COLUMN errand.task.max_attempts IS 'Most attempts of a run.';
 COMMENT ON COLUMN errand.task.backoff IS 'Kind of backoff, a number of the engine''s; NULL: default.';
 COMMENT ON COLUMN errand.task.at_most_once IS 'Never sent again once a byte may have left.';
 COMMENT ON COLUMN errand.task.owner IS 'The role that submitted it, by name.';
-COMMENT ON COLUMN errand.task.kind IS 'What runs it: http.';
+COMMENT ON COLUMN errand.task.kind IS 'What runs it: http, sql or email.';
 COMMENT ON COLUMN errand.task.type IS 'The task type''s name.';
 COMMENT ON COLUMN errand.task.queue IS 'The queue''s name.';
 COMMENT ON COLUMN errand.task.key IS 'The idempotency key that was given, or NULL.';
@@ -175,8 +175,8 @@ COMMENT ON COLUMN errand.queue.description IS 'What it is for.';
 COMMENT ON TABLE errand.host IS 'Limits and proxies of hosts, as errand.define_host() was told.';
 COMMENT ON TABLE errand.task_type IS 'Task types, as errand.define_task() was told.';
 COMMENT ON COLUMN errand.task_type.name IS 'The type''s name.';
-COMMENT ON COLUMN errand.task_type.kind IS 'What runs it: http.';
-COMMENT ON COLUMN errand.task_type.handler IS 'Reserved: the function of a SQL task.';
+COMMENT ON COLUMN errand.task_type.kind IS 'What runs it: http, sql or email.';
+COMMENT ON COLUMN errand.task_type.handler IS 'The function of a SQL task, with its argument types.';
 COMMENT ON COLUMN errand.task_type.template IS 'What a payload is merged over.';
 COMMENT ON COLUMN errand.task_type.queue IS 'Default queue.';
 COMMENT ON COLUMN errand.task_type.priority IS 'Default priority.';
@@ -188,10 +188,10 @@ COMMENT ON COLUMN errand.task_type.backoff_max IS 'Default longest wait.';
 COMMENT ON COLUMN errand.task_type.timeout IS 'Default time for one attempt.';
 COMMENT ON COLUMN errand.task_type.rate_limit IS 'Most starts, such as 50/s, over all workers.';
 COMMENT ON COLUMN errand.task_type.max_running IS 'Most tasks at once, over all workers.';
-COMMENT ON COLUMN errand.task_type.cache_ttl IS 'Reserved: how long a result may be used again.';
-COMMENT ON COLUMN errand.task_type.unique_key IS 'Reserved: where in the payload its key stands.';
-COMMENT ON COLUMN errand.task_type.log_execution IS 'Reserved: log each attempt.';
-COMMENT ON COLUMN errand.task_type.measure_performance IS 'Reserved: keep times of its tasks.';
+COMMENT ON COLUMN errand.task_type.cache_ttl IS 'How long an answer may be used again.';
+COMMENT ON COLUMN errand.task_type.unique_key IS 'Where in the payload its key stands, such as $.params.customer.';
+COMMENT ON COLUMN errand.task_type.log_execution IS 'Whether start and end of each attempt are written to the server log.';
+COMMENT ON COLUMN errand.task_type.measure_performance IS 'Whether its times to wait and to run are kept: errand.stat_tasks.';
 COMMENT ON COLUMN errand.task_type.description IS 'What it is for.';
 
 COMMENT ON TABLE errand.access IS 'Levels that errand.grant_access() gave.';
@@ -212,7 +212,7 @@ COMMENT ON VIEW errand.tasks IS
 COMMENT ON COLUMN errand.tasks.id IS 'The task''s id.';
 COMMENT ON COLUMN errand.tasks.state IS 'waiting, scheduled, ready, running or retrying; succeeded, failed, cancelled or unknown, which are final.';
 COMMENT ON COLUMN errand.tasks.task IS 'The task type.';
-COMMENT ON COLUMN errand.tasks.kind IS 'What runs it: http.';
+COMMENT ON COLUMN errand.tasks.kind IS 'What runs it: http, sql or email.';
 COMMENT ON COLUMN errand.tasks.queue IS 'The queue.';
 COMMENT ON COLUMN errand.tasks.priority IS 'Higher runs first.';
 COMMENT ON COLUMN errand.tasks.attempt IS 'Number of the attempt that runs or was last; 0: none yet.';
@@ -244,7 +244,7 @@ COMMENT ON COLUMN errand.attempts.timings IS 'Where the time went: dns_ms, conne
 COMMENT ON VIEW errand.outcomes IS
 'What errand.result(), errand.response() and errand.task() read: payloads, and answers as they came.';
 COMMENT ON COLUMN errand.outcomes.id IS 'The task.';
-COMMENT ON COLUMN errand.outcomes.kind IS 'What runs it: http.';
+COMMENT ON COLUMN errand.outcomes.kind IS 'What runs it: http, sql or email.';
 COMMENT ON COLUMN errand.outcomes.payload IS 'The request.';
 COMMENT ON COLUMN errand.outcomes.state IS 'The final state; NULL: not final.';
 COMMENT ON COLUMN errand.outcomes.finished_at IS 'When it became final.';
@@ -272,22 +272,25 @@ COMMENT ON COLUMN errand.runs.pid IS 'Process id of the worker.';
 
 COMMENT ON VIEW errand.task_types IS 'Task types: the built-in ones and those of errand.define_task().';
 COMMENT ON COLUMN errand.task_types.name IS 'The type''s name.';
-COMMENT ON COLUMN errand.task_types.kind IS 'What runs it: http.';
-COMMENT ON COLUMN errand.task_types.handler IS 'Reserved: the function of a SQL task.';
+COMMENT ON COLUMN errand.task_types.kind IS 'What runs it: http, sql or email.';
+COMMENT ON COLUMN errand.task_types.handler IS 'The function of a SQL task, with its argument types.';
 COMMENT ON COLUMN errand.task_types.template IS 'What a payload is merged over.';
 COMMENT ON COLUMN errand.task_types.queue IS 'Default queue.';
 COMMENT ON COLUMN errand.task_types.priority IS 'Default priority.';
 COMMENT ON COLUMN errand.task_types.max_attempts IS 'Default number of attempts.';
 COMMENT ON COLUMN errand.task_types.backoff IS 'Default backoff: exponential, linear or constant.';
 COMMENT ON COLUMN errand.task_types.backoff_base IS 'Default first wait before a retry.';
+COMMENT ON COLUMN errand.task_types.backoff_factor IS 'Default factor from one wait to the next.';
 COMMENT ON COLUMN errand.task_types.backoff_max IS 'Default longest wait.';
 COMMENT ON COLUMN errand.task_types.timeout IS 'Default time for one attempt.';
 COMMENT ON COLUMN errand.task_types.rate_limit IS 'Most starts, such as 50/s, over all workers.';
 COMMENT ON COLUMN errand.task_types.max_running IS 'Most tasks at once, over all workers.';
-COMMENT ON COLUMN errand.task_types.cache_ttl IS 'Reserved: how long a result may be used again.';
-COMMENT ON COLUMN errand.task_types.unique_key IS 'Reserved: where in the payload its key stands.';
-COMMENT ON COLUMN errand.task_types.log_execution IS 'Reserved: log each attempt.';
-COMMENT ON COLUMN errand.task_types.measure_performance IS 'Reserved: keep times of its tasks.';
+COMMENT ON COLUMN errand.task_types.cache_ttl IS 'How long an answer may be used again.';
+COMMENT ON COLUMN errand.task_types.unique_key IS 'Where in the payload its key stands, such as $.params.customer.';
+COMMENT ON COLUMN errand.task_types.log_execution IS 'Whether start and end of each attempt are written to the server log.';
+COMMENT ON COLUMN errand.task_types.measure_performance IS 'Whether its times to wait and to run are kept: errand.stat_tasks.';
+COMMENT ON COLUMN errand.task_types.on_success IS 'What is submitted when one of its tasks succeeds; NULL for who may not monitor.';
+COMMENT ON COLUMN errand.task_types.on_failure IS 'What is submitted when one of its tasks fails; NULL for who may not monitor.';
 COMMENT ON COLUMN errand.task_types.description IS 'What it is for.';
 
 COMMENT ON VIEW errand.queues IS
@@ -339,7 +342,7 @@ COMMENT ON COLUMN errand.stat_workers.pid IS 'Process id, as in pg_stat_activity
 COMMENT ON COLUMN errand.stat_workers.kind IS 'worker, or what else it is.';
 COMMENT ON COLUMN errand.stat_workers.state IS 'busy or idle.';
 COMMENT ON COLUMN errand.stat_workers.database IS 'The database: this one.';
-COMMENT ON COLUMN errand.stat_workers.role IS 'Reserved: the role whose tasks it runs.';
+COMMENT ON COLUMN errand.stat_workers.role IS 'The role whose SQL tasks an executor runs; NULL: a worker.';
 COMMENT ON COLUMN errand.stat_workers.running IS 'Tasks that it runs now.';
 COMMENT ON COLUMN errand.stat_workers.claimed IS 'Tasks claimed since it started.';
 COMMENT ON COLUMN errand.stat_workers.settled IS 'Attempts settled since it started.';
@@ -384,7 +387,7 @@ COMMENT ON TYPE errand.task_detail IS 'What errand.task() returns: a row of erra
 COMMENT ON COLUMN errand.task_detail.id IS 'The task''s id.';
 COMMENT ON COLUMN errand.task_detail.state IS 'As in errand.tasks.';
 COMMENT ON COLUMN errand.task_detail.task IS 'The task type.';
-COMMENT ON COLUMN errand.task_detail.kind IS 'What runs it: http.';
+COMMENT ON COLUMN errand.task_detail.kind IS 'What runs it: http, sql or email.';
 COMMENT ON COLUMN errand.task_detail.queue IS 'The queue.';
 COMMENT ON COLUMN errand.task_detail.priority IS 'Higher runs first.';
 COMMENT ON COLUMN errand.task_detail.attempt IS 'Number of the attempt that runs or was last; 0: none yet.';
@@ -466,8 +469,7 @@ Example: SELECT errand.http_delete(''https://example.com/items/1'');';
 
 COMMENT ON FUNCTION errand.define_task IS
 'Defines a task type, or redefines it: what is not given is reset. Needs level admin.
-name: 1 to 200 characters. kind: ''http''. template: what payloads are merged over; headers, params, form and cookies key by key. queue, priority, max_attempts, backoff, backoff_base, backoff_factor, backoff_max, timeout: defaults of its tasks. max_running: most of them at once, and rate_limit (such as ''50/s''): most starts, over all workers; those that must wait are parked and spend no attempt. Kept for later versions are handler, cache_ttl, unique_key, log_execution and measure_performance.
-name: 1 to 200 characters. kind: ''http''. template: what payloads are merged over; headers, params, form and cookies key by key. queue, priority, max_attempts, backoff, backoff_base, backoff_factor, backoff_max, timeout, cache_ttl: defaults of its tasks. rate_limit (such as ''50/s'') and max_running are kept for later versions, as are handler, unique_key, log_execution and measure_performance.
+name: 1 to 200 characters. kind: ''http'', ''sql'' or ''email''. handler: the function that a SQL task calls with the payload, f(jsonb). template: what payloads are merged over; headers, params, form and cookies key by key. queue, priority, max_attempts, backoff, backoff_base, backoff_factor, backoff_max, timeout, cache_ttl, on_success, on_failure: defaults of its tasks. max_running: most of them at once, and rate_limit (such as ''50/s''): most starts, over all workers; those that must wait are parked and spend no attempt. unique_key: where in the payload a task''s key stands, such as ''$.order.id''. log_execution: one line of the server log at start and end of each attempt. measure_performance (default true): keep times to wait and to run for errand.stat_tasks.
 Errors: 22023 bad argument, 42501 not allowed.
 Example: SELECT errand.define_task(''ping'', ''http'', template => ''{"url": "https://example.com/"}'', timeout => ''5 s'');';
 COMMENT ON FUNCTION errand.drop_task IS
@@ -577,7 +579,6 @@ COMMENT ON COLUMN errand._spec_result.deadline IS 'Its deadline, or NULL.';
 COMMENT ON COLUMN errand._spec_result.notify IS 'The channel that hears its final state, or NULL.';
 COMMENT ON COLUMN errand._spec_result.boxed IS 'It waits in the outbox.';
 COMMENT ON COLUMN errand._spec_result.problem IS 'Why it was not submitted, or NULL.';
-COMMENT ON FUNCTION errand._builtin IS 'internal: whether this version has a built-in task type.';
 COMMENT ON FUNCTION errand._spec_problem IS 'internal: why a spec cannot be submitted any more.';
 COMMENT ON FUNCTION errand._submit_spec IS 'internal: submits a spec.';
 COMMENT ON FUNCTION errand._spec_text IS 'internal: what became of a task, in words.';

@@ -267,6 +267,16 @@ errand_claim_paced(void)
 	errand_admit_turn(run_begin);
 }
 
+long
+errand_claim_wait_ms(void)
+{
+	int64 at = errand_pairs_unblock_at();
+	int64 us = at == PG_INT64_MAX ? USECS_PER_HOUR : Max(0, at - errand_limits_clock());
+	int64 paced = errand_admit_wait_us();
+
+	return (Min(us, paced >= 0 ? paced : us) + 999) / 1000;
+}
+
 void
 errand_claim_committed(void)
 {

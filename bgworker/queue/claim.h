@@ -23,6 +23,9 @@ extern void errand_claim_aborted(void);
 /* Goes on with claimed runs that wait for a token or a place of a limit; once a turn. */
 extern void errand_claim_paced(void);
 
+/* Milliseconds until a token is there for a queue, or for a claimed run that waits for it; an hour if none waits. */
+extern long errand_claim_wait_ms(void);
+
 /* Looks into the index for pairs that no event told us of. */
 extern void errand_claim_poll(void);
 
