@@ -287,7 +287,7 @@ lead_chores(bool polled)
 	if (due_now())
 		in_transaction(move_due, true);
 	if (errand_free_wanted())
-		in_transaction(errand_free_work, true);
+		in_transaction(errand_free_work, false);
 	if (errand_groups_wanted())
 		in_transaction(errand_groups_work, true);
 	if (errand_schedules_due())

@@ -306,7 +306,7 @@ sweep_page(void)
 	found = DatumGetArrayTypeP(errand_db_value(0, errand_db_column("parents"), &isnull));
 	for (int i = 0; i < ArrayGetNItems(ARR_NDIM(found), ARR_DIMS(found)); i++)
 		add_parent(((int64 *) ARR_DATA_PTR(found))[i]);
-	any = DatumGetBool(errand_db_value(0, errand_db_column("found"), &isnull));
+	any = DatumGetBool(errand_db_value(0, errand_db_column("unmet"), &isnull));
 	last = errand_db_value(0, errand_db_column("last"), &isnull);
 	/* Nobody submitted since we looked: settles need not look. */
 	if (d != NULL && sweep_from == 0 && !any)
