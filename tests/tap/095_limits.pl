@@ -116,8 +116,8 @@ foreach my $worker (1, 2)
 	submit(4, $busy->url('/hang'), "queue => 'fast', timeout => '1 h'");
 	wait_for_sql($node, q{SELECT count(*) FROM errand.tasks WHERE queue = 'fast' AND state = 'ready'}, '0', 10);
 }
-my $other = sql($node, "SELECT errand.http_get('" . $idle->url('/ok') . "', queue => 'fast')");
-ok(wait_for_sql($node, "SELECT errand.status($other)", 'succeeded', 20), 'rate: others start while some wait for a busy host');
+my $aside = sql($node, "SELECT errand.http_get('" . $idle->url('/ok') . "', queue => 'fast')");
+ok(wait_for_sql($node, "SELECT errand.status($aside)", 'succeeded', 20), 'rate: others start while some wait for a busy host');
 sql($node, q{SELECT errand.cancel(id) FROM errand.tasks WHERE queue = 'fast' AND state <> 'succeeded'});
 ok(finish_all($node, 60), '... and all end');
 reload_settings($node, 'errand.host_max_running' => undef);
