@@ -21,6 +21,7 @@
 #include "queue/free.h"
 #include "queue/groups.h"
 #include "queue/limits.h"
+#include "queue/mail_login.h"
 #include "queue/pairs.h"
 #include "queue/proxies.h"
 #include "queue/quarantine.h"
@@ -65,8 +66,16 @@ read_config(void)
 {
 	errand_config_queues();
 	errand_config_proxies();
+	errand_config_mail();
 	errand_config_instance(NULL, 0);
 	wanted.config = false;
+}
+
+void
+errand_chores_reload(void)
+{
+	errand_mail_login_changed();
+	wanted.config = true;
 }
 
 void
