@@ -34,7 +34,7 @@ extern bool errand_log_failures;
 extern int errand_log_min_task_duration; /* ms, -1 off */
 extern bool errand_notify;
 extern char *errand_public_url; /* where the dashboard is seen from outside */
-extern char *errand_token_secret; /* '' = no tokens; never in a variable that is shown */
+extern char *errand_token_key; /* '' = no tokens; never in a variable that is shown */
 extern char *errand_fault;		/* test builds only */
 
 /* Retention as parsed from the setting, in seconds; 0 keeps for ever. */

@@ -12,7 +12,7 @@
 #include "settings_secret.h"
 #include "utils/guc.h"
 
-char *errand_token_secret = "";
+char *errand_token_key = "";
 static char *token_secret = "";
 
 static bool
@@ -32,13 +32,13 @@ check_secret(char **newval, void **extra, GucSource source)
 static void
 assign_secret(const char *newval, void *extra)
 {
-	errand_token_secret = extra != NULL ? (char *) extra : "";
+	errand_token_key = extra != NULL ? (char *) extra : "";
 }
 
 static const char *
 show_secret(void)
 {
-	return errand_secret_shown(errand_token_secret);
+	return errand_secret_shown(errand_token_key);
 }
 
 void

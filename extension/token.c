@@ -58,7 +58,7 @@ require_secret(void)
 {
 	const char *why;
 
-	if (errand_token_secret[0] == '\0')
+	if (errand_token_key[0] == '\0')
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("there is no key to sign tokens with"),
 						errhint("A superuser sets it once: ALTER SYSTEM SET errand.token_secret = '...', "
 								"with what \"openssl rand -hex 32\" prints, then SELECT pg_reload_conf().")));
@@ -185,7 +185,7 @@ static char *
 sign(const Token *t)
 {
 	char *json = claims(t);
-	char *signed_token = errand_jwt_sign(json, errand_token_secret);
+	char *signed_token = errand_jwt_sign(json, errand_token_key);
 	char *token = NULL;
 
 	if (signed_token == NULL)
@@ -241,7 +241,7 @@ claim_of(Jsonb *claims, const char *name)
 static char *
 read_token(const char *token, int64 *expires)
 {
-	char *claims = errand_jwt_verify(token, errand_token_secret);
+	char *claims = errand_jwt_verify(token, errand_token_key);
 	char *copy = claims != NULL ? pg_any_to_server(pstrdup(claims), strlen(claims), PG_UTF8) : NULL;
 	char *jti = NULL;
 	char *exp = NULL;
