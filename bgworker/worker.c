@@ -190,6 +190,7 @@ leave(void)
 		errand_db_commit(true);
 		(void) errand_settle_committed(errand_clock_monotonic());
 	}
+	errand_rollup_write(true);
 }
 
 static void

@@ -11,7 +11,7 @@ cd "${1:-${BASH_SOURCE[0]%/*}/..}"
 SQL_FUNCTIONS=(extension/api.c extension/submit.c extension/waiting.c extension/steer.c extension/define.c
 	extension/submit_sql.c extension/inside.c extension/secrets.c extension/schedule.c
 	extension/wait_sets.c extension/run.c extension/steer_where.c extension/tools.c extension/groups.c extension/hosts.c
-	extension/token.c)
+	extension/token.c extension/pages.c)
 # run.c is a procedure that commits, which only SPI_commit does; it runs no SQL by it.
 SPI_USERS=(bgworker/base/db.c bgworker/executor.c extension/run.c)
 TRANSACTIONS=(bgworker/base/db.c bgworker/executor.c)
