@@ -251,6 +251,8 @@ publish(void)
 	}
 	if (touches_groups)
 		publish_plain(ERRAND_EVENT_GROUP, &w);
+	if (d != NULL)
+		errand_wake_relay(d);
 	/* The leader passes every change on to who listens. */
 	if (w.now || errand_anybody_listens() || (w.workers && !paused()))
 		errand_wake_workers(MyDatabaseId);

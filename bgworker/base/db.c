@@ -143,6 +143,7 @@ static const DbCallDef calls[DB_CALLS] = {
 						  {A_INT8, TIMESTAMPTZOID, INT4OID}},
 	[DB_UNFREED] = {"SELECT * FROM errand._unfreed($1,$2)", 2, {INT8OID, INT4OID}},
 	[DB_GROUP_COUNT] = {"SELECT errand._group_count($1,$2)", 2, {A_INT8, A_CHAR}},
+	[DB_RELAY_AUTH] = {"SELECT * FROM errand._relay_auth($1,$2)", 2, {TEXTOID, TEXTOID}},
 	[DB_GROUP_FOLD] = {"SELECT * FROM errand._group_fold($1,$2)", 2, {TIMESTAMPTZOID, INT4OID}},
 };
 
@@ -257,8 +258,14 @@ errand_db_commit(bool durable)
 void
 errand_db_recover(void)
 {
+	errand_db_undo(true);
+}
+
+void
+errand_db_undo(bool log)
+{
 	HOLD_INTERRUPTS();
-	if (!errand_process_must_leave()) /* then we cancelled it ourselves */
+	if (log && !errand_process_must_leave()) /* then we cancelled it ourselves */
 		EmitErrorReport();
 	AbortCurrentTransaction();
 	FlushErrorState();
