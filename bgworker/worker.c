@@ -29,6 +29,7 @@
 #include "queue/pairs.h"
 #include "queue/park.h"
 #include "queue/proxies.h"
+#include "queue/rollup.h"
 #include "queue/run.h"
 #include "queue/settle.h"
 #include "storage/ipc.h"

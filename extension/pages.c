@@ -36,6 +36,6 @@ errand_page(PG_FUNCTION_ARGS)
 	errand_arg(&a, PG_GETARG_DATUM(2));
 	errand_arg(&a, ObjectIdGetDatum(GetUserId()));
 	errand_arg(&a, BoolGetDatum(errand_may("monitor")));
-	errand_arg(&a, TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+	errand_arg(&a, TimestampTzGetDatum(GetCurrentTimestamp()));
 	return errand_call("_page_find", &a, &isnull);
 }

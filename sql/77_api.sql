@@ -3,7 +3,7 @@
 -- what is granted here grants nothing.  A route is a function _api_ROUTE(args,
 -- now); what comes from outside is in args, and only read by _arg_*().
 
--- Function:   _bad(what, hint)
+-- Function:   _arg_bad(what, hint)
 -- Raises:     22023
 CREATE FUNCTION errand._arg_bad(p_what text, p_hint text)
 RETURNS void
@@ -14,7 +14,7 @@ END $$;
 
 -- Function:   _arg_known(args, names)
 -- Raises:     22023 unless args is an object, and has no other names
-CREATE FUNCTION errand._arg_known(p_args jsonb, VARIADIC p_names text[])
+CREATE FUNCTION errand._arg_known(p_args jsonb, VARIADIC p_names text[] DEFAULT '{}')
 RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
