@@ -121,7 +121,8 @@ relay_ws_adopt(int fd, const char *key, RelaySession *session)
 	int len = snprintf(request, sizeof(request),
 					   "GET /ws HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\n"
 					   "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-					   "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: " RELAY_SUBPROTOCOL "\r\n\r\n",
+					   "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: " RELAY_SUBPROTOCOL
+					   "\r\n\r\n",
 					   key);
 
 	adopting = session;

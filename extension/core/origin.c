@@ -233,8 +233,8 @@ errand_origin_allowed(const char *origin, size_t len, const char *host, size_t h
 			return true;
 	}
 	if (public_url != NULL &&
-		origin_parse(public_url, strlen(public_url), true, &listed_https, &h) && same_host(&o, &h) &&
-		o.port == h.port && https == listed_https)
+		origin_parse(public_url, strlen(public_url), true, &listed_https, &h) &&
+		same_host(&o, &h) && o.port == h.port && https == listed_https)
 		return true;
 	while (errand_list_next(&origins, &item, &item_len))
 		if (origin_parse(item, item_len, false, &listed_https, &h) && same_host(&o, &h) &&
