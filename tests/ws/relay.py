@@ -21,6 +21,7 @@ import uuid
 PORT = int(os.environ.get('RELAY_PORT', '0'))
 SECRET = os.environ.get('RELAY_SECRET', '')
 DATABASE = os.environ.get('PGDATABASE', 'postgres')
+ROLE = os.environ.get('PGUSER', 'postgres')  # a superuser
 PATIENCE = 20
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 GONE = 1006  # the connection ended without a close frame
@@ -184,7 +185,7 @@ def sign(claims, secret=None, header=None, digest='sha256'):
     return text + '.' + b64(hmac.new(key, text.encode(), getattr(hashlib, digest)).digest())
 
 
-def claims(sub='postgres', level='admin', channels=('*',), ttl=3600, **more):
+def claims(sub=ROLE, level='admin', channels=('*',), ttl=3600, **more):
     now = int(time.time())
     made = {'aud': DATABASE, 'sub': sub, 'level': level, 'channels': list(channels), 'iat': now, 'exp': now + ttl,
             'jti': str(uuid.uuid4())}
@@ -331,6 +332,7 @@ class Ws:
         self.reader, self.writer, self.answer = reader, writer, answer
         self.lines = []   # messages of a frame that were not asked for yet
         self.pings = 0
+        self.pending = None  # the read of a frame that is not all there
         self.code = None  # with which it was closed
         self.reason = ''
         self.frames = 0
@@ -383,20 +385,27 @@ class Ws:
     async def say(self, **message):
         await self.send(frame(TEXT, json.dumps(message)))
 
+    async def read_frame(self):
+        b = await self.reader.readexactly(2)
+        length = b[1] & 0x7f
+        if b[1] & 0x80:
+            raise RuntimeError('a masked frame from the server')
+        if length == 126:
+            length, = struct.unpack('>H', await self.reader.readexactly(2))
+        elif length == 127:
+            length, = struct.unpack('>Q', await self.reader.readexactly(8))
+        return b[0] >> 7, b[0] & 0x0f, await self.reader.readexactly(length)
+
     async def raw_frame(self, seconds=PATIENCE):
         """(fin, opcode, payload) of the next frame; None when the connection ended."""
-        async def read():
-            b = await self.reader.readexactly(2)
-            length = b[1] & 0x7f
-            if b[1] & 0x80:
-                raise RuntimeError('a masked frame from the server')
-            if length == 126:
-                length, = struct.unpack('>H', await self.reader.readexactly(2))
-            elif length == 127:
-                length, = struct.unpack('>Q', await self.reader.readexactly(8))
-            return b[0] >> 7, b[0] & 0x0f, await self.reader.readexactly(length)
+        if self.pending is None:
+            self.pending = asyncio.ensure_future(self.read_frame())
+        done, _ = await asyncio.wait([self.pending], timeout=seconds)
+        if not done:  # what has come of it stays with the task
+            raise asyncio.TimeoutError
+        task, self.pending = self.pending, None
         try:
-            got = await asyncio.wait_for(read(), seconds)
+            got = task.result()
         except (asyncio.IncompleteReadError, ConnectionError):
             self.code = self.code or GONE
             return None

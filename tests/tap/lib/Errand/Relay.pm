@@ -67,7 +67,7 @@ sub relay_program
 		%ENV,
 		PGHOST         => $node->host,
 		PGPORT         => $node->port,
-		PGUSER         => 'postgres',
+		PGUSER         => scalar getpwuid($>),
 		PGDATABASE     => 'postgres',
 		PGDATA         => $node->data_dir,
 		PGLOG          => $node->logfile,
@@ -78,7 +78,6 @@ sub relay_program
 		%env);
 	my @command = $program =~ /\.py$/ ? ('/usr/bin/python3') : ('node');
 	my ($output, $errors) = ('', '');
-	$ENV{PGUSER} = PostgreSQL::Test::Cluster->can('pguser') ? $node->pguser : (getpwuid($>))[0] unless $env{PGUSER};
 	IPC::Run::run([ @command, "$FindBin::RealBin/../ws/$program" ], '<', \undef, '>', \$output, '2>', \$errors);
 	my ($planned) = $output =~ /^1\.\.(\d+)$/m;
 	my $seen = 0;
