@@ -112,29 +112,30 @@ relay_many()
 	load_close
 }
 
-# A burst of events to 1,000 clients of one server, in $burst_rate, and the CPU
-# of its process a message in $burst_cpu.
+# burst PORT PID EVENTS [TOKEN]: so many at once to 1,000 clients of that server;
+# the messages a second in $burst_rate, and the CPU of its process for each in $burst_cpu.
 burst()
 {
-	local port=$1 pid=$2 cpu
-	load_open "$port" 1000 tasks "${3:--}"
+	local port=$1 pid=$2 count=$3 cpu
+	load_open "$port" 1000 tasks "${4:--}"
 	load reset
 	cpu=$(cpu_ns "$pid")
-	"$bin/pgbench" -n -M prepared -c 4 -j 1 -t "$((burst_tasks / 4 / 10))" -f "$place/log/burst.sql" bench > "$place/log/pgbench" 2>&1
-	load "events $burst_tasks"
+	"$bin/pgbench" -n -M prepared -c 4 -j 1 -t "$((count / 4 / 10))" -f "$place/log/burst.sql" bench > "$place/log/pgbench" 2>&1
+	load "events $count"
 	load_report
 	cpu=$(($(cpu_ns "$pid") - cpu))
 	load_close
-	[ "$events" = "$burst_tasks" ] && [ "$wrong" = 0 ] || die "$events events of $burst_tasks came, with $wrong faults"
+	[ "$events" = "$count" ] && [ "$wrong" = 0 ] || die "$events events of $count came, with $wrong faults"
 	burst_rate=$(calc "$deliveries / $seconds" %.0f)
 	burst_cpu=$(calc "$cpu / $deliveries" %.1f)
 }
 
-# peer_burst COMMAND...: the same by a peer, which one client of the relay feeds
-# with all that it gets; the peer's port is the last argument's place, "PORT".
+# peer_burst EVENTS COMMAND...: the same by a peer, which one client of the relay
+# feeds with all that it gets; the word PORT of the command becomes its port.
 peer_burst()
 {
-	local port pid feeder
+	local port pid feeder count=$1
+	shift
 	port=$(free_ports 1)
 	mkfifo "$place/log/feed" 2> /dev/null || true
 	"${@/PORT/$port}" < "$place/log/feed" 2>> "$place/log/peers" &
@@ -142,7 +143,7 @@ peer_burst()
 	"$tools/load" "$relay_port" 1 tasks "$token" --tee < /dev/null > "$place/log/feed" 2>> "$place/log/load" &
 	feeder=$!
 	wait_until 10 bash -c ": < /dev/tcp/127.0.0.1/$port" || die "no server: $*"
-	burst "$port" "$pid"
+	burst "$port" "$pid" "$count"
 	kill "$feeder" "$pid"
 	wait "$feeder" "$pid" 2> /dev/null || true
 }
@@ -154,17 +155,18 @@ relay_fanout()
 	q 'SELECT errand.pause_all()' > /dev/null
 	printf "SELECT count(*) FROM errand.submit_many('sql', array_fill('{\"function\": \"public.noop(jsonb)\"}'::jsonb, ARRAY[10]));\n" \
 		> "$place/log/burst.sql"
-	burst "$relay_port" "$(pids_of relay)" "$token"
+	burst "$relay_port" "$(pids_of relay)" "$burst_tasks" "$token"
 	rate=$burst_rate cpu=$burst_cpu
 	row "fan-out of $burst_tasks events to 1,000 clients" "$rate" msg/s
 	row "  the relay's CPU a message" "$cpu" ns
-	peer_burst "$tools/broadcast" PORT
+	peer_burst "$burst_tasks" "$tools/broadcast" PORT
 	row "  a minimal libwebsockets broadcaster; the relay by it" "$burst_rate" msg/s "$(calc "$rate / $burst_rate")" '>= 0.8'
 	row "  its CPU a message; its by the relay's" "$burst_cpu" ns "$(calc "$burst_cpu / $cpu")"
 	if install_peers; then
-		peer_burst node "$peers/broadcast.js" PORT each
+		# a tenth: it needs ten times as long
+		peer_burst "$((burst_tasks / 10))" node "$peers/broadcast.js" PORT each
 		row "  node ws, a frame an event; the relay by it" "$burst_rate" msg/s "$(calc "$rate / $burst_rate")" '>= 2'
-		peer_burst node "$peers/broadcast.js" PORT
+		peer_burst "$burst_tasks" node "$peers/broadcast.js" PORT
 		row "  node ws, a read's events in one frame; the relay by it" "$burst_rate" msg/s "$(calc "$rate / $burst_rate")"
 	else
 		row "  node ws could not be installed" - msg/s

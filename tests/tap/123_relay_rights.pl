@@ -8,7 +8,7 @@ use Errand::Relay;
 use PostgreSQL::Test::Cluster;
 use Test::More;
 
-my $node = relay_node("rights", conf => "errand.relay_channels = 'orders, "Strange Name"'\n");
+my $node = relay_node("rights", conf => "errand.relay_channels = 'orders, Strange Name'\n");
 my $other = PostgreSQL::Test::Cluster::get_free_port();
 sql($node, "CREATE DATABASE other");
 sql($node, "ALTER DATABASE other SET errand.port = $other");

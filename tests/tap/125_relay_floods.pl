@@ -12,6 +12,7 @@ my $node = relay_node("floods");
 my $port = PostgreSQL::Test::Cluster::get_free_port();
 sql($node, "CREATE DATABASE small");
 sql($node, "ALTER DATABASE small SET errand.port = $port");
+sql($node, "ALTER DATABASE small SET errand.max_clients = 20");
 sql($node, "CREATE EXTENSION pg_errand", "small");
 relay_up($node, $port);
 relay_program($node, "floods.py", SMALL_PORT => $port, SMALL_MAX => 20);

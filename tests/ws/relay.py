@@ -155,8 +155,8 @@ async def setting(**settings):
         await sql(f"ALTER SYSTEM SET errand.{name} = '{value}'" if value is not None else f'ALTER SYSTEM RESET errand.{name}')
     await sql('SELECT pg_reload_conf()')
     for name, value in settings.items():
-        if value is not None:
-            await sql_is(f'SHOW errand.{name}', str(value))
+        if value is not None:  # the secret is not shown
+            await sql_is(f'SHOW errand.{name}', '********' if name == 'token_secret' and value else str(value))
 
 
 async def relay_pid():
