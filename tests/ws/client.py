@@ -1,10 +1,9 @@
 """python3-websockets subscribes, follows, resumes: a client that somebody else wrote."""
-import asyncio
 import json
 
 import websockets
 
-from relay import PORT, noop, ok, run, same, token
+from relay import PORT, frame, noop, ok, run, same, token
 
 
 def connect(*protocols, **more):

@@ -1,10 +1,9 @@
 """Who may connect: subprotocols, the upgrade's headers, Origin and Host."""
-import asyncio
 import base64
 import hashlib
 import os
 
-from relay import PORT, Refused, Ws, claims, http, ok, one_of, raw_http, refusal, run, same, setting, sign, status_of, token
+from relay import PORT, Ws, http, ok, one_of, raw_http, refusal, run, same, setting, status_of, token
 
 HERE = f'http://127.0.0.1:{PORT}'
 REFUSED = (400, 401, 403, 404, 405, 406, 426, 4406)

@@ -1,9 +1,9 @@
 """HTTP as bytes: malformed requests, the headers of every answer, the page, health."""
 import asyncio
 import gzip
-import json
+import re
 
-from relay import PATIENCE, PORT, claims, connect, http, like, ok, one_of, read_answer, relay_pid, run, same, sign, status_of, token
+from relay import PORT, connect, http, like, ok, one_of, read_answer, relay_pid, run, same, sql, status_of, token
 
 HOST = f'Host: 127.0.0.1:{PORT}\r\n'
 END = 'Connection: close\r\n\r\n'
@@ -149,7 +149,6 @@ def problem(answer, name):
 
 async def all_malformed():
     pid = await relay_pid()
-    from relay import sql
     before = await sql('SELECT count(*) FROM errand.tasks')
     cases = list(malformed())
     for start in range(0, len(cases), 10):
@@ -194,13 +193,13 @@ async def page_and_health():
     like(page.headers.get('content-type'), '^text/html', '... HTML')
     text = gzip.decompress(page.body) if page.headers.get('content-encoding') == 'gzip' else page.body
     ok(b'<script>' not in text and b'onload=' not in text and b'style=' not in text, '... nothing inline')
-    ok(not __import__('re').search(rb'(src|href)="(https?:)?/', text), '... only relative addresses', text[:500])
+    ok(not re.search(rb'(src|href)="(https?:)?/', text), '... only relative addresses', text[:500])
     ok(page.headers.get('etag'), '... an ETag')
     again = await http('GET', '/', headers={'If-None-Match': page.headers.get('etag', 'x')})
     same(status_of(again), 304, '... and 304 to who has it')
     zipped = await http('GET', '/', headers={'Accept-Encoding': 'gzip'})
     same(zipped.headers.get('content-encoding'), 'gzip', '... gzipped')
-    for asset in set(__import__('re').findall(rb'(?:src|href)="([^"#:]+)"', text)):
+    for asset in set(re.findall(rb'(?:src|href)="([^"#:]+)"', text)):
         answer = await http('GET', '/' + asset.decode().lstrip('./'))
         same(status_of(answer), 200, f'asset {asset.decode()}')
         armoured(answer, asset.decode())

@@ -4,7 +4,7 @@ import os
 import re
 import time
 
-from relay import PORT, SECRET, Ws, http, ok, one_of, poll, raw_http, relay_pid, run, same, setting, sql, sql_is, status_of, token
+from relay import PORT, Ws, http, ok, poll, raw_http, run, same, setting, sql, sql_is, status_of, token
 
 
 async def hold(count):

@@ -1,7 +1,7 @@
 """What client and relay say to each other: each message of the protocol, and wrong ones."""
-import re
+from datetime import datetime
 
-from relay import ROLE, TEXT, Ws, frame, like, noop, ok, one_of, poll, run, same, setting, sql, sql_is, token
+from relay import TEXT, Ws, frame, like, noop, ok, one_of, run, same, sql, sql_is, token
 
 POSITION = r'^k[0-9a-z]+:\d+$'
 FINAL = ('succeeded', 'failed', 'cancelled', 'unknown')
@@ -166,7 +166,6 @@ async def stats():
     first = await ws.expect('snapshot', id='s')
     second = await ws.expect('snapshot', id='s')
     ok(first and second and first['data']['at'] < second['data']['at'], 'stats come again by themselves')
-    from datetime import datetime
     apart = [datetime.fromisoformat(m['data']['at'].rstrip('Z')[:26]) for m in (first, second)]
     ok(0.7 < (apart[1] - apart[0]).total_seconds() < 1.6, '... once a second', apart)
     ws.close()

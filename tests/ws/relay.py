@@ -453,11 +453,13 @@ class Ws:
         return await self.expect('pong') is not None
 
     async def closed(self, seconds=PATIENCE):
-        """The code that it is closed with; what comes before is passed over."""
-        while self.code is None:
-            got = await self.raw_frame(seconds)
-            if got is None:
-                break
+        """The code that it is closed with; what comes before is passed over. None: still open."""
+        end = time.monotonic() + seconds
+        try:
+            while self.code is None and await self.raw_frame(max(0.1, end - time.monotonic())) is not None:
+                pass
+        except asyncio.TimeoutError:
+            pass
         return self.code
 
     async def ended(self, seconds=PATIENCE):

@@ -1,7 +1,8 @@
 """Who sees what: levels, channels in tokens, row-level security; NOTIFY channels; two databases."""
+import asyncio
 import os
 
-from relay import ROLE, Ws, http, noop, ok, one_of, poll, relay_pid, run, same, setting, sql, sql_is, status_of, token
+from relay import ROLE, Ws, http, noop, ok, one_of, poll, run, same, setting, sql, status_of, token
 
 
 async def states_of(ws, ids, until):
@@ -146,7 +147,6 @@ async def notifications():
 
 async def quick(ws):
     """The next message, if it comes within a moment."""
-    import asyncio
     try:
         return await ws.message(0.3)
     except asyncio.TimeoutError:

@@ -5,7 +5,7 @@ All of them wait side by side, since the longest is a minute.
 import asyncio
 import time
 
-from relay import GONE, PING, PONG, PORT, Ws, claims, connect, frame, http, ok, one_of, same, run, setting, sign, sql, status_of, token
+from relay import PING, PONG, PORT, Ws, claims, connect, frame, ok, one_of, run, same, sign, sql, token
 
 
 async def silent():
