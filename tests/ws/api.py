@@ -2,7 +2,7 @@
 import asyncio
 import json
 
-from relay import (PORT, connect, failed, http, like, noop, ok, one_of, parse_head, run, same, sql, sql_is, status_of,
+from relay import (PORT, connect, http, like, noop, ok, one_of, parse_head, run, same, sql, sql_is, status_of,
                    token)
 
 ADMIN = token()

@@ -3,7 +3,7 @@ import json
 
 import websockets
 
-from relay import PORT, frame, noop, ok, run, same, token
+from relay import PORT, noop, ok, run, same, token
 
 
 def connect(*protocols, **more):

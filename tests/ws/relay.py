@@ -12,6 +12,7 @@ import hmac
 import json
 import os
 import re
+import socket
 import struct
 import sys
 import time
@@ -351,7 +352,6 @@ class Ws:
         head = f'GET {path} HTTP/1.1\r\n' + ''.join(f'{k}: {v}\r\n' for k, v in fields if v is not None) + '\r\n'
         reader, writer = await connect(port)
         if rcvbuf:
-            import socket
             writer.get_extra_info('socket').setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         try:
             writer.write(head.encode('latin-1') + after)
