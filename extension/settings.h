@@ -43,6 +43,7 @@ extern bool errand_log_failures;
 extern int errand_log_min_task_duration; /* ms, -1 off */
 extern bool errand_notify;
 extern char *errand_public_url; /* where the dashboard is seen from outside */
+extern char *errand_token_key; /* '' = no tokens; never in a variable that is shown */
 extern char *errand_fault;		/* test builds only */
 
 /* Retention as parsed from the setting, in seconds; 0 keeps for ever. */
@@ -55,6 +56,8 @@ typedef struct ErrandRetention
 extern ErrandRetention errand_retention_parsed;
 
 #define ERRAND_ALLOW_MAX 256 /* networks in errand.allow_networks */
+
+#define ERRAND_TOKEN_SECRET_MIN 32 /* bytes */
 
 /* Those of e-mail, in settings_mail.c. */
 extern void errand_settings_mail_init(void);

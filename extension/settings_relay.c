@@ -14,6 +14,7 @@
 #include "compat.h"
 #include "core/origin.h"
 #include "settings.h"
+#include "settings_secret.h"
 #include "utils/guc.h"
 
 int errand_port = 0;
@@ -68,20 +69,18 @@ check_relay_channels(char **newval, void **extra, GucSource source)
 	return true;
 }
 
-/* Takes the key out of what PostgreSQL keeps. */
 static bool
 check_token_secret(char **newval, void **extra, GucSource source)
 {
-	size_t size = *newval != NULL ? strlen(*newval) + 1 : 1;
-	char *copy = errand_guc_malloc(size);
+	size_t len = *newval != NULL ? strlen(*newval) : 0;
 
-	if (copy == NULL)
+	if (len > 0 && len < ERRAND_TOKEN_SECRET_MIN)
+	{
+		GUC_check_errdetail("It has less than %d bytes.", ERRAND_TOKEN_SECRET_MIN);
+		GUC_check_errhint("Take what this prints: openssl rand -hex 32");
 		return false;
-	strlcpy(copy, *newval != NULL ? *newval : "", size);
-	if (*newval != NULL)
-		memset(*newval, 0, size);
-	*extra = copy;
-	return true;
+	}
+	return errand_secret_take(newval, extra);
 }
 
 static void
@@ -93,7 +92,7 @@ assign_token_secret(const char *newval, void *extra)
 static const char *
 show_token_secret(void)
 {
-	return errand_token_key[0] != '\0' ? "********" : "";
+	return errand_secret_shown(errand_token_key);
 }
 
 static void
@@ -127,7 +126,7 @@ errand_settings_relay_init(void)
 	define_text("errand.tls_key", "File with the key of the relay's certificate.", NULL,
 				&errand_tls_key, "", NULL);
 	DefineCustomStringVariable("errand.token_secret", "The key that tokens are signed with.",
-							   "It is not shown.", &token_secret, "", PGC_SUSET,
+							   "At least 32 bytes; it is not shown.", &token_secret, "", PGC_SUSET,
 							   GUC_SUPERUSER_ONLY, check_token_secret, assign_token_secret,
 							   show_token_secret);
 }

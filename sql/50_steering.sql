@@ -1,14 +1,24 @@
 -- Steering.  Called by extension/steer.c as the extension's owner, after it
 -- has looked up who asks: p_caller, and whether that role may touch all tasks.
 
+-- Function:   _level_cap()
+-- Returns:    the level of the token that the relay acts for; admin in any other session
+CREATE FUNCTION errand._level_cap()
+RETURNS text
+LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_level_cap_name';
+
 -- Function:   _may(role, level)
 -- Returns:    whether the role, or one it is a member of, was granted the level
---             (admin includes monitor and submit); superusers may all
+--             (admin includes monitor and submit); superusers may all; nobody
+--             more than the token it acts for
 -- Tables:     reads access
 CREATE FUNCTION errand._may(p_role oid, p_level text)
 RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF errand._level_cap() NOT IN ('admin', p_level) THEN
+        RETURN false;
+    END IF;
     RETURN EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = p_role AND r.rolsuper)
         OR EXISTS (SELECT FROM errand.access AS a JOIN pg_roles AS r ON r.rolname = a.role
                    WHERE (a.level = 'admin' OR a.level = p_level) AND pg_has_role(p_role, r.oid, 'USAGE'));

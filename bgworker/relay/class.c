@@ -35,7 +35,7 @@ bucket_of(const char *key)
 
 /* Everything that tells one class from another. */
 static char *
-key_make(const RelayWish *wish, RelayFormat format, Oid role, RelayLevels level)
+key_make(const RelayWish *wish, RelayFormat format, Oid role, ErrandLevel level)
 {
 	char *key = relay_wish_key(wish);
 	RelayText t = {0};
@@ -62,7 +62,7 @@ class_free(RelayClass *c)
 }
 
 static RelayClass *
-class_make(char *key, RelayWish *wish, RelayFormat format, Oid role, RelayLevels level)
+class_make(char *key, RelayWish *wish, RelayFormat format, Oid role, ErrandLevel level)
 {
 	RelayClass *c = calloc(1, sizeof(RelayClass));
 	RelayText id = {0};
@@ -82,7 +82,7 @@ class_make(char *key, RelayWish *wish, RelayFormat format, Oid role, RelayLevels
 	c->format = format;
 	c->role = role;
 	c->level = level;
-	c->sees_all = (level & RELAY_MONITOR) != 0;
+	c->sees_all = errand_level_includes(level, ERRAND_LEVEL_MONITOR);
 	errand_list_init(&c->members);
 	errand_list_push(bucket_of(key), &c->bucket);
 	errand_list_push(&classes, &c->node);
@@ -90,7 +90,7 @@ class_make(char *key, RelayWish *wish, RelayFormat format, Oid role, RelayLevels
 }
 
 RelayClass *
-relay_class_get(RelayWish *wish, RelayFormat format, Oid role, RelayLevels level)
+relay_class_get(RelayWish *wish, RelayFormat format, Oid role, ErrandLevel level)
 {
 	char *key = key_make(wish, format, role, level);
 	ErrandLink *b;

@@ -30,7 +30,7 @@ struct RelayClass
 	RelayWish wish;
 	RelayFormat format;
 	Oid role;
-	RelayLevels level;
+	ErrandLevel level;
 	bool sees_all;
 	uint64 last_match;	   /* number of the last entry that passes */
 	RelayRequest *request; /* for a snapshot, not yet run */
@@ -42,7 +42,7 @@ struct RelayClass
 
 /* The class of a wish, found or made; the wish passes to a new one.  NULL: out of memory. */
 extern RelayClass *relay_class_get(RelayWish *wish, RelayFormat format, Oid role,
-								   RelayLevels level);
+								   ErrandLevel level);
 
 /* Frees it when its last member has gone. */
 extern void relay_class_leave(RelayClass *c);

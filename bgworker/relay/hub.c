@@ -155,7 +155,7 @@ member_add(RelaySub *s, RelayClass *c)
 }
 
 RelaySub *
-relay_sub_create(const RelayWish *wish, RelayFormat format, Oid role, RelayLevels level,
+relay_sub_create(const RelayWish *wish, RelayFormat format, Oid role, ErrandLevel level,
 				 const RelaySubOps *ops, void *owner, bool *recovered)
 {
 	RelayWish copy = *wish;

@@ -8,8 +8,8 @@
 
 #include "postgres.h"
 
+#include "level.h"
 #include "net/list.h"
-#include "relay/level.h"
 #include "relay/request.h"
 #include "relay/text.h"
 #include "relay/wish.h"
@@ -74,7 +74,7 @@ typedef struct RelayPiece
  * and then it waits for a snapshot that has been asked for.
  */
 extern RelaySub *relay_sub_create(const RelayWish *wish, RelayFormat format, Oid role,
-								  RelayLevels level, const RelaySubOps *ops, void *owner,
+								  ErrandLevel level, const RelaySubOps *ops, void *owner,
 								  bool *recovered);
 
 /* Takes it out and frees it. */

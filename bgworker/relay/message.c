@@ -2,119 +2,92 @@
  * message.c
  *		Messages of the WebSocket protocol, as JSON.
  *
- * Runs in the relay, in callbacks: it must never throw.  What comes from a
- * client is bounded before it is parsed: its length, and how deep it nests.
+ * Runs in the relay, in callbacks: it must never throw.
  */
 #include "postgres.h"
 
-#include <jansson.h>
-
 #include "contract.h"
-#include "core/http_head.h"
+#include "core/json_read.h"
 #include "relay/hub.h"
 #include "relay/message.h"
 
-#define DEPTH_MAX 8
 #define PING_S 25
+#define CHANNEL_BYTES (ERRAND_NAME_BYTES + 16)
 
-/* Does it nest no deeper than we ever need?  Strings are skipped. */
-static bool
-shallow(const char *text, size_t len)
-{
-	int depth = 0;
-	bool string = false;
-
-	for (size_t i = 0; i < len; i++)
-	{
-		if (string && text[i] == '\\')
-			i++;
-		else if (text[i] == '"')
-			string = !string;
-		else if (!string && (text[i] == '{' || text[i] == '['))
-		{
-			if (++depth > DEPTH_MAX)
-				return false;
-		}
-		else if (!string && (text[i] == '}' || text[i] == ']'))
-			depth--;
-	}
-	return true;
-}
-
-/* A string of an object, copied; NULL if there is none. */
+/* A string member of the message, copied; NULL if there is none, or it is empty or too long. */
 static char *
-take_string(const json_t *object, const char *key, size_t most)
+take_string(const ErrandJson *j, const char *key, size_t most)
 {
-	const json_t *v = json_object_get(object, key);
-	size_t len = json_string_length(v);
+	size_t size = most + 1;
+	char *text = malloc(size);
 
-	if (!json_is_string(v) || len == 0 || len > most || strlen(json_string_value(v)) != len)
-		return NULL;
-	return strdup(json_string_value(v));
+	if (text != NULL && errand_json_string(j, errand_json_member(j, 0, key), text, size) &&
+		text[0] != '\0')
+		return text;
+	free(text);
+	return NULL;
 }
 
 /* A value of the filter, or several. */
 static bool
-filter_value(RelayWish *w, const char *key, const json_t *value)
+filter_value(RelayWish *w, const char *key, const ErrandJson *j, int value)
 {
-	size_t n = json_is_array(value) ? json_array_size(value) : 1;
+	bool list = j->piece[value].type == ERRAND_JSON_ARRAY;
+	int n = list ? j->piece[value].n : 1;
+	char text[ERRAND_NAME_BYTES];
 
-	for (size_t i = 0; i < n; i++)
+	for (int i = 0; i < n; i++)
 	{
-		const json_t *v = json_is_array(value) ? json_array_get(value, i) : value;
-
-		if (!json_is_string(v) || !relay_wish_filter(w, key, json_string_value(v)))
+		if (!errand_json_string(j, value + list + i, text, sizeof(text)) ||
+			!relay_wish_filter(w, key, text))
 			return false;
 	}
 	return n > 0;
 }
 
 static bool
-filter_read(RelayWish *w, json_t *filter)
+filter_read(RelayWish *w, const ErrandJson *j, int filter)
 {
-	const char *key;
-	json_t *value;
+	char key[16];
+	int at = filter + 1;
 
-	if (filter == NULL || json_is_null(filter))
+	if (filter < 0 || j->piece[filter].type == ERRAND_JSON_NULL)
 		return true;
-	if (!json_is_object(filter))
+	if (j->piece[filter].type != ERRAND_JSON_OBJECT)
 		return false;
-	json_object_foreach (filter, key, value)
+	for (int i = 0; i < j->piece[filter].n; i++)
 	{
-		if (!filter_value(w, key, value))
+		if (!errand_json_string(j, at, key, sizeof(key)) || !filter_value(w, key, j, at + 1))
 			return false;
+		at = j->piece[at + 1].next;
 	}
 	return true;
 }
 
-static bool
+static void
 since_read(RelayWish *w, const char *text)
 {
-	w->has_since = true;
-	return errand_position_read(text, strlen(text), &w->since);
+	w->has_since = errand_position_read(text, strlen(text), &w->since);
 }
 
 /* What is wrong with it goes to m->code. */
 static void
-subscribe_read(RelayMessage *m, const json_t *object)
+subscribe_read(RelayMessage *m, const ErrandJson *j)
 {
-	json_t *since = json_object_get(object, "since");
-	json_t *batch = json_object_get(object, "batch");
+	int batch = errand_json_member(j, 0, "batch");
+	char since[ERRAND_POSITION_BYTES];
 	RelayWish *w = &m->wish;
 
-	w->batch = json_is_true(batch);
-	if (since != NULL && !json_is_null(since) &&
-		(!json_is_string(since) || !since_read(w, json_string_value(since))))
-	{
-		/* A position that this relay never gave is as good as one it has forgotten. */
-		w->has_since = false;
-	}
+	w->batch = batch >= 0 && j->piece[batch].type == ERRAND_JSON_TRUE;
+	/* a position that no relay ever gave is as good as one that is forgotten */
+	if (errand_json_string(j, errand_json_member(j, 0, "since"), since, sizeof(since)))
+		since_read(w, since);
 	if (w->channel == NULL || !relay_wish_channel(w))
 	{
 		m->code = "bad_channel";
 		m->problem = "there is no such channel";
 	}
-	else if (!filter_read(w, json_object_get(object, "filter")))
+	else if (!filter_read(w, j, errand_json_member(j, 0, "filter")))
 	{
 		m->code = "bad_filter";
 		m->problem = "a filter has queue, task and state, each a string or a list of strings";
@@ -127,48 +100,44 @@ subscribe_read(RelayMessage *m, const json_t *object)
 }
 
 static RelayMessageType
-type_read(RelayMessage *m, const json_t *object)
+type_read(RelayMessage *m, const ErrandJson *j)
 {
-	const char *type = json_string_value(json_object_get(object, "type"));
+	char type[16];
 
 	m->problem = "a message needs a known type";
-	if (type == NULL)
+	if (!errand_json_string(j, errand_json_member(j, 0, "type"), type, sizeof(type)))
 		return RELAY_MESSAGE_BAD;
 	if (strcmp(type, "ping") == 0)
 		return RELAY_MESSAGE_PING;
 	if (strcmp(type, "auth") == 0)
 	{
 		m->problem = "auth needs a token";
-		m->token = take_string(object, "token", RELAY_MESSAGE_BYTES);
+		m->token = take_string(j, "token", RELAY_MESSAGE_BYTES);
 		return m->token != NULL ? RELAY_MESSAGE_AUTH : RELAY_MESSAGE_BAD;
 	}
 	if (strcmp(type, "subscribe") != 0 && strcmp(type, "unsubscribe") != 0)
 		return RELAY_MESSAGE_BAD;
 	m->problem = "id must be a string of 1 to 64 bytes";
-	m->wish.id = take_string(object, "id", RELAY_ID_BYTES);
+	m->wish.id = take_string(j, "id", RELAY_ID_BYTES);
 	if (m->wish.id == NULL)
 		return RELAY_MESSAGE_BAD;
 	if (type[0] == 'u')
 		return RELAY_MESSAGE_UNSUBSCRIBE;
 	m->problem = NULL;
-	m->wish.channel = take_string(object, "channel", ERRAND_NAME_BYTES + 16);
-	subscribe_read(m, object);
+	m->wish.channel = take_string(j, "channel", CHANNEL_BYTES);
+	subscribe_read(m, j);
 	return RELAY_MESSAGE_SUBSCRIBE;
 }
 
 void
 relay_message_read(const char *text, size_t len, RelayMessage *out)
 {
-	json_t *object;
+	static ErrandJson json; /* large */
 
 	memset(out, 0, sizeof(*out));
 	out->problem = "a message must be a JSON object";
-	if (!shallow(text, len))
-		return;
-	object = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
-	if (json_is_object(object))
-		out->type = type_read(out, object);
-	json_decref(object);
+	if (errand_json_read(text, len, &json) && json.piece[0].type == ERRAND_JSON_OBJECT)
+		out->type = type_read(out, &json);
 }
 
 void
@@ -190,7 +159,7 @@ relay_wish_query(RelayWish *w, const char *key, const char *value, const char **
 	}
 	if (strcmp(key, "since") == 0)
 	{
-		w->has_since = since_read(w, value);
+		since_read(w, value);
 		return true;
 	}
 	*problem = "a stream has channel, since, queue, task and state";

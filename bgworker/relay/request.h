@@ -8,8 +8,8 @@
 
 #include "postgres.h"
 
+#include "level.h"
 #include "net/list.h"
-#include "relay/level.h"
 #include "relay/token.h"
 
 typedef enum RelayAsk
@@ -43,9 +43,9 @@ struct RelayRequest
 	ErrandLink node;
 	RelayAsk ask;
 	RelayPrincipal *who; /* referenced; NULL where the ask needs none */
-	RelayLevels needed;	 /* of who; more than one bit: one of them is enough */
+	ErrandLevel needed;	 /* of who */
 	Oid role;			 /* RELAY_ASK_SNAPSHOT */
-	RelayLevels level;
+	ErrandLevel level;
 	const char *route; /* of _api; static */
 	char *args;		   /* JSON, malloc'd, the request's */
 	RelayDone done;	   /* NULL once its owner is gone */

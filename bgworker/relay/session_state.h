@@ -43,7 +43,7 @@ struct RelaySession
 	short close_code;
 	const char *close_reason; /* static */
 	RelayPrincipal *who;
-	RelayLevels level;
+	ErrandLevel level;
 	RelayRequest *request; /* of the token */
 	ErrandLink out;
 	ErrandLink subs;

@@ -2,23 +2,22 @@
  * token.c
  *		Reads tokens: JWT, signed with HS256 and errand.token_secret.
  *
- * Runs in the relay, also in callbacks: it must never throw.  libjwt compares
- * signatures in constant time; any other algorithm is refused after that, so
- * that a token cannot choose how it is checked.
+ * Runs in the relay, also in callbacks: it must never throw.  libjwt, behind
+ * token_sign.c, compares signatures in constant time, and takes HS256 alone.
  */
 #include "postgres.h"
 
-#include <jansson.h>
-#include <jwt.h>
-
 #include "base/clock.h"
+#include "core/http_head.h"
+#include "core/json_read.h"
 #include "datatype/timestamp.h"
 #include "relay/text.h"
 #include "relay/token.h"
 #include "settings.h"
+#include "token_sign.h"
 
 #define TOKEN_BYTES 4096
-#define CHANNELS_MAX 64
+#define CHANNEL_BYTES 1024 /* of a claim or a channel */
 
 static ErrandLink principals = {&principals, &principals};
 static char audience[NAMEDATALEN];
@@ -70,25 +69,29 @@ relay_principal_left(const RelayPrincipal *p)
 	return Max(0, p->expires - unix_now());
 }
 
-/* The elements of the array; false if it is no array of strings, or too long. */
+/* The elements of the array, and all of it as one text; false if it is no array of strings. */
 static bool
-channels_read(RelayPrincipal *p)
+channels_read(RelayPrincipal *p, const ErrandJson *j, int array)
 {
-	json_t *array = json_loads(p->channels, 0, NULL);
-	size_t n = json_array_size(array);
-	bool good = json_is_array(array) && n <= CHANNELS_MAX;
+	char one[CHANNEL_BYTES];
+	RelayText text = {0};
+	int n;
+	bool good = true;
 
-	p->channel = good ? calloc(n + 1, sizeof(char *)) : NULL;
-	good = p->channel != NULL;
-	for (size_t i = 0; i < n && good; i++)
+	if (array < 0 || j->piece[array].type != ERRAND_JSON_ARRAY)
+		return false;
+	n = j->piece[array].n;
+	p->channel = calloc((size_t) n + 1, sizeof(char *));
+	for (int i = 0; i < n && good && p->channel != NULL; i++)
 	{
-		const char *s = json_string_value(json_array_get(array, i));
-
-		good = s != NULL && (p->channel[i] = strdup(s)) != NULL;
+		good = errand_json_string(j, array + 1 + i, one, sizeof(one)) &&
+			   (p->channel[i] = strdup(one)) != NULL;
 		p->n_channels += good;
+		relay_text_json(&text, one, strlen(one));
 	}
-	json_decref(array);
-	return good;
+	relay_text(&text, "");
+	p->channels = text.b.data != NULL ? text.b.data : strdup("");
+	return good && !text.failed && p->channel != NULL && p->channels != NULL;
 }
 
 static bool
@@ -116,36 +119,51 @@ principal_unite(RelayPrincipal *p)
 	return p;
 }
 
+/* A claim that is a string, copied; NULL if it is none. */
 static char *
-copy(const char *s)
+claim(const ErrandJson *j, const char *name)
 {
-	return s != NULL ? strdup(s) : NULL;
+	char text[CHANNEL_BYTES];
+
+	if (!errand_json_string(j, errand_json_member(j, 0, name), text, sizeof(text)) || text[0] == '\0')
+		return NULL;
+	return strdup(text);
+}
+
+static bool
+claim_is(const ErrandJson *j, const char *name, const char *value)
+{
+	char text[CHANNEL_BYTES];
+
+	return errand_json_string(j, errand_json_member(j, 0, name), text, sizeof(text)) &&
+		   strcmp(text, value) == 0;
 }
 
 /* The claims of a token whose signature is good. */
 static RelayPrincipal *
-claims_read(jwt_t *jwt, const char **why)
+claims_read(const ErrandJson *j, const char **why)
 {
-	const char *aud = jwt_get_grant(jwt, "aud");
-	const char *level = jwt_get_grant(jwt, "level");
 	RelayPrincipal *p = calloc(1, sizeof(RelayPrincipal));
+	char level[16] = "";
+	long long expires = 0;
 
 	*why = "the token is not complete";
 	if (p == NULL)
 		return NULL;
 	errand_list_init(&p->node);
 	p->refs = 1;
-	p->sub = copy(jwt_get_grant(jwt, "sub"));
-	p->jti = copy(jwt_get_grant(jwt, "jti"));
-	p->channels = jwt_get_grants_json(jwt, "channels");
-	p->token_level = level != NULL ? relay_level_of(level) : RELAY_NOTHING;
-	p->expires = jwt_get_grant_int(jwt, "exp");
-	if (aud == NULL || strcmp(aud, audience) != 0)
+	p->sub = claim(j, "sub");
+	p->jti = claim(j, "jti");
+	(void) errand_json_string(j, errand_json_member(j, 0, "level"), level, sizeof(level));
+	p->token_level = errand_level_parse(level);
+	(void) errand_json_int(j, errand_json_member(j, 0, "exp"), &expires);
+	p->expires = expires;
+	if (!claim_is(j, "aud", audience))
 		*why = "the token is for another database";
-	else if (p->expires > 0 && relay_principal_left(p) == 0)
+	else if (expires > 0 && relay_principal_left(p) == 0)
 		*why = "the token has expired";
-	else if (p->sub != NULL && p->jti != NULL && p->token_level != RELAY_NOTHING &&
-			 p->channels != NULL && p->expires > 0 && channels_read(p))
+	else if (p->sub != NULL && p->jti != NULL && p->token_level != ERRAND_LEVEL_NONE && expires > 0 &&
+			 channels_read(p, j, errand_json_member(j, 0, "channels")))
 		return principal_unite(p);
 	relay_principal_drop(p);
 	return NULL;
@@ -154,22 +172,21 @@ claims_read(jwt_t *jwt, const char **why)
 RelayPrincipal *
 relay_token_check(const char *token, size_t len, const char **why)
 {
+	static ErrandJson json; /* large */
 	RelayPrincipal *p = NULL;
 	char text[TOKEN_BYTES];
-	jwt_t *jwt = NULL;
+	char *claims;
 
 	*why = "the token is not valid";
-	if (errand_token_key[0] == '\0' || len == 0 || len >= sizeof(text) ||
-		memchr(token, '\0', len) != NULL)
+	if (len == 0 || len >= sizeof(text) || memchr(token, '\0', len) != NULL)
 		return NULL;
 	memcpy(text, token, len);
 	text[len] = '\0';
-	if (jwt_decode(&jwt, text, (const unsigned char *) errand_token_key,
-				   (int) strlen(errand_token_key)) != 0)
-		return NULL;
-	if (jwt_get_alg(jwt) == JWT_ALG_HS256)
-		p = claims_read(jwt, why);
-	jwt_free(jwt);
+	claims = errand_jwt_verify(text, errand_token_key);
+	if (claims != NULL && errand_utf8_ok(claims, strlen(claims)) &&
+		errand_json_read(claims, strlen(claims), &json))
+		p = claims_read(&json, why);
+	free(claims);
 	return p;
 }
 
@@ -193,7 +210,7 @@ relay_principal_channel(const RelayPrincipal *p, const char *channel)
 {
 	bool monitor = strcmp(channel, "stats") == 0 || strncmp(channel, "source:", 7) == 0;
 
-	if (p->level == RELAY_NOTHING || (monitor && (p->level & RELAY_MONITOR) == 0))
+	if (p->level == ERRAND_LEVEL_NONE || (monitor && !errand_level_includes(p->level, ERRAND_LEVEL_MONITOR)))
 		return false;
 	for (int i = 0; i < p->n_channels; i++)
 	{

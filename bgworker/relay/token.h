@@ -8,8 +8,8 @@
 
 #include "postgres.h"
 
+#include "level.h"
 #include "net/list.h"
-#include "relay/level.h"
 
 /* One for all connections with the same claims. */
 typedef struct RelayPrincipal
@@ -18,17 +18,17 @@ typedef struct RelayPrincipal
 	int refs;
 	char *sub;		 /* the database role's name */
 	char *jti;
-	char *channels;	 /* JSON array of strings, as in the token */
-	char **channel;	 /* its elements */
+	char **channel;	 /* those that the token names */
+	char *channels;	 /* all of them in one text, to compare */
 	int n_channels;
-	RelayLevels token_level;
+	ErrandLevel token_level;
 	int64 expires;	 /* seconds since 1970 */
 
 	/* What the database said last; nothing before it was asked. */
 	bool known;
 	bool valid;		   /* the role is there, and the token was not revoked */
 	Oid role;
-	RelayLevels level; /* what token and grant have in common */
+	ErrandLevel level; /* what token and grant have in common */
 } RelayPrincipal;
 
 /*
