@@ -1,7 +1,7 @@
 """Frames after RFC 6455, right ones and wrong ones, written byte by byte."""
 import struct
 
-from relay import BINARY, CLOSE, GONE, PING, PONG, PORT, TEXT, Ws, connect, frame, moment, ok, one_of, run, same, token
+from relay import BINARY, CLOSE, GONE, PING, PONG, PORT, TEXT, Ws, connect, frame, moment, ok, one_of, refusal, run, same, token
 
 PROTOCOL_ERROR = (1002, GONE)  # the RFC demands the end of the connection, the code it only advises
 PING_TEXT = '{"type":"ping"}'
@@ -81,9 +81,8 @@ async def right_ones():
     for at in range(data.index(b'\xc3') + 1, len(data) - 2):
         if data[at] & 0xc0 == 0x80:
             await good(f'UTF-8 cut into fragments at {at}', cut(data, at))
-    ws = await Ws.open(token(), after=frame(TEXT, PING_TEXT))
-    same((await ws.message() or {}).get('type'), 'welcome', 'a frame in the same segment as the upgrade: first the welcome')
-    await good('... then its answer', b'', ws=ws)
+    # a client must wait for the answer to its handshake (RFC 6455, 4.1)
+    one_of(await refusal(bearer=token(), after=frame(TEXT, PING_TEXT)), (101, 400), 'a frame in the same segment as the upgrade: welcome, or refused')
 
 
 async def control_frames():
