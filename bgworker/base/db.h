@@ -61,6 +61,10 @@ typedef enum ErrandDbCall
 	DB_CHUNKS_ADD,
 	DB_CHUNKS_FORGET,
 	DB_CHUNKS_SWEEP,
+	DB_ROLLUP,
+	DB_ROLLUP_TRIM,
+	DB_ROLLUP_SUMS,
+	DB_OLDEST,
 	DB_RELAY_AUTH,
 	DB_CALLS
 } ErrandDbCall;
@@ -119,21 +123,6 @@ extern void errand_db_recover(void);
 
 /* The same, but the error is logged only if it tells of trouble of our own. */
 extern void errand_db_undo(bool log);
-
-/*
- * Calls errand._api(route, args, now) within the open transaction, as the role
- * and with no more than level ('submit', 'monitor', 'admin').  args is JSON;
- * returns JSON, palloc'd.  Raises what it raises; a statement of more than
- * errand_db_api_ms is cancelled.
- */
-extern char *errand_db_api(Oid role, const char *level, const char *route, const char *args);
-#define ERRAND_DB_API_MS 5000
-
-/* What the database says of this extension: 0 is well, else errmsg-like texts; within a transaction. */
-extern char *errand_db_schema_version(void);
-
-/* errand._stats(), as JSON, palloc'd; within a transaction. */
-extern char *errand_db_stats(void);
 
 /* Transactions without SQL, for the shared catalogs. */
 extern void errand_db_begin_shared(void);
