@@ -11,7 +11,7 @@ use Test::More;
 my $node = relay_node("frames");
 my $pid = relay_pid($node);
 relay_program($node, "frames.py");
-relay_program($node, "handshake.py");
 is(relay_pid($node), $pid, "the relay is the same process");
+relay_program($node, "handshake.py");
 
 done_testing();

@@ -3,7 +3,7 @@ import base64
 import hashlib
 import os
 
-from relay import PORT, Ws, http, ok, one_of, raw_http, refusal, run, same, setting, status_of, token
+from relay import PORT, Ws, http, ok, one_of, raw_http, refusal, relay_setting, run, same, status_of, token
 
 HERE = f'http://127.0.0.1:{PORT}'
 REFUSED = (400, 401, 403, 404, 405, 406, 426, 4406)
@@ -139,7 +139,7 @@ async def hosts():
 
 
 async def main():
-    await setting(allowed_origins=ALLOWED)
+    await relay_setting(allowed_origins=ALLOWED)
     await subprotocols()
     await upgrade()
     await origins()

@@ -4,7 +4,7 @@ import os
 import re
 import time
 
-from relay import PORT, Ws, http, ok, poll, raw_http, run, same, setting, sql, sql_is, status_of, token
+from relay import PORT, Ws, http, ok, poll, raw_http, relay_setting, run, same, setting, sql, sql_is, status_of, token
 
 
 async def hold(count):
@@ -76,7 +76,7 @@ async def dropped():
 async def log_is_clean():
     """The secret and tokens are in no line of the log, at its most talkative."""
     bearer = token()
-    await setting(allowed_origins='https://x.example')
+    await relay_setting(allowed_origins='https://x.example')
     await sql("ALTER SYSTEM SET log_min_messages = 'debug5'; SELECT pg_reload_conf()")
     await sql_is('SHOW log_min_messages', 'debug5')
     for text in bearer, bearer[:-3] + 'AAA', token(level='submit'), token(ttl=-5):

@@ -160,6 +160,19 @@ async def setting(**settings):
             await sql_is(f'SHOW errand.{name}', '********' if name == 'token_secret' and value else str(value))
 
 
+async def relay_setting(**settings):
+    """The same, and the relay that listens has begun after it: a change of its settings restarts it."""
+    before = await relay_pid()
+    await setting(**settings)
+
+    async def begun():
+        try:
+            return await relay_pid() not in ('', before) and status_of(await http('GET', '/healthz')) == 200
+        except OSError:
+            return False
+    return await poll(begun, f'another relay, after {settings}')
+
+
 async def relay_pid():
     return await sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'errand relay' AND datname = current_database()")
 

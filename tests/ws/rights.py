@@ -2,7 +2,7 @@
 import asyncio
 import os
 
-from relay import ROLE, Ws, http, noop, ok, one_of, poll, run, same, setting, sql, status_of, token
+from relay import ROLE, Ws, http, noop, ok, one_of, poll, relay_setting, run, same, sql, status_of, token
 
 
 async def states_of(ws, ids, until):
@@ -129,7 +129,7 @@ async def notifications():
     ok(await poll(heard, 'the relay listens again'), 'its session was killed: it listens again')
     ws.close()
     other.close()
-    await setting(relay_channels='orders, fresh')
+    await relay_setting(relay_channels='orders, fresh')
     ws = await Ws.welcome()
 
     async def listed():

@@ -4,7 +4,7 @@ import base64
 import json
 import time
 
-from relay import (ROLE, SECRET, Ws, b64, claims, http, noop, ok, one_of, poll, refusal, run, same, setting, sign, sql,
+from relay import (ROLE, SECRET, Ws, b64, claims, http, noop, ok, one_of, poll, refusal, relay_setting, run, same, sign, sql,
                    status_of, token)
 
 GETS = ['overview', 'tasks', 'tasks/1', 'queues', 'sources', 'schedules', 'workers', 'hosts', 'workflows', 'workflows/1', 'history', 'events']
@@ -139,19 +139,14 @@ async def revoked():
 
 
 async def no_secret():
-    await setting(token_secret='')
-    await poll(lambda: overview_is(401, 403, 503), 'the relay knows that there is no secret')
+    await relay_setting(token_secret='')
     for path, wanted in (('/healthz', (200,)), ('/readyz', (200, 503)), ('/', (200,)), ('/metrics', (401, 403, 503)),
                          ('/api/v1/overview', (401, 403, 503))):
         one_of(status_of(await http('GET', path, bearer=sign(claims()))), wanted, f'without a secret: GET {path}')
         one_of(status_of(await http('GET', path, bearer=sign(claims(), secret=''))), wanted, f'... signed with nothing: GET {path}')
     one_of(await refusal(protocols=('errand.v1.json', 'bearer.' + sign(claims(), secret=''))), (401, 403, 503, 4401), '... no WebSocket')
-    await setting(token_secret=SECRET)
-    ok(await poll(lambda: overview_is(200), 'the secret is back'), 'and with the secret again')
-
-
-async def overview_is(*wanted):
-    return await overview(sign(claims())) in wanted
+    await relay_setting(token_secret=SECRET)
+    same(await overview(sign(claims())), 200, 'and with the secret again')
 
 
 async def main():
