@@ -313,6 +313,12 @@ relay_session_receive(RelaySession *s, const char *data, size_t len, bool first,
 	}
 }
 
+bool
+relay_session_said_close(const RelaySession *s)
+{
+	return s->state == SESSION_CLOSING && s->wsi == NULL;
+}
+
 void
 relay_session_closed(RelaySession *s)
 {

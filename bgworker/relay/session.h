@@ -37,8 +37,9 @@ extern void relay_session_receive(RelaySession *s, const char *data, size_t len,
 								  bool final, size_t remaining, bool binary);
 extern bool relay_session_writeable(RelaySession *s); /* false: close it now */
 extern void relay_session_pong(RelaySession *s);
-extern void relay_session_closed(RelaySession *s); /* nothing is called for it any more */
-extern void relay_session_gone(RelaySession *s);   /* frees it */
+extern bool relay_session_said_close(const RelaySession *s); /* we began to close it */
+extern void relay_session_closed(RelaySession *s);			 /* nothing is called for it any more */
+extern void relay_session_gone(RelaySession *s);			 /* frees it */
 
 /* Closes it in good order, with this code. */
 extern void relay_session_close(RelaySession *s, int code, const char *reason);
