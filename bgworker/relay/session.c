@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "base/clock.h"
+#include "core/http_head.h"
 #include "relay/counters.h"
 #include "relay/message.h"
 #include "relay/notify.h"
@@ -285,6 +286,12 @@ receive_whole(RelaySession *s, const char *text, size_t len)
 	if (!rate_ok(s))
 	{
 		relay_session_close(s, RELAY_CLOSE_TOO_MANY, "too many messages");
+		return;
+	}
+	/* libwebsockets does not see a message end within a character if its last fragment is empty */
+	if (memchr(text, '\0', len) == NULL && !errand_utf8_ok(text, len))
+	{
+		relay_session_close(s, RELAY_CLOSE_NO_UTF8, "a message must be UTF-8");
 		return;
 	}
 	relay_message_read(text, len, &m);

@@ -14,6 +14,7 @@
 
 /* Close codes of our own; README.md and docs/relay.md say what they mean. */
 #define RELAY_CLOSE_RESTART 1001
+#define RELAY_CLOSE_NO_UTF8 1007
 #define RELAY_CLOSE_ORIGIN 1008
 #define RELAY_CLOSE_TOO_BIG 1009
 #define RELAY_CLOSE_FULL 1013

@@ -36,7 +36,7 @@ offers_read(const RelayConn *c, ErrandSpan *token)
 			if (word.len == strlen(RELAY_SUBPROTOCOL) &&
 				memcmp(word.p, RELAY_SUBPROTOCOL, word.len) == 0)
 				ours = true;
-			else if (word.len > strlen(BEARER) && memcmp(word.p, BEARER, strlen(BEARER)) == 0)
+			else if (word.len >= strlen(BEARER) && memcmp(word.p, BEARER, strlen(BEARER)) == 0)
 			{
 				token->p = word.p + strlen(BEARER);
 				token->len = word.len - strlen(BEARER);

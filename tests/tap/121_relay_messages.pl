@@ -15,7 +15,7 @@ SKIP:
 {
 	my $modules = "/usr/share/nodejs";
 	skip "no node with ws", 1 unless -d "$modules/ws" && `sh -c "command -v node"`;
-	relay_program($node, "client.js", NODE_PATH => $modules,
+	relay_program($node, "client.cjs", NODE_PATH => $modules,
 		RELAY_TOKEN => sql($node, "SELECT errand.issue_token(current_user, 'monitor')"));
 }
 

@@ -57,7 +57,8 @@ async def upgrade():
     await refused('no key', key=None)
     await refused('a short key', key='c2hvcnQ=')
     await refused('an empty key', key='')
-    for path in '/', '/ws2', '/wss', '/ws/x', '/WS', '/api/v1/events':
+    same(await refusal(bearer=good, path='/'), 200, 'at / there is the page, upgrade or not')
+    for path in '/ws2', '/wss', '/ws/x', '/WS', '/api/v1/events':
         await refused(f'at {path}', path=path)
     lines = f'Host: 127.0.0.1:{PORT}\r\nSec-WebSocket-Protocol: errand.v1.json, bearer.{good}\r\n'
     wants = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ' + key + '\r\n'
