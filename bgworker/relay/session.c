@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "base/clock.h"
+#include "core/http_head.h"
 #include "relay/counters.h"
 #include "relay/message.h"
 #include "relay/notify.h"
@@ -287,6 +288,12 @@ receive_whole(RelaySession *s, const char *text, size_t len)
 		relay_session_close(s, RELAY_CLOSE_TOO_MANY, "too many messages");
 		return;
 	}
+	/* libwebsockets does not see a message end within a character if its last fragment is empty */
+	if (memchr(text, '\0', len) == NULL && !errand_utf8_ok(text, len))
+	{
+		relay_session_close(s, RELAY_CLOSE_NO_UTF8, "a message must be UTF-8");
+		return;
+	}
 	relay_message_read(text, len, &m);
 	hear(s, &m);
 	relay_message_free(&m);
@@ -312,6 +319,12 @@ relay_session_receive(RelaySession *s, const char *data, size_t len, bool first,
 		receive_whole(s, s->in.data, s->in.len);
 		errand_netbuf_free(&s->in);
 	}
+}
+
+bool
+relay_session_said_close(const RelaySession *s)
+{
+	return s->state == SESSION_CLOSING && s->wsi == NULL;
 }
 
 void

@@ -194,6 +194,8 @@ bool
 relay_session_writeable(RelaySession *s)
 {
 	s->asked = false;
+	if (s->wsi == NULL)
+		return true;
 	if (s->ping_due)
 	{
 		s->ping_due = false;
@@ -204,9 +206,11 @@ relay_session_writeable(RelaySession *s)
 		return false;
 	if (s->state == SESSION_CLOSING && errand_list_empty(&s->out) && !relay_ws_choked(s->wsi))
 	{
-		relay_ws_reason(s->wsi, s->close_code, s->close_reason);
+		struct lws *wsi = s->wsi;
+
+		/* nothing is written to it any more; its end comes by its answer, or by time */
 		relay_session_closed(s);
-		return false;
+		return relay_ws_say_close(wsi, s->close_code, s->close_reason);
 	}
 	if (s->state == SESSION_READY && errand_list_empty(&s->out) && !write_events(s))
 		return false;

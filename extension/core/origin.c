@@ -213,7 +213,7 @@ errand_host_allowed(const char *host, size_t len, const char *local, const char 
 }
 
 bool
-errand_origin_allowed(const char *origin, size_t len, const char *host, size_t host_len,
+errand_origin_allowed(const char *origin, size_t len, const char *host, size_t host_len, bool tls,
 					  const char *origins, const char *public_url)
 {
 	ErrandAuthority o;
@@ -225,7 +225,7 @@ errand_origin_allowed(const char *origin, size_t len, const char *host, size_t h
 
 	if (!origin_parse(origin, len, false, &https, &o))
 		return false;
-	if (errand_authority_parse(host, host_len, &h))
+	if (https == tls && errand_authority_parse(host, host_len, &h))
 	{
 		if (h.port == 0)
 			h.port = https ? 443 : 80;
