@@ -10,14 +10,17 @@
 #include "postgres.h"
 
 #include "compat.h"
+#include "deltas.h"
 #include "events.h"
 #include "limit_table.h"
 #include "ring.h"
 #include "shared.h"
 
+#define EVENT_BYTES offsetof(ErrandEvent, queue) /* without the pointers to its names */
+
 typedef struct RingRecord
 {
-	ErrandEvent event; /* its pointers mean nothing here */
+	char event[EVENT_BYTES];
 	uint16 cells;
 	uint16 queue_len;
 	uint16 task_len;
@@ -63,8 +66,9 @@ errand_ring_write(const ErrandEvent *e)
 	size_t total;
 	uint64 at = errand_shared->head_cell * ERRAND_CELL;
 
-	r.event = *e;
-	r.event.seq = ++errand_shared->head_seq;
+	errand_shared->head_seq++;
+	memcpy(r.event, e, EVENT_BYTES);
+	memcpy(r.event + offsetof(ErrandEvent, seq), &errand_shared->head_seq, sizeof(uint64));
 	r.queue_len = name_len(e->queue, ERRAND_NAME_BYTES);
 	r.task_len = name_len(e->task, ERRAND_NAME_BYTES);
 	r.channel_len = name_len(e->channel, NAMEDATALEN);
@@ -105,7 +109,7 @@ ring_take(ErrandRingCursor *c, ErrandEventBuffer *out)
 	uint64 at = c->cell * ERRAND_CELL;
 
 	ring_copy_out(&at, &r, sizeof(r));
-	out->event = r.event;
+	memcpy(&out->event, r.event, EVENT_BYTES);
 	ring_copy_out(&at, out->queue, r.queue_len);
 	out->queue[r.queue_len] = '\0';
 	ring_copy_out(&at, out->task, r.task_len);
@@ -116,7 +120,7 @@ ring_take(ErrandRingCursor *c, ErrandEventBuffer *out)
 	out->event.task = out->task;
 	out->event.channel = r.channel_len > 0 ? out->channel : NULL;
 	c->cell += r.cells;
-	c->seq = r.event.seq;
+	c->seq = out->event.seq;
 }
 
 bool
@@ -177,8 +181,10 @@ counter_apply(ErrandCounter *c, const ErrandEvent *e, bool measured)
 		(*n)--;
 	if ((n = counter_of_state(c, e->to)) != NULL)
 		(*n)++;
-	if (e->to == ERRAND_RETRYING)
-		c->retried++;
+	c->submitted += e->from == ERRAND_NONE;
+	c->retrying += (e->to == ERRAND_RETRYING) - (e->from == ERRAND_RETRYING);
+	c->unknown += e->to == ERRAND_UNKNOWN;
+	c->retried += e->to == ERRAND_RETRYING;
 	if (e->from == ERRAND_RUNNING && e->to != ERRAND_SCHEDULED && e->to != ERRAND_READY)
 		c->attempts++;
 	if (measured && e->from == ERRAND_RUNNING && e->wait_us >= 0)
@@ -194,6 +200,8 @@ errand_counters_apply(const ErrandEvent *e)
 	ErrandCounter *c;
 	char role[ERRAND_ROLE_KEY];
 
+	if ((c = errand_counter(e->database, ERRAND_COUNT_ALL, "")) != NULL)
+		counter_apply(c, e, true);
 	if (e->queue != NULL && (c = errand_counter(e->database, ERRAND_COUNT_QUEUE, e->queue)) != NULL)
 		counter_apply(c, e, true);
 	if (e->task != NULL && (c = errand_counter(e->database, ERRAND_COUNT_TASK, e->task)) != NULL)
@@ -215,9 +223,20 @@ gauges_clear(void)
 	hash_seq_init(&scan, errand_counters);
 	while ((c = hash_seq_search(&scan)) != NULL)
 	{
-		if (c->key.database == MyDatabaseId && c->key.kind == ERRAND_COUNT_QUEUE)
-			c->ready = c->scheduled = c->waiting = c->running = 0;
+		if (c->key.database == MyDatabaseId &&
+			(c->key.kind == ERRAND_COUNT_QUEUE || c->key.kind == ERRAND_COUNT_ALL))
+			c->ready = c->scheduled = c->retrying = c->waiting = c->running = 0;
 	}
+}
+
+static void
+gauges_add(ErrandCounter *c, const ErrandRecount *r)
+{
+	c->ready += r->ready;
+	c->scheduled += r->scheduled;
+	c->retrying += r->retrying;
+	c->waiting += r->waiting;
+	c->running += r->running;
 }
 
 bool
@@ -234,12 +253,11 @@ errand_counters_set(const ErrandRecount *r, int n, uint64 if_seq)
 		{
 			ErrandCounter *c = errand_counter(MyDatabaseId, ERRAND_COUNT_QUEUE, r[i].queue);
 
-			if (c == NULL)
-				continue;
-			c->ready = r[i].ready;
-			c->scheduled = r[i].scheduled;
-			c->waiting = r[i].waiting;
-			c->running = r[i].running;
+			if (c != NULL)
+				gauges_add(c, &r[i]);
+			c = errand_counter(MyDatabaseId, ERRAND_COUNT_ALL, "");
+			if (c != NULL)
+				gauges_add(c, &r[i]);
 		}
 	}
 	LWLockRelease(errand_shared->event_lock);
@@ -258,7 +276,9 @@ errand_counters_reset(void)
 	{
 		if (c->key.database != MyDatabaseId)
 			continue;
-		c->succeeded = c->failed = c->cancelled = c->retried = c->attempts = 0;
+		errand_counted_keep(c);
+		c->submitted = c->succeeded = c->failed = c->unknown = c->cancelled = c->retried =
+			c->attempts = 0;
 		memset(&c->wait, 0, sizeof(c->wait));
 		memset(&c->run, 0, sizeof(c->run));
 	}

@@ -21,6 +21,7 @@
 #include "core/histogram.h"
 #include "datatype/timestamp.h"
 #include "port/atomics.h"
+#include "relay_stats.h"
 #include "storage/lwlock.h"
 #include "utils/hsearch.h"
 
@@ -60,6 +61,16 @@ typedef struct ErrandDatabase
 		queue_limits; /* queues may drain or have a limit: look before a submit; atomic */
 	pg_atomic_uint32
 		limits_ready; /* all dead leases were reaped: places of queues may be given; atomic */
+
+	/* The relay.  slot_lock, but for what is atomic. */
+	int relay_port;		   /* errand.port there, as the last probe saw it; 0: no relay */
+	uint64 relay_settings; /* errand_relay_settings_hash() likewise: a relay with others leaves */
+	int relay_failures;	   /* in a row */
+	TimestampTz relay_not_before; /* backoff after them */
+	bool relay_warned;			  /* of a port in use */
+	pg_atomic_uint32
+		relay_procno;		/* + 1, of a relay that wants to hear of commits; 0: none; atomic */
+	ErrandRelayStats relay; /* atomic */
 } ErrandDatabase;
 
 /* One of our processes. */
@@ -108,6 +119,7 @@ typedef enum ErrandCounterKind
 	ERRAND_COUNT_QUEUE = 'q',
 	ERRAND_COUNT_TASK = 't',
 	ERRAND_COUNT_HOST = 'h',
+	ERRAND_COUNT_ALL = 'a', /* of the database, under the name '' */
 	ERRAND_COUNT_ROLE = 'r' /* of roles with a quota only: quota.c makes them */
 } ErrandCounterKind;
 
@@ -119,22 +131,40 @@ typedef struct ErrandCounterKey
 	char name[ERRAND_NAME_BYTES];
 } ErrandCounterKey;
 
+/* What a counter stood at; buckets are told modulo 2^32. */
+typedef struct ErrandCounted
+{
+	TimestampTz at;
+	int64 submitted;
+	int64 succeeded;
+	int64 failed;
+	int64 cancelled;
+	int64 retried;
+	uint32 wait[ERRAND_HISTOGRAM_BUCKETS];
+	uint32 run[ERRAND_HISTOGRAM_BUCKETS];
+} ErrandCounted;
+
 typedef struct ErrandCounter
 {
 	ErrandCounterKey key; /* must be first */
 	int64 ready;
 	int64 scheduled; /* scheduled and retrying */
+	int64 retrying;	 /* of these */
 	int64 waiting;
 	int64 running;
+	int64 submitted;
 	int64 succeeded;
-	int64 failed;
+	int64 failed;  /* failed and unknown */
+	int64 unknown; /* of these */
 	int64 cancelled;
 	int64 retried;
 	int64 attempts;
-	int64 counted_at; /* of a role: when the tables were counted, errand_limits_clock() */
-	uint64 touched;	  /* ring position of the last change, for eviction */
+	TimestampTz oldest_at; /* of a queue: since when its oldest ready task waits; 0: not known */
+	int64 counted_at;	   /* of a role: when the tables were counted, errand_limits_clock() */
+	uint64 touched;		   /* ring position of the last change, for eviction */
 	ErrandHistogram wait;
 	ErrandHistogram run;
+	ErrandCounted before; /* what rollups hold already */
 } ErrandCounter;
 
 /* A backend that waits for tasks; its index is the backend's place in the proc array. */
@@ -199,6 +229,9 @@ extern void errand_wake_workers(Oid database);
 
 /* Sets the latches of the executors of a role; InvalidOid: of all.  Takes slot_lock shared. */
 extern void errand_wake_executors(Oid database, Oid role);
+
+/* Sets the latch of the database's relay if it wants to hear of commits; no lock. */
+extern void errand_wake_relay(ErrandDatabase *d);
 
 /* Sets the launcher's latch. */
 extern void errand_wake_launcher(void);

@@ -116,6 +116,13 @@ static const DbCallDef calls[DB_CALLS] = {
 					   {A_INT8, A_INT4, A_INT4, A_BYTES}},
 	[DB_CHUNKS_FORGET] = {"SELECT errand._chunks_forget($1)", 1, {A_INT8}},
 	[DB_CHUNKS_SWEEP] = {"SELECT errand._chunks_sweep($1) AS more", 1, {INT4OID}},
+	[DB_ROLLUP] = {"SELECT errand._rollup($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)",
+				   12,
+				   {TIMESTAMPTZOID, CHAROID, TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID,
+					INT8OID, INT8OID, A_INT4, A_INT4}},
+	[DB_ROLLUP_TRIM] = {"SELECT errand._rollup_trim($1,$2) AS gone", 2, {TIMESTAMPTZOID, INT4OID}},
+	[DB_ROLLUP_SUMS] = {"SELECT * FROM errand._rollup_sums()", 0, {0}},
+	[DB_OLDEST] = {"SELECT * FROM errand._oldest()", 0, {0}},
 	[DB_QUEUE_SET] = {"SELECT errand._queue_set($1,$2,$3)", 3, {TEXTOID, BOOLOID, BOOLOID}},
 	[DB_SECRETS] = {"SELECT * FROM errand._secrets($1,$2)", 2, {A_INT8, A_TEXT}},
 	[DB_SECRET_SETTING] = {"SELECT errand._secret_setting($1) AS value", 1, {TEXTOID}},
@@ -136,6 +143,7 @@ static const DbCallDef calls[DB_CALLS] = {
 						  {A_INT8, TIMESTAMPTZOID, INT4OID}},
 	[DB_UNFREED] = {"SELECT * FROM errand._unfreed($1,$2)", 2, {INT8OID, INT4OID}},
 	[DB_GROUP_COUNT] = {"SELECT errand._group_count($1,$2)", 2, {A_INT8, A_CHAR}},
+	[DB_RELAY_AUTH] = {"SELECT * FROM errand._relay_auth($1,$2)", 2, {TEXTOID, TEXTOID}},
 	[DB_GROUP_FOLD] = {"SELECT * FROM errand._group_fold($1,$2)", 2, {TIMESTAMPTZOID, INT4OID}},
 };
 
@@ -250,8 +258,14 @@ errand_db_commit(bool durable)
 void
 errand_db_recover(void)
 {
+	errand_db_undo(true);
+}
+
+void
+errand_db_undo(bool log)
+{
 	HOLD_INTERRUPTS();
-	if (!errand_process_must_leave()) /* then we cancelled it ourselves */
+	if (log && !errand_process_must_leave()) /* then we cancelled it ourselves */
 		EmitErrorReport();
 	AbortCurrentTransaction();
 	FlushErrorState();
@@ -319,6 +333,15 @@ errand_db_text(int row, int column)
 	Datum d = errand_db_value(row, column, &isnull);
 
 	return isnull ? NULL : TextDatumGetCString(d);
+}
+
+int64
+errand_db_int8(int row, int column)
+{
+	bool isnull;
+	Datum d = errand_db_value(row, column, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(d);
 }
 
 void

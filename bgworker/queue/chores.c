@@ -26,6 +26,7 @@
 #include "queue/proxies.h"
 #include "queue/quarantine.h"
 #include "queue/reap.h"
+#include "queue/rollup.h"
 #include "queue/roles.h"
 #include "kinds/http.h"
 #include "queue/run.h"
@@ -115,6 +116,8 @@ announce_move(int row, char to)
 	e.id = DatumGetInt64(errand_db_value(row, errand_db_column("id"), &isnull));
 	e.run = DatumGetInt16(errand_db_value(row, errand_db_column("run"), &isnull));
 	e.attempt = DatumGetInt32(errand_db_value(row, errand_db_column("attempt"), &isnull));
+	e.submitter = DatumGetObjectId(errand_db_value(row, errand_db_column("owner_oid"), &isnull));
+	e.group = errand_db_int8(row, errand_db_column("task_group"));
 	e.from = DatumGetChar(errand_db_value(row, errand_db_column("state"), &isnull));
 	e.to = to;
 	e.wait_us = e.run_us = -1;
@@ -123,7 +126,7 @@ announce_move(int row, char to)
 	if (to == ERRAND_FAILED)
 	{
 		e.channel = errand_db_text(row, errand_db_column("notify"));
-		e.owner = DatumGetObjectId(errand_db_value(row, errand_db_column("owner_oid"), &isnull));
+		e.owner = e.submitter;
 	}
 	if (to == ERRAND_READY)
 	{
@@ -229,6 +232,7 @@ recount(void)
 		r[i].queue = errand_db_text(i, errand_db_column("queue"));
 		r[i].ready = DatumGetInt64(errand_db_value(i, errand_db_column("ready"), &isnull));
 		r[i].scheduled = DatumGetInt64(errand_db_value(i, errand_db_column("scheduled"), &isnull));
+		r[i].retrying = errand_db_int8(i, errand_db_column("retrying"));
 		r[i].waiting = DatumGetInt64(errand_db_value(i, errand_db_column("waiting"), &isnull));
 		r[i].running = DatumGetInt64(errand_db_value(i, errand_db_column("running"), &isnull));
 	}
@@ -310,6 +314,10 @@ lead_chores(bool polled)
 		in_transaction(retain, false);
 	if (errand_sweep_due(polled))
 		in_transaction(errand_sweep, false);
+	if (polled && !in_transaction(errand_rollup_oldest, false))
+		return;
+	if (errand_rollup_due())
+		errand_rollup_write(false);
 }
 
 void
@@ -366,7 +374,7 @@ errand_chores_wait_ms(bool lead)
 		us = rest_until - now;
 	else if (lead)
 	{
-		us = Min(us, retain_at - now);
+		us = Min(us, Min(retain_at - now, errand_rollup_wait_us()));
 		if (errand_sweep_due(false))
 			us = 0;
 		if (next_due != 0)
