@@ -112,10 +112,10 @@ sub_snapshot(RelaySub *sub, const RelayAnswer *why, RelayBlob *data)
 		return;
 	}
 	say_error(s, relay_sub_id(sub),
-			  why->status == 403   ? "forbidden" :
-			  why->status == 404   ? "not_found" :
-			  why->status == 400   ? "bad_filter" :
-									 "unavailable",
+			  why->status == 403 ? "forbidden" :
+			  why->status == 404 ? "not_found" :
+			  why->status == 400 ? "bad_filter" :
+								   "unavailable",
 			  why->message != NULL ? why->message : "the database did not answer",
 			  why->status >= 500);
 	sub_drop(s, sub);
@@ -270,8 +270,8 @@ rate_ok(RelaySession *s)
 	int64 now = errand_clock_monotonic();
 
 	if (s->rate_at != 0)
-		s->rate_left = Min(MESSAGES_BURST, s->rate_left + (double) (now - s->rate_at) *
-																MESSAGES_A_SECOND / 1e6);
+		s->rate_left = Min(MESSAGES_BURST,
+						   s->rate_left + (double) (now - s->rate_at) * MESSAGES_A_SECOND / 1e6);
 	s->rate_at = now;
 	s->rate_left -= 1;
 	return s->rate_left >= 0;
@@ -307,7 +307,8 @@ relay_session_receive(RelaySession *s, const char *data, size_t len, bool first,
 		return;
 	if (binary)
 		relay_session_close(s, RELAY_CLOSE_BAD_MESSAGE, "messages are text");
-	else if (s->in.len + len > RELAY_MESSAGE_BYTES || remaining > RELAY_MESSAGE_BYTES - s->in.len - len)
+	else if (s->in.len + len > RELAY_MESSAGE_BYTES ||
+			 remaining > RELAY_MESSAGE_BYTES - s->in.len - len)
 		relay_session_close(s, RELAY_CLOSE_TOO_BIG, "a message has at most 65536 bytes");
 	else if (first && final)
 		receive_whole(s, data, len);

@@ -146,8 +146,8 @@ relay_web_upgrade(RelayConn *c)
 		return;
 	ours = offers_read(c, &token);
 	if (origin.p != NULL &&
-		!errand_origin_allowed(origin.p, origin.len, c->head.host.p, c->head.host.len,
-							   false, errand_allowed_origins, errand_public_url))
+		!errand_origin_allowed(origin.p, origin.len, c->head.host.p, c->head.host.len, false,
+							   errand_allowed_origins, errand_public_url))
 		close_with(c, RELAY_CLOSE_ORIGIN, "the page's origin is not allowed", ours);
 	else if (!ours)
 		close_with(c, RELAY_CLOSE_SUBPROTOCOL, "the subprotocol is " RELAY_SUBPROTOCOL, false);
