@@ -11,8 +11,10 @@
 #include "call.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
+#include "core/fingerprint.h"
 #include "deltas.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "settings.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -26,6 +28,8 @@ PG_FUNCTION_INFO_V1(errand_stats);
 PG_FUNCTION_INFO_V1(errand_rollup_now_srf);
 PG_FUNCTION_INFO_V1(errand_hist_add);
 PG_FUNCTION_INFO_V1(errand_hist_quantiles);
+PG_FUNCTION_INFO_V1(errand_iso);
+PG_FUNCTION_INFO_V1(errand_fingerprint_sql);
 
 #define QUEUES_SHOWN 500
 
@@ -333,4 +337,28 @@ errand_hist_quantiles(PG_FUNCTION_ARGS)
 		items[i] = Float8GetDatum(errand_histogram_quantile_ms(h, q[i]));
 	PG_RETURN_ARRAYTYPE_P(construct_array(items, lengthof(q), FLOAT8OID, sizeof(float8),
 										  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+Datum
+errand_iso(PG_FUNCTION_ARGS)
+{
+	TimestampTz t = PG_GETARG_TIMESTAMPTZ(0);
+
+	if (TIMESTAMP_NOT_FINITE(t))
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(iso(t)));
+}
+
+#define FINGERPRINT_BYTES 256
+#define ERROR_BYTES 2000 /* of an error count */
+
+Datum
+errand_fingerprint_sql(PG_FUNCTION_ARGS)
+{
+	text *error = PG_GETARG_TEXT_PP(0);
+	char out[FINGERPRINT_BYTES];
+	size_t n = errand_fingerprint(VARDATA_ANY(error), Min(VARSIZE_ANY_EXHDR(error), ERROR_BYTES), out,
+								  sizeof(out));
+
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(out, pg_mbcliplen(out, (int) n, (int) n)));
 }

@@ -17,7 +17,7 @@ SPI_USERS=(bgworker/base/db.c bgworker/executor.c extension/run.c)
 TRANSACTIONS=(bgworker/base/db.c bgworker/executor.c)
 CLOCKS=(bgworker/base/clock.c extension/submit.c extension/steer.c extension/define.c extension/waiting.c
 	extension/hooks.c extension/events.c extension/shared.c extension/secrets.c extension/schedule.c
-	extension/steer_where.c extension/groups.c extension/limit_table.c extension/hosts.c extension/token.c extension/stats.c extension/pages.c)
+	extension/steer_where.c extension/groups.c extension/limit_table.c extension/hosts.c extension/token.c extension/stats.c)
 
 # The source without its comments, under the same names and line numbers.
 bare=$(mktemp -d)
