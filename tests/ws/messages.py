@@ -86,11 +86,12 @@ async def tasks_channel():
     same(snapshot['data']['tasks'][0]['id'], after, 'a second subscription: the snapshot has the newest first')
     ok('payload' not in snapshot['data']['tasks'][0], '... without payloads')
     await ws.say(type='unsubscribe', id='1')
+    ok(await ws.alive(), 'unsubscribed')
     await noop()
     got = []
     while not got or got[-1]['data']['state'] != 'succeeded':
         got.append(await ws.expect('event'))
-    same({m['id'] for m in got}, {'2'}, 'unsubscribed: only the other one hears of it')
+    same({m['id'] for m in got}, {'2'}, '... only the other one hears of it')
     ws.close()
 
 

@@ -454,11 +454,17 @@ class Ws:
     async def subscribe(self, channel, id='1', **more):
         """Subscribes; (subscribed, snapshot or None)."""
         await self.say(type='subscribe', id=id, channel=channel, **more)
-        done = await self.expect('subscribed', id=id)
-        if done is None:
-            raise RuntimeError(f'{channel}: not subscribed, closed with {self.code} {self.reason}')
-        snapshot = None if done['recovered'] else await self.expect('snapshot', id=id)
-        return done, snapshot
+        done = await self.about(id, 'subscribed')
+        return done, None if done['recovered'] else await self.about(id, 'snapshot')
+
+    async def about(self, id, kind):
+        """The message of that kind of a subscription; an error of it fails the test."""
+        while True:
+            message = await self.message()
+            if message is None or message['type'] == 'error' and message['id'] == id:
+                raise RuntimeError(f'subscription {id}: no {kind} but {message}, closed with {self.code} {self.reason}')
+            if message['type'] == kind and message['id'] == id:
+                return message
 
     async def alive(self):
         """Does it answer?"""
