@@ -1,0 +1,15 @@
+// Tables that become cards on a narrow screen.  The roles are said aloud since
+// CSS that lays a table out otherwise takes them away.
+import { html } from '../lib/html.js';
+import { Empty } from './card.js';
+
+// columns: [{name, cell(row), num, key, wide, blank}]; rowKey(row)
+export function Table({ label, columns, rows, rowKey, rowClass, empty = 'Nothing here.' }) {
+	if (!rows.length) return html`<${Empty}>${empty}<//>`;
+	return html`<div class="table-wrap"><table role="table" aria-label=${label}>
+		<thead role="rowgroup"><tr role="row">${columns.map((c) => html`<th role="columnheader" scope="col" class=${c.num ? 'num' : ''}>
+			${c.head || (c.blank ? html`<span class="hidden">${c.name}</span>` : c.name)}</th>`)}</tr></thead>
+		<tbody role="rowgroup">${rows.map((row) => html`<tr role="row" key=${rowKey(row)} class=${rowClass ? rowClass(row) : ''}>
+			${columns.map((c) => html`<td role="cell" data-label=${c.blank ? '' : c.name} class="${c.num ? 'num' : ''} ${c.wide ? 'wide' : ''} ${c.first ? 'first' : ''}">${c.cell(row)}</td>`)}</tr>`)}</tbody>
+	</table></div>`;
+}
