@@ -31,7 +31,7 @@ ISOLATION = $(sort $(patsubst tests/specs/%.spec,%,$(wildcard tests/specs/*.spec
 ISOLATION_OPTS = --inputdir=tests --outputdir=.
 # What `make valgrind` runs, of tests/sql.
 VALGRIND_TESTS ?= http waiting steering
-EXTRA_CLEAN = $(DATA_built) output_iso tmp_check log results
+EXTRA_CLEAN = $(DATA_built) bgworker/relay/page_data.c output_iso tmp_check log results
 
 ifdef FAULTS
 PG_CPPFLAGS += -DERRAND_FAULTS
@@ -50,6 +50,12 @@ include $(PGXS)
 
 $(DATA_built): $(SQL_FILES) Makefile
 	cat $(SQL_FILES) > $@
+
+# The dashboard as a C array: from dashboard/dist if it was made of these
+# sources, else by npm; without either, a page that says so.
+bgworker/relay/page_data.c: dashboard/page dashboard/note.html dashboard/build.mjs \
+		$(wildcard dashboard/package*.json dashboard/src/* dashboard/src/*/*)
+	@dashboard/page $@
 
 # Headers are few: a change in any of them rebuilds everything.
 $(OBJS): $(wildcard extension/*.h extension/core/*.h bgworker/*.h bgworker/*/*.h)

@@ -16,8 +16,8 @@ const COLUMNS = [
 	{ name: 'Took', num: true, cell: (a) => (a.started_at && !a.finished_at ? html`<${Since} at=${a.started_at} />` : html`<${Took} ms=${between(a.started_at, a.finished_at)} />`) },
 	{ name: 'Worker', num: true, cell: (a) => a.worker || '–' },
 	{ name: 'Code', cell: (a) => a.status_code || a.sqlstate || '–' },
-	{ name: 'Time split', cell: (a) => html`<${Split} timings=${a.timings} />` },
-	{ name: 'Error', wide: true, cell: (a) => (a.error ? html`<bdi class="error-full">${a.error}</bdi>${a.detail && html`<bdi class="dim"> ${a.detail}</bdi>`}` : html`<span class="dim">–</span>`) },
+	{ name: 'Time split', wide: true, cell: (a) => (a.timings ? html`<${Split} timings=${a.timings} />` : null) },
+	{ name: 'Error', wide: true, cell: (a) => (a.error ? html`<bdi class="error-full">${a.error}</bdi>${a.detail && html`<bdi class="dim"> ${a.detail}</bdi>`}` : null) },
 ];
 
 export function Attempts({ list }) {

@@ -64,7 +64,7 @@ export function Graph({ nodes, edges, here, total }) {
 			${lines}
 			${shown.map((n) => {
 				const p = place.get(n.id);
-				return html`<a key=${n.id} href=${link('tasks', n.id)} aria-label=${`task ${n.id}, ${n.task}, ${n.state}`}><g class="node ${n.id === here ? 'here' : ''}" data-state=${n.state} transform=${`translate(${p.x} ${p.y})`}>
+				return html`<a key=${n.id} href=${link('tasks', n.id)}><g class="node ${n.id === here ? 'here' : ''}" data-state=${n.state} transform=${`translate(${p.x} ${p.y})`}>
 					<rect width=${W} height=${H} rx="8" /><rect class="edge-mark" width="4" height=${H} rx="2" />
 					<text x="14" y="18" class="node-name">${cut(String(n.task), 20)}</text><text x="14" y="34" class="node-state">${n.id} · ${n.state}</text></g></a>`;
 			})}

@@ -31,7 +31,7 @@ export function Top({ help }) {
 			aria-label=${`Times are ${clock === 'utc' ? 'UTC' : 'local'}; change`}>${clock === 'utc' ? 'UTC' : 'Local'}</button>
 		<button class="plain" onClick=${() => setPref('theme', shown === 'dark' ? 'light' : 'dark')} aria-label=${`Use the ${shown === 'dark' ? 'light' : 'dark'} theme`}>
 			<${Icon} name=${shown === 'dark' ? 'sun' : 'moon'} /></button>
-		<button class="plain" onClick=${help} aria-label="Keyboard help" title="Keyboard help">?</button>
+		<button class="plain keys-button" onClick=${help} aria-label="Keyboard help" title="Keyboard help">?</button>
 		<button class="plain" onClick=${() => logOut()}>Log out</button>
 	</header>`;
 }

@@ -3,6 +3,13 @@
 import { html } from '../lib/html.js';
 import { Empty } from './card.js';
 
+// A cell says its column's name where there is no head above it.
+function Cell({ column: c, value }) {
+	const empty = value === null || value === undefined || value === '';
+	const classes = [c.num && 'num', c.wide && 'wide', c.first && 'first', empty && 'empty-cell'].filter(Boolean).join(' ');
+	return html`<td role="cell" data-label=${c.blank ? '' : c.name} class=${classes}>${value}</td>`;
+}
+
 // columns: [{name, cell(row), num, key, wide, blank}]; rowKey(row)
 export function Table({ label, columns, rows, rowKey, rowClass, empty = 'Nothing here.' }) {
 	if (!rows.length) return html`<${Empty}>${empty}<//>`;
@@ -10,6 +17,6 @@ export function Table({ label, columns, rows, rowKey, rowClass, empty = 'Nothing
 		<thead role="rowgroup"><tr role="row">${columns.map((c) => html`<th role="columnheader" scope="col" class=${c.num ? 'num' : ''}>
 			${c.head || (c.blank ? html`<span class="hidden">${c.name}</span>` : c.name)}</th>`)}</tr></thead>
 		<tbody role="rowgroup">${rows.map((row) => html`<tr role="row" key=${rowKey(row)} class=${rowClass ? rowClass(row) : ''}>
-			${columns.map((c) => html`<td role="cell" data-label=${c.blank ? '' : c.name} class="${c.num ? 'num' : ''} ${c.wide ? 'wide' : ''} ${c.first ? 'first' : ''}">${c.cell(row)}</td>`)}</tr>`)}</tbody>
+			${columns.map((c) => html`<${Cell} column=${c} value=${c.cell(row)} />`)}</tr>`)}</tbody>
 	</table></div>`;
 }

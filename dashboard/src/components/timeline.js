@@ -57,7 +57,6 @@ export function Timeline({ task, attempts }) {
 const PARTS = [['dns_ms', 'name'], ['connect_ms', 'connect'], ['tls_ms', 'TLS'], ['wait_ms', 'server'], ['transfer_ms', 'transfer']];
 
 export function Split({ timings }) {
-	if (!timings) return html`<span class="dim">–</span>`;
 	const parts = PARTS.map(([key, name]) => ({ key, name, ms: Number(timings[key]) || 0 })).filter((p) => p.ms > 0);
 	const sum = parts.reduce((a, p) => a + p.ms, 0) || 1;
 	const text = parts.map((p) => `${p.name} ${duration(p.ms)}`).join(', ') || 'no time';

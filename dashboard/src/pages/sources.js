@@ -29,7 +29,7 @@ const columns = (refresh) => [
 	{ name: 'Next run', cell: (s) => html`<${When} at=${s.next_run} />` },
 	{ name: 'Stored', num: true, cell: (s) => number(s.items_stored) },
 	{ name: 'Rejected', num: true, cell: (s) => number(s.items_rejected) },
-	{ name: 'Error', wide: true, cell: (s) => (s.error ? html`<bdi class="error-text">${s.error}</bdi>` : html`<span class="dim">–</span>`) },
+	{ name: 'Error', wide: true, cell: (s) => (s.error ? html`<bdi class="error-text">${s.error}</bdi>` : null) },
 	{ name: 'Control', blank: true, cell: (s) => html`<${Controls} source=${s} refresh=${refresh} />` },
 ];
 

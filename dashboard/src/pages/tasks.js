@@ -26,8 +26,10 @@ function Detail({ task: t }) {
 	if (t.state === 'running' && t.progress !== null && t.progress !== undefined) return html`<${Progress} value=${t.progress} text=${t.progress_message} label=${`Progress of task ${t.id}`} />`;
 	if (t.error) return html`<bdi class="error-text" title=${t.error}>${t.error}</bdi>`;
 	if (t.key) return html`<span class="dim">key <bdi>${t.key}</bdi></span>`;
-	return html`<span class="dim">${(t.tags || []).map((g) => html`<bdi class="tag" key=${g}>${g}</bdi>`)}</span>`;
+	return html`<span class="dim">${t.tags.map((g) => html`<bdi class="tag" key=${g}>${g}</bdi>`)}</span>`;
 }
+
+const hasDetail = (t) => t.error || t.key || (t.tags || []).length > 0 || (t.state === 'running' && t.progress !== null && t.progress !== undefined);
 
 function columnsOf(selection, admin) {
 	const { selected, toggle, all, toggleAll } = selection;
@@ -42,7 +44,7 @@ function columnsOf(selection, admin) {
 		{ name: 'Attempt', num: true, cell: (t) => html`${t.attempt}<span class="dim"> / ${t.max_attempts}</span>` },
 		{ name: 'Submitted', cell: (t) => html`<${When} at=${t.submitted_at} />` },
 		{ name: 'Run time', num: true, cell: (t) => html`<${Run} task=${t} />` },
-		{ name: 'Detail', wide: true, cell: (t) => html`<${Detail} task=${t} />` },
+		{ name: 'Detail', wide: true, cell: (t) => (hasDetail(t) ? html`<${Detail} task=${t} />` : null) },
 	];
 	return admin ? [box, ...columns] : columns;
 }
