@@ -31,6 +31,7 @@
 #define DROP_HOLD_US INT64CONST(15000000)
 
 static bool look_wanted = true;
+static TimestampTz looked_at = 0;
 
 /* Slots of processes that never came up. */
 static void
@@ -88,6 +89,7 @@ look_at_databases(void)
 	LWLockRelease(errand_shared->slot_lock);
 	errand_databases_remember(oids, n);
 	look_wanted = false;
+	looked_at = errand_clock_now();
 }
 
 /* Copies the entries, to act on them without the lock. */
@@ -128,6 +130,29 @@ note_start(Oid oid)
 	LWLockRelease(errand_shared->slot_lock);
 }
 
+/* A relay, where one is to be and none is. */
+static void
+start_relay(const ErrandDatabase *copy)
+{
+	ErrandDatabase *d;
+	TimestampTz now = errand_clock_now();
+
+	if (!copy->installed || copy->relay_port == 0 || now < copy->relay_not_before ||
+		process_exists(ERRAND_PROCESS_RELAY, copy->oid, 1) ||
+		!errand_start_process(ERRAND_PROCESS_RELAY, copy->oid, 1, InvalidOid))
+		return;
+	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
+	d = errand_database_find(copy->oid, false);
+	if (d != NULL)
+	{
+		/* Forgotten by a relay that lasts. */
+		d->relay_failures = Min(d->relay_failures + 1, 6);
+		d->relay_not_before =
+			now + (d->relay_failures > 2 ? (INT64CONST(500000) << d->relay_failures) : 0);
+	}
+	LWLockRelease(errand_shared->slot_lock);
+}
+
 static void
 start_missing(void)
 {
@@ -148,6 +173,7 @@ start_missing(void)
 			if (errand_start_process(ERRAND_PROCESS_WORKER, databases[i].oid, k, InvalidOid))
 				note_start(databases[i].oid);
 		}
+		start_relay(&databases[i]);
 	}
 }
 
@@ -189,16 +215,34 @@ forgive(void)
 	return pending;
 }
 
+/* The configuration changed, perhaps the port of a relay: each database is asked. */
+static void
+probe_all(void)
+{
+	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < errand_shared->max_databases; i++)
+	{
+		ErrandDatabase *d = &errand_databases[i];
+
+		if (d->oid != InvalidOid && d->installed)
+			d->probe_wanted = true;
+	}
+	LWLockRelease(errand_shared->slot_lock);
+}
+
 static void
 launcher_exit(int code, Datum arg)
 {
 	errand_shared->launcher_procno = -1;
 }
 
-static bool
-anything_pending(void)
+/* How long until something is to be looked at again. */
+static long
+sleep_ms(void)
 {
 	bool pending = OidIsValid(errand_databases_next_probe()) || forgive();
+	TimestampTz now = errand_clock_now();
+	long ms = LOOK_MS;
 
 	LWLockAcquire(errand_shared->slot_lock, LW_SHARED);
 	for (int i = 0; i < errand_shared->max_databases && !pending; i++)
@@ -207,24 +251,26 @@ anything_pending(void)
 
 		if (d->oid == InvalidOid || !d->installed)
 			continue;
-		pending = d->dropping || d->not_before > errand_clock_now();
+		pending = d->dropping || d->not_before > now;
+		if (d->relay_port != 0 && d->relay_not_before > now)
+			ms = Min(ms, (d->relay_not_before - now) / 1000 + 1);
 	}
 	LWLockRelease(errand_shared->slot_lock);
-	return pending || errand_start_failed();
+	return pending || errand_start_failed() ? Min(ms, 250) : ms;
 }
 
 static void
 launcher_sleep(void)
 {
 	static uint32 wait_event = 0;
-	long ms = anything_pending() ? 250 : LOOK_MS;
+	long ms = sleep_ms();
 	int rc;
 
 	if (wait_event == 0)
 		wait_event = ERRAND_WAIT_EVENT("ErrandLauncher");
 	rc = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wait_event);
 	ResetLatch(MyLatch);
-	if ((rc & WL_LATCH_SET) || ms == LOOK_MS)
+	if ((rc & WL_LATCH_SET) || errand_clock_now() - looked_at >= LOOK_MS * INT64CONST(1000))
 		look_wanted = true;
 }
 
@@ -244,7 +290,8 @@ errand_launcher_main(Datum main_arg)
 		MemoryContextSwitchTo(context);
 		MemoryContextReset(context);
 		CHECK_FOR_INTERRUPTS();
-		(void) errand_process_reload();
+		if (errand_process_reload())
+			probe_all();
 		collect_slots();
 		if (look_wanted)
 			look_at_databases();

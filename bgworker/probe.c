@@ -1,7 +1,7 @@
 /*
  * probe.c
  *		errand probe: visits one database, tells whether the extension is
- *		installed there, and leaves.
+ *		installed there and which settings its relay would have, and leaves.
  *
  * Started by the launcher, one at a time.  It changes nothing.
  */
@@ -11,6 +11,7 @@
 #include "base/process.h"
 #include "launcher.h"
 #include "miscadmin.h"
+#include "settings.h"
 #include "shared.h"
 #include "storage/ipc.h"
 
@@ -33,6 +34,9 @@ errand_probe_main(Datum main_arg)
 	if (d != NULL)
 	{
 		d->installed = installed;
+		d->relay_port = installed ? errand_port : 0;
+		d->relay_settings = errand_relay_settings_hash();
+		errand_wake_relay(d); /* it leaves if it has others */
 		if (!installed && !d->probe_wanted)
 			d->oid = InvalidOid;
 	}

@@ -15,6 +15,7 @@
 #include "contract.h"
 #include "executor/executor.h"
 #include "funcapi.h"
+#include "level.h"
 #include "mb/pg_wchar.h"
 #include "shared.h"
 #include "utils/builtins.h"
@@ -157,6 +158,8 @@ errand_may(const char *level)
 	ErrandArgs a = {0};
 	bool isnull;
 
+	if (!errand_level_includes(errand_level_cap, errand_level_parse(level)))
+		return false;
 	if (superuser())
 		return true;
 	errand_arg(&a, ObjectIdGetDatum(GetUserId()));
@@ -176,10 +179,20 @@ errand_require(const char *level)
 					 GetUserNameFromId(GetUserId(), true), level)));
 }
 
+/* What only looks: not even what the role could do to its own tasks. */
+static void
+refuse_looking_only(void)
+{
+	if (errand_level_cap == ERRAND_LEVEL_MONITOR)
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied: the token is for looking only"),
+						errhint("Use a token of the level \"submit\" or \"admin\".")));
+}
+
 void
 errand_enter(void)
 {
 	errand_shared_require();
+	refuse_looking_only();
 	if (InSecurityRestrictedOperation())
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -1,6 +1,7 @@
 /*
  * hooks.c
- *		Hears LISTEN, CREATE/DROP DATABASE and DROP EXTENSION in every backend.
+ *		Hears LISTEN, CREATE/DROP DATABASE, DROP EXTENSION and settings of ours
+ *		made for a database or role, in every backend.
  *
  * Runs in every backend.  Hooks must pass everything on, and must not fail for
  * reasons of their own: other people's statements run through here.
@@ -32,6 +33,8 @@ static ProcessUtility_hook_type prev_utility = NULL;
 static object_access_hook_type prev_object_access = NULL;
 static bool poke = false;
 static bool listening = false;
+static bool probe_all = false;			/* at commit */
+static Oid probe_database = InvalidOid; /* likewise */
 
 static pg_atomic_uint32 *
 listeners(void)
@@ -81,9 +84,28 @@ poke_now(void)
 	errand_wake_launcher();
 }
 
+/* The settings that a database's relay would have may have changed. */
+static void
+ask_for_probes(void)
+{
+	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < errand_shared->max_databases; i++)
+	{
+		ErrandDatabase *d = &errand_databases[i];
+
+		if (d->oid != InvalidOid && d->installed && (probe_all || d->oid == probe_database))
+			d->probe_wanted = true;
+	}
+	LWLockRelease(errand_shared->slot_lock);
+	errand_wake_launcher();
+}
+
 static void
 poke_callback(XactEvent event, void *arg)
 {
+	if (event == XACT_EVENT_COMMIT && (probe_all || OidIsValid(probe_database)) &&
+		errand_shared != NULL)
+		ask_for_probes();
 	if (event == XACT_EVENT_COMMIT && poke && errand_shared != NULL)
 	{
 		ErrandEvent e = {.kind = ERRAND_EVENT_CONFIG, .database = MyDatabaseId};
@@ -96,7 +118,10 @@ poke_callback(XactEvent event, void *arg)
 		errand_wake_workers(MyDatabaseId);
 	}
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-		poke = false;
+	{
+		poke = probe_all = false;
+		probe_database = InvalidOid;
+	}
 }
 
 void
@@ -190,6 +215,31 @@ hold_workers(const AlterExtensionStmt *stmt)
 	poke = true;
 }
 
+/* ALTER DATABASE ... SET errand.*, ALTER ROLE likewise, and RESET ALL of either. */
+static bool
+sets_ours(const VariableSetStmt *set)
+{
+	return set->kind == VAR_RESET_ALL ||
+		   (set->name != NULL && strncmp(set->name, ERRAND_SCHEMA ".", strlen(ERRAND_SCHEMA) + 1) == 0);
+}
+
+static void
+hear_settings(Node *parsetree)
+{
+	if (IsA(parsetree, AlterDatabaseSetStmt))
+	{
+		AlterDatabaseSetStmt *s = (AlterDatabaseSetStmt *) parsetree;
+		Oid oid = sets_ours(s->setstmt) ? get_database_oid(s->dbname, true) : InvalidOid;
+
+		/* A second one in the same transaction: all of them. */
+		probe_all |= OidIsValid(probe_database) && OidIsValid(oid) && oid != probe_database;
+		if (OidIsValid(oid))
+			probe_database = oid;
+	}
+	else
+		probe_all |= sets_ours(((AlterRoleSetStmt *) parsetree)->setstmt);
+}
+
 static void
 pass_on(PlannedStmt *pstmt, const char *query, bool read_only, ProcessUtilityContext context,
 		ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *qc)
@@ -210,6 +260,8 @@ utility(PlannedStmt *pstmt, const char *query, bool read_only, ProcessUtilityCon
 
 	if (IsA(parsetree, ListenStmt))
 		heard_listen();
+	else if (IsA(parsetree, AlterDatabaseSetStmt) || IsA(parsetree, AlterRoleSetStmt))
+		hear_settings(parsetree);
 	else if (IsA(parsetree, AlterExtensionStmt))
 		hold_workers((AlterExtensionStmt *) parsetree);
 	else if (created || IsA(parsetree, DropdbStmt) || IsA(parsetree, RenameStmt) ||

@@ -279,6 +279,7 @@ errand_settings_init(void)
 	define_process_settings();
 	define_network_settings();
 	errand_settings_mail_init();
+	errand_settings_relay_init();
 	define_other_settings();
 	MarkGUCPrefixReserved("errand");
 }

@@ -30,10 +30,20 @@ extern char *errand_smtp_from;	  /* the sender of what names none */
 extern char *errand_smtp_user;	  /* '' = no AUTH */
 extern char *errand_smtp_secret;  /* the password: never in a variable that is shown */
 extern char *errand_smtp_ca_file; /* '' = the system's */
+extern int errand_port;				/* of the relay; 0: no relay */
+extern int errand_max_clients;		/* of the relay */
+extern bool errand_metrics_public;	/* /metrics asks for no token */
+extern char *errand_listen_address; /* of the relay: a list */
+extern char *errand_allowed_origins;
+extern char *errand_relay_channels; /* NOTIFY channels that the relay passes on */
+extern char *errand_tls_cert;		/* '' = no TLS */
+extern char *errand_tls_key;
+extern char *errand_token_key; /* errand.token_secret; '' = no tokens.  Never in a variable that is shown */
 extern bool errand_log_failures;
 extern int errand_log_min_task_duration; /* ms, -1 off */
 extern bool errand_notify;
 extern char *errand_public_url; /* where the dashboard is seen from outside */
+extern char *errand_token_key; /* '' = no tokens; never in a variable that is shown */
 extern char *errand_fault;		/* test builds only */
 
 /* Retention as parsed from the setting, in seconds; 0 keeps for ever. */
@@ -47,8 +57,16 @@ extern ErrandRetention errand_retention_parsed;
 
 #define ERRAND_ALLOW_MAX 256 /* networks in errand.allow_networks */
 
+#define ERRAND_TOKEN_SECRET_MIN 32 /* bytes */
+
 /* Those of e-mail, in settings_mail.c. */
 extern void errand_settings_mail_init(void);
+
+/* Those of the relay, in settings_relay.c. */
+extern void errand_settings_relay_init(void);
+
+/* A number that changes with any of the relay's settings. */
+extern uint64 errand_relay_settings_hash(void);
 
 /* Defines every setting; called once, from _PG_init. */
 extern void errand_settings_init(void);

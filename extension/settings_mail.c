@@ -12,6 +12,7 @@
 #include "compat.h"
 #include "core/mail.h"
 #include "settings.h"
+#include "settings_secret.h"
 #include "utils/guc.h"
 
 char *errand_smtp_url = "";
@@ -53,9 +54,8 @@ check_user(char **newval, void **extra, GucSource source)
 	return *newval == NULL || errand_mail_line_ok(*newval, strlen(*newval), 255);
 }
 
-/* Takes the password out of what PostgreSQL keeps. */
-static bool
-check_password(char **newval, void **extra, GucSource source)
+bool
+errand_secret_take(char **newval, void **extra)
 {
 	size_t size = *newval != NULL ? strlen(*newval) + 1 : 1;
 	char *copy = errand_guc_malloc(size);
@@ -69,6 +69,19 @@ check_password(char **newval, void **extra, GucSource source)
 	return true;
 }
 
+const char *
+errand_secret_shown(const char *secret)
+{
+	return secret[0] != '\0' ? "********" : "";
+}
+
+/* Takes the password out of what PostgreSQL keeps. */
+static bool
+check_password(char **newval, void **extra, GucSource source)
+{
+	return errand_secret_take(newval, extra);
+}
+
 static void
 assign_password(const char *newval, void *extra)
 {
@@ -78,7 +91,7 @@ assign_password(const char *newval, void *extra)
 static const char *
 show_password(void)
 {
-	return errand_smtp_secret[0] != '\0' ? "********" : "";
+	return errand_secret_shown(errand_smtp_secret);
 }
 
 void

@@ -110,6 +110,8 @@ shared_startup(void)
 			pg_atomic_init_u32(&errand_databases[i].queue_limits, 1);
 			pg_atomic_init_u32(&errand_databases[i].dependencies, 1);
 			pg_atomic_init_u32(&errand_databases[i].limits_ready, 0);
+			pg_atomic_init_u32(&errand_databases[i].relay_procno, 0);
+			errand_relay_stats_init(&errand_databases[i].relay);
 		}
 	}
 	info.keysize = sizeof(ErrandCounterKey);
@@ -171,6 +173,13 @@ errand_database_find(Oid oid, bool create)
 	pg_atomic_write_u32(&vacant->queue_limits, 1);
 	pg_atomic_write_u32(&vacant->dependencies, 1);
 	pg_atomic_write_u32(&vacant->limits_ready, 0);
+	vacant->relay_port = 0;
+	vacant->relay_settings = 0;
+	vacant->relay_failures = 0;
+	vacant->relay_not_before = 0;
+	vacant->relay_warned = false;
+	pg_atomic_write_u32(&vacant->relay_procno, 0);
+	errand_relay_stats_init(&vacant->relay);
 	return vacant;
 }
 
@@ -221,6 +230,12 @@ errand_wake_executors(Oid database, Oid role)
 			errand_latch_set(s->procno);
 	}
 	LWLockRelease(errand_shared->slot_lock);
+}
+
+void
+errand_wake_relay(ErrandDatabase *d)
+{
+	errand_latch_set((int) pg_atomic_read_u32(&d->relay_procno) - 1);
 }
 
 void

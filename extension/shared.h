@@ -21,6 +21,7 @@
 #include "core/histogram.h"
 #include "datatype/timestamp.h"
 #include "port/atomics.h"
+#include "relay_stats.h"
 #include "storage/lwlock.h"
 #include "utils/hsearch.h"
 
@@ -60,6 +61,15 @@ typedef struct ErrandDatabase
 		queue_limits; /* queues may drain or have a limit: look before a submit; atomic */
 	pg_atomic_uint32
 		limits_ready; /* all dead leases were reaped: places of queues may be given; atomic */
+
+	/* The relay.  slot_lock, but for what is atomic. */
+	int relay_port;				  /* errand.port there, as the last probe saw it; 0: no relay */
+	uint64 relay_settings;		  /* errand_relay_settings_hash() likewise: a relay with others leaves */
+	int relay_failures;			  /* in a row */
+	TimestampTz relay_not_before; /* backoff after them */
+	bool relay_warned;			  /* of a port in use */
+	pg_atomic_uint32 relay_procno; /* + 1, of a relay that wants to hear of commits; 0: none; atomic */
+	ErrandRelayStats relay;		  /* atomic */
 } ErrandDatabase;
 
 /* One of our processes. */
@@ -199,6 +209,9 @@ extern void errand_wake_workers(Oid database);
 
 /* Sets the latches of the executors of a role; InvalidOid: of all.  Takes slot_lock shared. */
 extern void errand_wake_executors(Oid database, Oid role);
+
+/* Sets the latch of the database's relay if it wants to hear of commits; no lock. */
+extern void errand_wake_relay(ErrandDatabase *d);
 
 /* Sets the launcher's latch. */
 extern void errand_wake_launcher(void);

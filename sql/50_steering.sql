@@ -1,14 +1,24 @@
 -- Steering.  Called by extension/steer.c as the extension's owner, after it
 -- has looked up who asks: p_caller, and whether that role may touch all tasks.
 
+-- Function:   _level_cap()
+-- Returns:    the level of the token that the relay acts for; admin in any other session
+CREATE FUNCTION errand._level_cap()
+RETURNS text
+LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_level_cap_name';
+
 -- Function:   _may(role, level)
 -- Returns:    whether the role, or one it is a member of, was granted the level
---             (admin includes monitor and submit); superusers may all
+--             (admin includes monitor and submit); superusers may all; nobody
+--             more than the token it acts for
 -- Tables:     reads access
 CREATE FUNCTION errand._may(p_role oid, p_level text)
 RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF errand._level_cap() NOT IN ('admin', p_level) THEN
+        RETURN false;
+    END IF;
     RETURN EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = p_role AND r.rolsuper)
         OR EXISTS (SELECT FROM errand.access AS a JOIN pg_roles AS r ON r.rolname = a.role
                    WHERE (a.level = 'admin' OR a.level = p_level) AND pg_has_role(p_role, r.oid, 'USAGE'));
@@ -29,11 +39,11 @@ END $$;
 -- Tables:     deletes from ready, later, suspect, task_key; writes outcome and group_delta, or cancel_request
 CREATE FUNCTION errand._cancel(p_id bigint, p_caller oid, p_all boolean, p_reason text, p_now timestamptz,
     OUT how text, OUT "from" "char", OUT run smallint, OUT attempt integer, OUT queue text, OUT type text, OUT notify text,
-    OUT owner_oid oid)
+    OUT owner_oid oid, OUT task_group bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-    SELECT t.queue, t.type, t.notify, t.owner_oid INTO queue, type, notify, owner_oid FROM errand.task AS t
+    SELECT t.queue, t.type, t.notify, t.owner_oid, t.task_group INTO queue, type, notify, owner_oid, task_group FROM errand.task AS t
     WHERE t.id = p_id AND (p_all OR t.owner_oid = p_caller);
     IF NOT FOUND THEN
         RETURN;
@@ -83,7 +93,7 @@ END $$;
 -- Tables:     outcome to attempt, or deletes from later; deletes from cancel_request; writes ready, task_key, chunk_drop
 CREATE FUNCTION errand._retry(p_id bigint, p_caller oid, p_all boolean, p_now timestamptz,
     OUT "from" "char", OUT run smallint, OUT attempt integer, OUT priority smallint, OUT place bigint, OUT queue text,
-    OUT type text, OUT role oid, OUT owner_oid oid)
+    OUT type text, OUT role oid, OUT owner_oid oid, OUT task_group bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -125,6 +135,7 @@ BEGIN
     queue := v_task.queue;
     type := v_task.type;
     owner_oid := v_task.owner_oid;
+    task_group := v_task.task_group;
     role := v_task.role;
     INSERT INTO errand.ready (id, place, attempt, role, priority, failures, run, queue)
     VALUES (p_id, place, attempt, role, priority, v_failures, run, queue);
@@ -137,7 +148,7 @@ END $$;
 -- Tables:     deletes from and writes ready, later; updates task
 CREATE FUNCTION errand._move(p_id bigint, p_caller oid, p_all boolean, p_priority smallint, p_run_at timestamptz,
     p_now timestamptz, OUT "from" "char", OUT "to" "char", OUT run smallint, OUT attempt integer, OUT priority smallint,
-    OUT place bigint, OUT queue text, OUT type text, OUT role oid)
+    OUT place bigint, OUT queue text, OUT type text, OUT role oid, OUT owner_oid oid, OUT task_group bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -145,7 +156,7 @@ DECLARE
     v_due timestamptz;
     v_unmet integer;
 BEGIN
-    SELECT t.queue, t.type, t.role INTO queue, type, role FROM errand.task AS t
+    SELECT t.queue, t.type, t.role, t.owner_oid, t.task_group INTO queue, type, role, owner_oid, task_group FROM errand.task AS t
     WHERE t.id = p_id AND (p_all OR t.owner_oid = p_caller);
     IF NOT FOUND THEN
         RETURN;

@@ -10,6 +10,9 @@ DECLARE
         '_workers', '_oldest', '_progress', '_progress_text'];
 BEGIN
     v_names := v_names || ARRAY['wait', 'as_completed', 'race', 'html_title'];
+    IF p_level IN ('monitor', 'admin') THEN
+        v_names := v_names || ARRAY['dashboard_url'];
+    END IF;
     IF p_level IN ('submit', 'admin') THEN
         v_names := v_names || ARRAY['submit', 'submit_many', 'http', 'http_get', 'http_head', 'http_delete', 'http_post',
             'http_put', 'http_patch', 'call', 'email', 'current_task', 'parent_results', 'set_progress', 'cancel', 'retry', 'reschedule', 'reprioritize', 'wake', 'set_secret', 'drop_secret', 'schedule', 'unschedule', 'pause_schedule', 'resume_schedule', 'open_group', 'close_group', 'cancel_group'];
@@ -18,7 +21,7 @@ BEGIN
     IF p_level = 'admin' THEN
         v_names := v_names || ARRAY['define_task', 'drop_task', 'define_queue', 'define_host', 'drop_host', 'pause_queue', 'resume_queue',
             'drain_queue', 'pause_all', 'resume_all', 'worker_restart'];
-        v_names := v_names || ARRAY['purge_queue', 'stat_reset'];
+        v_names := v_names || ARRAY['purge_queue', 'stat_reset', 'issue_token', 'revoke_token'];
     END IF;
     RETURN v_names;
 END $$;

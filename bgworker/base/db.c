@@ -136,6 +136,7 @@ static const DbCallDef calls[DB_CALLS] = {
 						  {A_INT8, TIMESTAMPTZOID, INT4OID}},
 	[DB_UNFREED] = {"SELECT * FROM errand._unfreed($1,$2)", 2, {INT8OID, INT4OID}},
 	[DB_GROUP_COUNT] = {"SELECT errand._group_count($1,$2)", 2, {A_INT8, A_CHAR}},
+	[DB_RELAY_AUTH] = {"SELECT * FROM errand._relay_auth($1,$2)", 2, {TEXTOID, TEXTOID}},
 	[DB_GROUP_FOLD] = {"SELECT * FROM errand._group_fold($1,$2)", 2, {TIMESTAMPTZOID, INT4OID}},
 };
 
@@ -250,8 +251,14 @@ errand_db_commit(bool durable)
 void
 errand_db_recover(void)
 {
+	errand_db_undo(true);
+}
+
+void
+errand_db_undo(bool log)
+{
 	HOLD_INTERRUPTS();
-	if (!errand_process_must_leave()) /* then we cancelled it ourselves */
+	if (log && !errand_process_must_leave()) /* then we cancelled it ourselves */
 		EmitErrorReport();
 	AbortCurrentTransaction();
 	FlushErrorState();
@@ -319,6 +326,15 @@ errand_db_text(int row, int column)
 	Datum d = errand_db_value(row, column, &isnull);
 
 	return isnull ? NULL : TextDatumGetCString(d);
+}
+
+int64
+errand_db_int8(int row, int column)
+{
+	bool isnull;
+	Datum d = errand_db_value(row, column, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(d);
 }
 
 void

@@ -61,6 +61,7 @@ typedef enum ErrandDbCall
 	DB_CHUNKS_ADD,
 	DB_CHUNKS_FORGET,
 	DB_CHUNKS_SWEEP,
+	DB_RELAY_AUTH,
 	DB_CALLS
 } ErrandDbCall;
 
@@ -116,6 +117,24 @@ extern void errand_db_commit(bool durable);
 /* Logs the error being handled and rolls back; for a catch block. */
 extern void errand_db_recover(void);
 
+/* The same, but the error is logged only if it tells of trouble of our own. */
+extern void errand_db_undo(bool log);
+
+/*
+ * Calls errand._api(route, args, now) within the open transaction, as the role
+ * and with no more than level ('submit', 'monitor', 'admin').  args is JSON;
+ * returns JSON, palloc'd.  Raises what it raises; a statement of more than
+ * errand_db_api_ms is cancelled.
+ */
+extern char *errand_db_api(Oid role, const char *level, const char *route, const char *args);
+#define ERRAND_DB_API_MS 5000
+
+/* What the database says of this extension: 0 is well, else errmsg-like texts; within a transaction. */
+extern char *errand_db_schema_version(void);
+
+/* errand._stats(), as JSON, palloc'd; within a transaction. */
+extern char *errand_db_stats(void);
+
 /* Transactions without SQL, for the shared catalogs. */
 extern void errand_db_begin_shared(void);
 extern void errand_db_commit_shared(void);
@@ -132,6 +151,7 @@ extern int errand_db_column(const char *name);
 /* A value of the last result. */
 extern Datum errand_db_value(int row, int column, bool *isnull);
 extern char *errand_db_text(int row, int column); /* palloc'd, NULL for NULL */
+extern int64 errand_db_int8(int row, int column); /* of a bigint; 0 for NULL */
 
 /* Sends notifications of the current transaction. */
 extern void errand_db_notify(const char *channel, const char *payload);

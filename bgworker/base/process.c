@@ -90,19 +90,21 @@ slot_detach(int code, Datum arg)
 	ErrandSlot *s = errand_my_slot;
 	Oid database;
 	int64 died = 0;
+	bool works;
 
 	if (s == NULL)
 		return;
 	database = s->database;
+	works = s->kind == ERRAND_PROCESS_WORKER || s->kind == ERRAND_PROCESS_EXECUTOR;
 	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
 	if (s->pid == MyProcPid)
 	{
 		ErrandDatabase *d = errand_database_find(database, false);
 
-		if (d != NULL)
+		if (d != NULL && works)
 			pg_atomic_write_u32(&d->reap_wanted, 1);
 		/* Who was told to leave has nothing to answer for: the next one may start at once. */
-		if (d != NULL && ShutdownRequestPending)
+		if (d != NULL && works && ShutdownRequestPending)
 		{
 			d->failures = 0;
 			d->not_before = 0;
@@ -118,7 +120,8 @@ slot_detach(int code, Datum arg)
 	/* In the middle of a task: it ended its process, and must not do so for ever. */
 	if (died != 0)
 		(void) errand_mailbox_put(ERRAND_MAIL_DIED, died, InvalidOid, true, NULL);
-	errand_wake_workers(database);
+	if (works)
+		errand_wake_workers(database);
 	errand_wake_launcher();
 }
 

@@ -2,7 +2,7 @@
  * start.c
  *		Asks the postmaster for our processes.
  *
- * Runs in the launcher (workers, probes) and in each database's leader
+ * Runs in the launcher (workers, relays, probes) and in each database's leader
  * (executors).  It must never wait for a process it started.
  */
 #include "postgres.h"
@@ -73,6 +73,7 @@ errand_start_process(ErrandKindOfProcess kind, Oid database, int number, Oid rol
 	int index = slot_allocate(kind, database, number, role, &packed);
 	const char *name = kind == ERRAND_PROCESS_PROBE	   ? "probe" :
 					   kind == ERRAND_PROCESS_EXECUTOR ? "executor" :
+					   kind == ERRAND_PROCESS_RELAY	   ? "relay" :
 														 "worker";
 
 	if (index < 0)

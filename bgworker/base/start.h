@@ -10,8 +10,8 @@
 #include "shared.h"
 
 /*
- * Asks for a process: worker, executor (role: whom it is connected as) or
- * probe.  False if there is no slot, which is warned of once a minute.
+ * Asks for a process: worker, relay, executor (role: whom it is connected as)
+ * or probe.  False if there is no slot, which is warned of once a minute.
  */
 extern bool errand_start_process(ErrandKindOfProcess kind, Oid database, int number, Oid role);
 

@@ -24,6 +24,7 @@
 #include <curl/curl.h>
 
 #include "net/handles.h"
+#include "net/buffer.h"
 #include "net/list.h"
 #include "net/resolver.h"
 #include "net/transfer.h"
@@ -39,13 +40,6 @@
 #ifndef ERRAND_STALL_SECONDS	   /* the tests have less patience */
 #define ERRAND_STALL_SECONDS 60
 #endif
-
-typedef struct ErrandBuffer
-{
-	char *data;
-	size_t len;
-	size_t size;
-} ErrandBuffer;
 
 /*
  * The addresses that curl may connect to for a name, as CURLOPT_RESOLVE wants
@@ -269,10 +263,6 @@ errand_now_us(void)
 }
 
 /* buffer.c */
-extern bool errand_netbuf_reserve(ErrandBuffer *b, size_t size);
-extern bool errand_netbuf_append(ErrandBuffer *b, const void *data, size_t len);
-extern void errand_netbuf_recycle(ErrandBuffer *b);
-extern void errand_netbuf_free(ErrandBuffer *b);
 extern uint32_t errand_net_hash(const char *s);
 extern void errand_net_lower(char *s);
 extern const char *errand_net_find_header(const ErrandBuffer *head, const char *name, size_t *len);

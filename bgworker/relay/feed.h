@@ -1,0 +1,68 @@
+/*
+ * feed.h
+ *		The relay's history: what happened, numbered, with the text of each
+ *		event that all subscribers share.
+ */
+#ifndef ERRAND_RELAY_FEED_H
+#define ERRAND_RELAY_FEED_H
+
+#include "postgres.h"
+
+#include "core/position.h"
+
+#define RELAY_HISTORY 65536 /* entries; a power of two */
+
+typedef enum RelayEntryKind
+{
+	RELAY_ENTRY_TASK,	/* a task changed its state */
+	RELAY_ENTRY_NOTIFY	/* a NOTIFY of the user's */
+} RelayEntryKind;
+
+/* One entry.  All texts lie in one piece of memory that the entry owns. */
+typedef struct RelayEntry
+{
+	RelayEntryKind kind;
+	char state; /* of a task: ErrandState */
+	int32 run;
+	int32 attempt;
+	Oid submitter; /* of a task: whose it is */
+	int64 task;	   /* its id */
+	int64 group;   /* its group; 0: none */
+	uint32 size; /* of its memory */
+	uint32 tail_len;
+	char *tail;		   /* JSON behind the position: "at":...,"data":{...}} */
+	const char *queue; /* of a notification: its channel */
+	const char *type;  /* the task type */
+} RelayEntry;
+
+/* Begins a history, at the end of the ring. */
+extern void relay_feed_init(void);
+
+/*
+ * Reads what is new in the ring.  Returns whether the history began anew, since
+ * events were lost: then nobody's position is known, and all take a snapshot.
+ */
+extern bool relay_feed_read(void);
+
+/* Whether it left something in the ring, for the next turn. */
+extern bool relay_feed_behind(void);
+
+/* A history of its own from here on; what happened while nobody followed is not in it. */
+extern void relay_feed_restart(void);
+
+/* Adds a notification; the texts are UTF-8. */
+extern void relay_feed_notify(const char *channel, const char *payload);
+
+/* The number of the last entry; 0: there has been none. */
+extern uint64 relay_feed_head(void);
+
+/* The number of the oldest entry that is kept; head + 1 if there is none. */
+extern uint64 relay_feed_oldest(void);
+
+/* The entry of a number that is kept; valid until the feed is read again. */
+extern const RelayEntry *relay_feed_entry(uint64 number);
+
+/* The position of a number in this history. */
+extern ErrandPosition relay_feed_position(uint64 number);
+
+#endif

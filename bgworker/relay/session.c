@@ -1,0 +1,370 @@
+/*
+ * session.c
+ *		The life of a WebSocket connection.
+ *
+ * Runs in the relay, in callbacks of libwebsockets: it must never throw, and
+ * never run SQL.  What is written, and when, is in session_io.c.
+ */
+#include "postgres.h"
+
+#include "base/clock.h"
+#include "relay/counters.h"
+#include "relay/message.h"
+#include "relay/notify.h"
+#include "relay/session_state.h"
+
+#define SUBS_MAX 32
+#define MESSAGES_A_SECOND 50
+#define MESSAGES_BURST 200
+
+static int n_sessions = 0;
+
+RelaySession *
+relay_session_create(RelayPrincipal *who)
+{
+	RelaySession *s = calloc(1, sizeof(RelaySession));
+
+	if (s == NULL)
+		return NULL;
+	errand_list_push(&relay_all_sessions, &s->node);
+	errand_list_init(&s->beat);
+	errand_list_init(&s->out);
+	errand_list_init(&s->subs);
+	s->who = who;
+	s->rate_left = MESSAGES_BURST;
+	n_sessions++;
+	relay_count_clients(1);
+	return s;
+}
+
+int
+relay_sessions(void)
+{
+	return n_sessions;
+}
+
+static void
+say_error(RelaySession *s, const char *id, const char *code, const char *message, bool retry)
+{
+	RelayText t = {0};
+
+	relay_say_error(&t, id, code, message, retry);
+	relay_session_say(s, &t, NULL);
+}
+
+static RelaySub *
+sub_of(ErrandLink *l)
+{
+	return errand_container(l, RelaySub, owned);
+}
+
+static RelaySub *
+sub_find(RelaySession *s, const char *id)
+{
+	for (ErrandLink *l = s->subs.next; l != &s->subs; l = l->next)
+	{
+		if (strcmp(relay_sub_id(sub_of(l)), id) == 0)
+			return sub_of(l);
+	}
+	return NULL;
+}
+
+static void
+sub_drop(RelaySession *s, RelaySub *sub)
+{
+	s->n_subs--;
+	relay_sub_drop(sub);
+}
+
+/* ---- what the hub calls ---- */
+
+static void
+sub_wake(RelaySub *sub)
+{
+	relay_session_wake(sub->owner);
+}
+
+static void
+sub_behind(RelaySub *sub)
+{
+	RelaySession *s = sub->owner;
+
+	if (s->state == SESSION_CLOSING)
+		return;
+	relay_count_slow();
+	relay_session_close(s, RELAY_CLOSE_SLOW, "too slow: reconnect and resume");
+}
+
+static void
+sub_snapshot(RelaySub *sub, const RelayAnswer *why, RelayBlob *data)
+{
+	RelaySession *s = sub->owner;
+	RelayText t = {0};
+
+	if (s->state != SESSION_READY)
+		return;
+	if (data != NULL)
+	{
+		relay_say_snapshot(&t, relay_sub_id(sub), sub->cursor, data->len);
+		relay_session_say(s, &t, data);
+		return;
+	}
+	say_error(s, relay_sub_id(sub),
+			  why->status == 403   ? "forbidden" :
+			  why->status == 404   ? "not_found" :
+			  why->status == 400   ? "bad_filter" :
+									 "unavailable",
+			  why->message != NULL ? why->message : "the database did not answer",
+			  why->status >= 500);
+	sub_drop(s, sub);
+}
+
+static const RelaySubOps sub_ops = {sub_wake, sub_behind, sub_snapshot};
+
+/* ---- tokens ---- */
+
+static void
+auth_done(RelayRequest *r, void *owner)
+{
+	RelaySession *s = owner;
+	RelayText t = {0};
+
+	s->request = NULL;
+	if (s->state != SESSION_CHECKING)
+		return;
+	if (r->answer.status == 401)
+		relay_session_close(s, RELAY_CLOSE_TOKEN, "the token is not valid");
+	else if (r->answer.status == 403)
+		relay_session_close(s, RELAY_CLOSE_FORBIDDEN, "the role may do nothing here");
+	else if (r->answer.status != 200)
+		relay_session_close(s, RELAY_CLOSE_FULL, "the database did not answer");
+	else
+	{
+		relay_session_move(s, SESSION_READY);
+		s->level = s->who->level;
+		relay_say_welcome(&t);
+		relay_session_say(s, &t, NULL);
+	}
+}
+
+/* The database is asked whether the token is still good, and what for. */
+static void
+auth_ask(RelaySession *s)
+{
+	relay_session_move(s, SESSION_CHECKING);
+	s->request = relay_request_add(RELAY_ASK_AUTH, s->who, NULL, auth_done, s);
+	if (s->request == NULL)
+		relay_session_close(s, RELAY_CLOSE_FULL, "too many requests at once");
+}
+
+void
+relay_session_open(RelaySession *s, struct lws *wsi)
+{
+	s->wsi = wsi;
+	if (s->state == SESSION_CLOSING)
+	{
+		relay_ws_kill(wsi, KILL_S);
+		relay_session_wake(s);
+		return;
+	}
+	if (s->who != NULL)
+	{
+		relay_session_beat(s, &relay_beating);
+		auth_ask(s);
+		return;
+	}
+	relay_session_move(s, SESSION_ASKING);
+	relay_session_beat(s, &relay_silent);
+}
+
+static void
+hear_auth(RelaySession *s, const char *token)
+{
+	const char *why;
+
+	if (s->state != SESSION_ASKING)
+	{
+		relay_session_close(s, RELAY_CLOSE_BAD_MESSAGE, "a token was given before");
+		return;
+	}
+	s->who = relay_token_check(token, strlen(token), &why);
+	if (s->who == NULL)
+	{
+		relay_session_close(s, RELAY_CLOSE_TOKEN, why);
+		return;
+	}
+	relay_session_beat(s, &relay_beating);
+	auth_ask(s);
+}
+
+/* ---- messages ---- */
+
+static void
+hear_subscribe(RelaySession *s, RelayMessage *m)
+{
+	RelayText t = {0};
+	RelaySub *sub = NULL;
+	bool recovered;
+
+	if (m->code != NULL)
+		say_error(s, m->wish.id, m->code, m->problem, false);
+	else if (sub_find(s, m->wish.id) != NULL)
+		say_error(s, m->wish.id, "duplicate", "there is a subscription of this id", false);
+	else if (s->n_subs >= SUBS_MAX)
+		say_error(s, m->wish.id, "too_many", "a connection has at most 32 subscriptions", false);
+	else if (!relay_principal_channel(s->who, m->wish.channel))
+		say_error(s, m->wish.id, "forbidden", "the token does not cover this channel", false);
+	else if (!relay_channel_listed(&m->wish))
+		say_error(s, m->wish.id, "forbidden", "the channel is not in errand.relay_channels", false);
+	else
+	{
+		char id[RELAY_ID_BYTES + 1];
+
+		strlcpy(id, m->wish.id, sizeof(id));
+		sub = relay_sub_create(&m->wish, m->wish.batch ? RELAY_BATCH : RELAY_FRAMES, s->who->role,
+							   s->level, &sub_ops, s, &recovered);
+		if (sub == NULL)
+		{
+			say_error(s, id, "unavailable", "too many requests at once", true);
+			return;
+		}
+		errand_list_push(&s->subs, &sub->owned);
+		s->n_subs++;
+		relay_say_subscribed(&t, id, recovered, sub->cursor);
+		relay_session_say(s, &t, NULL);
+	}
+}
+
+static void
+hear(RelaySession *s, RelayMessage *m)
+{
+	RelayText t = {0};
+	RelaySub *sub;
+
+	if (m->type == RELAY_MESSAGE_BAD)
+		relay_session_close(s, RELAY_CLOSE_BAD_MESSAGE, m->problem);
+	else if (m->type == RELAY_MESSAGE_PING)
+	{
+		relay_say_pong(&t);
+		relay_session_say(s, &t, NULL);
+	}
+	else if (m->type == RELAY_MESSAGE_AUTH)
+		hear_auth(s, m->token);
+	else if (s->state != SESSION_READY)
+		relay_session_close(s, RELAY_CLOSE_TOKEN, "wait for welcome first");
+	else if (m->type == RELAY_MESSAGE_SUBSCRIBE)
+		hear_subscribe(s, m);
+	else if ((sub = sub_find(s, m->wish.id)) != NULL)
+		sub_drop(s, sub);
+	else
+		say_error(s, m->wish.id, "not_found", "there is no subscription of this id", false);
+}
+
+/* A client may say so much, and a burst now and then. */
+static bool
+rate_ok(RelaySession *s)
+{
+	int64 now = errand_clock_monotonic();
+
+	if (s->rate_at != 0)
+		s->rate_left = Min(MESSAGES_BURST, s->rate_left + (double) (now - s->rate_at) *
+																MESSAGES_A_SECOND / 1e6);
+	s->rate_at = now;
+	s->rate_left -= 1;
+	return s->rate_left >= 0;
+}
+
+static void
+receive_whole(RelaySession *s, const char *text, size_t len)
+{
+	RelayMessage m;
+
+	relay_count_in();
+	if (!rate_ok(s))
+	{
+		relay_session_close(s, RELAY_CLOSE_TOO_MANY, "too many messages");
+		return;
+	}
+	relay_message_read(text, len, &m);
+	hear(s, &m);
+	relay_message_free(&m);
+}
+
+void
+relay_session_receive(RelaySession *s, const char *data, size_t len, bool first, bool final,
+					  size_t remaining, bool binary)
+{
+	if (s->state == SESSION_CLOSING)
+		return;
+	if (binary)
+		relay_session_close(s, RELAY_CLOSE_BAD_MESSAGE, "messages are text");
+	else if (s->in.len + len > RELAY_MESSAGE_BYTES || remaining > RELAY_MESSAGE_BYTES - s->in.len - len)
+		relay_session_close(s, RELAY_CLOSE_TOO_BIG, "a message has at most 65536 bytes");
+	else if (first && final)
+		receive_whole(s, data, len);
+	else if (!errand_netbuf_append(&s->in, data, len))
+		relay_session_close(s, RELAY_CLOSE_FULL, "out of memory");
+	else if (final)
+	{
+		receive_whole(s, s->in.data, s->in.len);
+		errand_netbuf_free(&s->in);
+	}
+}
+
+void
+relay_session_closed(RelaySession *s)
+{
+	if (s->state != SESSION_CLOSING)
+		relay_session_move(s, SESSION_CLOSING);
+	s->wsi = NULL;
+	errand_list_remove(&s->beat);
+	if (s->request != NULL)
+		relay_request_forget(s->request);
+	s->request = NULL;
+	while (!errand_list_empty(&s->subs))
+		sub_drop(s, sub_of(s->subs.next));
+	relay_session_forget_out(s);
+}
+
+void
+relay_session_gone(RelaySession *s)
+{
+	relay_session_closed(s);
+	relay_session_move(s, SESSION_GONE);
+	errand_netbuf_free(&s->in);
+	errand_list_remove(&s->node);
+	relay_principal_drop(s->who);
+	free(s);
+	n_sessions--;
+	relay_count_clients(-1);
+}
+
+void
+relay_sessions_check(void)
+{
+	for (ErrandLink *l = relay_all_sessions.next; l != &relay_all_sessions; l = l->next)
+	{
+		RelaySession *s = errand_container(l, RelaySession, node);
+
+		if (s->state != SESSION_READY)
+			continue;
+		if (!s->who->valid)
+			relay_session_close(s, RELAY_CLOSE_TOKEN, "the token was revoked");
+		else if (s->who->level != s->level)
+			relay_session_close(s, RELAY_CLOSE_FORBIDDEN, "the role's rights have changed");
+	}
+}
+
+void
+relay_sessions_leave(int most)
+{
+	for (ErrandLink *l = relay_all_sessions.next; l != &relay_all_sessions && most > 0; l = l->next)
+	{
+		RelaySession *s = errand_container(l, RelaySession, node);
+
+		if (s->state == SESSION_CLOSING)
+			continue;
+		relay_session_close(s, RELAY_CLOSE_RESTART, "the relay restarts: reconnect");
+		most--;
+	}
+}

@@ -1,0 +1,57 @@
+/*
+ * session.h
+ *		One WebSocket connection: who it is, what it follows, and what it is to
+ *		be told.
+ */
+#ifndef ERRAND_RELAY_SESSION_H
+#define ERRAND_RELAY_SESSION_H
+
+#include "postgres.h"
+
+#include "relay/token.h"
+#include "relay/ws.h"
+
+/* Close codes of our own; README.md and docs/relay.md say what they mean. */
+#define RELAY_CLOSE_RESTART 1001
+#define RELAY_CLOSE_ORIGIN 1008
+#define RELAY_CLOSE_TOO_BIG 1009
+#define RELAY_CLOSE_FULL 1013
+#define RELAY_CLOSE_BAD_MESSAGE 4400
+#define RELAY_CLOSE_TOKEN 4401
+#define RELAY_CLOSE_FORBIDDEN 4403
+#define RELAY_CLOSE_SUBPROTOCOL 4406
+#define RELAY_CLOSE_NO_AUTH 4408
+#define RELAY_CLOSE_SLOW 4008
+#define RELAY_CLOSE_TOO_MANY 4429
+
+/*
+ * A session for a connection that is about to be made; who, if it brought a
+ * token, passes to it.  NULL: out of memory, who is kept by the caller.
+ */
+extern RelaySession *relay_session_create(RelayPrincipal *who);
+
+/* What libwebsockets tells; ws.c calls these. */
+extern void relay_session_open(RelaySession *s, struct lws *wsi);
+extern void relay_session_receive(RelaySession *s, const char *data, size_t len, bool first,
+								  bool final, size_t remaining, bool binary);
+extern bool relay_session_writeable(RelaySession *s); /* false: close it now */
+extern void relay_session_pong(RelaySession *s);
+extern void relay_session_closed(RelaySession *s); /* nothing is called for it any more */
+extern void relay_session_gone(RelaySession *s);   /* frees it */
+
+/* Closes it in good order, with this code. */
+extern void relay_session_close(RelaySession *s, int code, const char *reason);
+
+/* How many there are. */
+extern int relay_sessions(void);
+
+/* Pings, timeouts, expired tokens: once a second. */
+extern void relay_sessions_tick(void);
+
+/* The database was asked about all principals again. */
+extern void relay_sessions_check(void);
+
+/* Closes up to so many, as the relay leaves. */
+extern void relay_sessions_leave(int most);
+
+#endif

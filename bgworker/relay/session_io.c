@@ -1,0 +1,267 @@
+/*
+ * session_io.c
+ *		What a WebSocket connection is told, and when; pings and timeouts.
+ *
+ * Runs in the relay, in callbacks of libwebsockets: it must never throw, and
+ * writes only in relay_session_writeable().  A session's own messages go
+ * first, then events, a bounded number of bytes a turn.
+ */
+#include "postgres.h"
+
+#include "base/clock.h"
+#include "relay/counters.h"
+#include "relay/log.h"
+#include "relay/session_state.h"
+
+#define AUTH_US INT64CONST(5000000)
+#define PING_US INT64CONST(25000000)
+#define PONG_US INT64CONST(10000000)
+#define STALL_US INT64CONST(20000000) /* so long nothing may be written though there is something */
+#define KILL_S 10
+#define QUEUE_MAX 128	  /* messages of ours that wait */
+#define WRITE_BYTES 65536 /* of events a turn */
+
+ErrandLink relay_all_sessions = {&relay_all_sessions, &relay_all_sessions};
+ErrandLink relay_silent = {&relay_silent, &relay_silent};
+ErrandLink relay_beating = {&relay_beating, &relay_beating};
+ErrandLink relay_pinged = {&relay_pinged, &relay_pinged};
+
+/* The only setter of a session's state. */
+void
+relay_session_move(RelaySession *s, SessionState to)
+{
+	static const uint32 next[] = {
+		[SESSION_CONNECTING] = 1 << SESSION_ASKING | 1 << SESSION_CHECKING | 1 << SESSION_CLOSING |
+							   1 << SESSION_GONE,
+		[SESSION_ASKING] = 1 << SESSION_CHECKING | 1 << SESSION_CLOSING | 1 << SESSION_GONE,
+		[SESSION_CHECKING] = 1 << SESSION_READY | 1 << SESSION_CLOSING | 1 << SESSION_GONE,
+		[SESSION_READY] = 1 << SESSION_CLOSING | 1 << SESSION_GONE,
+		[SESSION_CLOSING] = 1 << SESSION_GONE,
+		[SESSION_GONE] = 0,
+	};
+
+	Assert((next[s->state] & (1 << to)) != 0);
+	s->state = to;
+}
+
+void
+relay_session_wake(RelaySession *s)
+{
+	if (s->asked || s->wsi == NULL)
+		return;
+	s->asked = true;
+	s->asked_at = errand_clock_monotonic();
+	relay_ws_wake(s->wsi);
+}
+
+void
+relay_session_beat(RelaySession *s, ErrandLink *list)
+{
+	errand_list_remove(&s->beat);
+	errand_list_push(list, &s->beat);
+	s->beat_at = errand_clock_monotonic();
+}
+
+void
+relay_session_close(RelaySession *s, int code, const char *reason)
+{
+	if (s->state == SESSION_CLOSING || s->state == SESSION_GONE)
+		return;
+	relay_session_move(s, SESSION_CLOSING);
+	s->close_code = (short) code;
+	s->close_reason = reason;
+	if (s->wsi == NULL)
+		return;
+	relay_ws_kill(s->wsi, KILL_S);
+	relay_session_wake(s);
+}
+
+/* Queues a message; data, if any, gets a reference of its own. */
+void
+relay_session_say(RelaySession *s, RelayText *text, RelayBlob *data)
+{
+	SessionOut *o = text->failed || s->n_out >= QUEUE_MAX ? NULL : malloc(sizeof(SessionOut) + text->b.len);
+
+	if (s->n_out >= QUEUE_MAX)
+		relay_session_close(s, RELAY_CLOSE_TOO_MANY, "too many messages without reading the answers");
+	else if (o == NULL)
+		relay_session_close(s, RELAY_CLOSE_FULL, "out of memory");
+	else
+	{
+		o->len = text->b.len;
+		memcpy(o->bytes, text->b.data, o->len);
+		o->data = data;
+		if (data != NULL)
+			data->refs++;
+		errand_list_push(&s->out, &o->node);
+		s->n_out++;
+		relay_session_wake(s);
+	}
+	relay_text_free(text);
+}
+
+static void
+out_drop(RelaySession *s, SessionOut *o)
+{
+	errand_list_remove(&o->node);
+	s->n_out--;
+	relay_blob_drop(o->data);
+	free(o);
+}
+
+void
+relay_session_forget_out(RelaySession *s)
+{
+	while (!errand_list_empty(&s->out))
+		out_drop(s, errand_container(s->out.next, SessionOut, node));
+}
+
+static bool
+out_write(RelaySession *s, const SessionOut *o)
+{
+	return relay_ws_write(s->wsi, o->bytes, o->len) &&
+		   (o->data == NULL || (relay_ws_write(s->wsi, o->data->data, o->data->len) &&
+								relay_ws_write(s->wsi, "}", 1)));
+}
+
+/* Our own messages; false: the connection is gone. */
+static bool
+write_out(RelaySession *s)
+{
+	while (!errand_list_empty(&s->out) && !relay_ws_choked(s->wsi))
+	{
+		SessionOut *o = errand_container(s->out.next, SessionOut, node);
+
+		if (!out_write(s, o))
+			return false;
+		relay_count_out(1);
+		out_drop(s, o);
+	}
+	return true;
+}
+
+/* Events, from one subscription after the other; false: the connection is gone. */
+static bool
+write_events(RelaySession *s)
+{
+	size_t written = 0;
+	int idle = 0;
+
+	while (idle < s->n_subs && written < WRITE_BYTES && !relay_ws_choked(s->wsi))
+	{
+		ErrandLink *l = errand_list_pop(&s->subs);
+		RelayPiece piece;
+
+		errand_list_push(&s->subs, l);
+		if (!relay_sub_fill(errand_container(l, RelaySub, owned), &piece))
+		{
+			idle++;
+			continue;
+		}
+		idle = 0;
+		if (!relay_ws_write(s->wsi, piece.data, piece.len))
+			return false;
+		written += piece.len;
+		relay_count_out(piece.messages);
+	}
+	return true;
+}
+
+static bool
+more_to_write(const RelaySession *s)
+{
+	if (!errand_list_empty(&s->out) || s->ping_due || s->state == SESSION_CLOSING)
+		return true;
+	for (const ErrandLink *l = s->subs.next; l != &s->subs; l = l->next)
+	{
+		if (relay_sub_pending(errand_container((ErrandLink *) l, RelaySub, owned)))
+			return true;
+	}
+	return false;
+}
+
+bool
+relay_session_writeable(RelaySession *s)
+{
+	s->asked = false;
+	if (s->ping_due)
+	{
+		s->ping_due = false;
+		if (!relay_ws_ping(s->wsi))
+			return false;
+	}
+	if (!write_out(s))
+		return false;
+	if (s->state == SESSION_CLOSING && errand_list_empty(&s->out) && !relay_ws_choked(s->wsi))
+	{
+		relay_ws_reason(s->wsi, s->close_code, s->close_reason);
+		relay_session_closed(s);
+		return false;
+	}
+	if (s->state == SESSION_READY && errand_list_empty(&s->out) && !write_events(s))
+		return false;
+	if (more_to_write(s))
+		relay_session_wake(s);
+	return true;
+}
+
+void
+relay_session_pong(RelaySession *s)
+{
+	if (s->state == SESSION_READY || s->state == SESSION_CHECKING)
+		relay_session_beat(s, &relay_beating);
+}
+
+/* The oldest of a list that has been in it for so long, or NULL. */
+static RelaySession *
+overdue(ErrandLink *list, int64 since)
+{
+	RelaySession *s = errand_container(list->next, RelaySession, beat);
+
+	return !errand_list_empty(list) && s->beat_at <= since ? s : NULL;
+}
+
+static void
+tick_beats(int64 now)
+{
+	RelaySession *s;
+
+	while ((s = overdue(&relay_silent, now - AUTH_US)) != NULL)
+	{
+		errand_list_remove(&s->beat);
+		relay_session_close(s, RELAY_CLOSE_NO_AUTH, "no token came in time");
+	}
+	while ((s = overdue(&relay_pinged, now - PONG_US)) != NULL)
+	{
+		errand_list_remove(&s->beat);
+		relay_ws_kill(s->wsi, 1);
+	}
+	while ((s = overdue(&relay_beating, now - PING_US)) != NULL)
+	{
+		relay_session_beat(s, &relay_pinged);
+		s->ping_due = true;
+		relay_session_wake(s);
+	}
+}
+
+void
+relay_sessions_tick(void)
+{
+	int64 now = errand_clock_monotonic();
+
+	tick_beats(now);
+	for (ErrandLink *l = relay_all_sessions.next; l != &relay_all_sessions; l = l->next)
+	{
+		RelaySession *s = errand_container(l, RelaySession, node);
+
+		if (s->state != SESSION_READY)
+			continue;
+		if (relay_principal_left(s->who) == 0)
+			relay_session_close(s, RELAY_CLOSE_TOKEN, "the token has expired");
+		else if (s->asked && now - s->asked_at > STALL_US)
+		{
+			relay_count_slow();
+			relay_session_close(s, RELAY_CLOSE_SLOW, "too slow: reconnect and resume");
+		}
+	}
+}

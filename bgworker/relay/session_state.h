@@ -1,0 +1,78 @@
+/*
+ * session_state.h
+ *		A WebSocket connection's state.  For session.c and session_io.c alone.
+ */
+#ifndef ERRAND_RELAY_SESSION_STATE_H
+#define ERRAND_RELAY_SESSION_STATE_H
+
+#include "postgres.h"
+
+#include "relay/hub.h"
+#include "relay/session.h"
+#include "relay/text.h"
+
+typedef enum SessionState
+{
+	SESSION_CONNECTING, /* not yet a WebSocket */
+	SESSION_ASKING,		/* for a token */
+	SESSION_CHECKING,	/* the database is asked about it */
+	SESSION_READY,
+	SESSION_CLOSING,
+	SESSION_GONE
+} SessionState;
+
+/* A message of ours that waits to be written: bytes, then a shared text and a brace. */
+typedef struct SessionOut
+{
+	ErrandLink node;
+	RelayBlob *data;
+	size_t len;
+	char bytes[];
+} SessionOut;
+
+struct RelaySession
+{
+	ErrandLink node;  /* of all */
+	ErrandLink beat;  /* of those that are to be pinged, or have been */
+	struct lws *wsi;  /* NULL while connecting */
+	SessionState state;
+	bool asked;		  /* to be called back for writing */
+	bool ping_due;
+	short n_out;
+	short n_subs;
+	short close_code;
+	const char *close_reason; /* static */
+	RelayPrincipal *who;
+	ErrandLevel level;
+	RelayRequest *request; /* of the token */
+	ErrandLink out;
+	ErrandLink subs;
+	int64 beat_at;	  /* when it was opened, or last heard of, or pinged */
+	int64 asked_at;	  /* when it asked to be called back */
+	int64 rate_at;
+	double rate_left;
+	ErrandBuffer in; /* a message of several pieces */
+};
+
+/* Opened, no token yet; to be pinged; owe a pong.  Each oldest first. */
+extern ErrandLink relay_silent;
+extern ErrandLink relay_beating;
+extern ErrandLink relay_pinged;
+extern ErrandLink relay_all_sessions;
+
+/* The only setter of a session's state. */
+extern void relay_session_move(RelaySession *s, SessionState to);
+
+/* Puts it at the end of one of the lists, with the time. */
+extern void relay_session_beat(RelaySession *s, ErrandLink *list);
+
+/* Asks to be called back for writing. */
+extern void relay_session_wake(RelaySession *s);
+
+/* Queues a message, and frees the text; data, if any, gets a reference of its own. */
+extern void relay_session_say(RelaySession *s, RelayText *text, RelayBlob *data);
+
+/* Drops what is queued. */
+extern void relay_session_forget_out(RelaySession *s);
+
+#endif
