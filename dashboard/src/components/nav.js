@@ -1,5 +1,5 @@
 // The frame around every page.
-import { html } from '../lib/html.js';
+import { html, useEffect, useRef } from '../lib/html.js';
 import { useAtom } from '../lib/atom.js';
 import { overview } from '../lib/facts.js';
 import { prefs, setPref, theme } from '../lib/prefs.js';
@@ -13,7 +13,13 @@ const title = (word) => word[0].toUpperCase() + word.slice(1);
 const IN = { workflow: 'workflows' };
 
 export function Nav({ page }) {
-	return html`<nav aria-label="Pages" class="nav">${PLACES.map((p) => html`<a key=${p} href=${link(p)} aria-current=${(IN[page] || page) === p ? 'page' : undefined}>
+	const bar = useRef(null);
+	useEffect(() => {
+		// on a phone the bar scrolls
+		const here = bar.current.querySelector('[aria-current]');
+		if (here) bar.current.scrollTo({ left: here.offsetLeft - bar.current.clientWidth / 2 + here.clientWidth / 2 });
+	}, [page]);
+	return html`<nav aria-label="Pages" class="nav" ref=${bar}>${PLACES.map((p) => html`<a key=${p} href=${link(p)} aria-current=${(IN[page] || page) === p ? 'page' : undefined}>
 		<${Icon} name=${p} /><span>${title(p)}</span></a>`)}</nav>`;
 }
 

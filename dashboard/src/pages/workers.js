@@ -17,12 +17,10 @@ const nowOf = (w, now) => ({ ...w, ...(((now && now.workers) || []).find((x) => 
 
 const columns = (leader) => [
 	{ name: 'Process', first: true, cell: (w) => w.pid },
-	{ name: 'Kind', cell: (w) => html`${w.kind}${w.pid === leader ? html` <span class="tag">leader</span>` : ''}` },
+	{ name: 'Kind', cell: (w) => html`${w.kind} ${w.pid === leader && html`<span class="tag">leader</span>`}${w.kind === 'executor' && w.role && html`<span class="dim">of <bdi>${w.role}</bdi></span>`}` },
 	{ name: 'State', cell: (w) => html`<${Word} word=${w.state} />` },
-	{ name: 'Role', cell: (w) => html`<bdi>${w.role || '–'}</bdi>` },
-	{ name: 'Running', num: true, cell: (w) => number(w.running) },
+	{ name: 'Running', num: true, cell: (w) => html`${number(w.running)}<span class="dim"> of ${number(w.claimed)} claimed</span>` },
 	{ name: 'Last 2 min', cell: (w) => html`<${Spark} values=${lately(w.pid)} label=${`Running in process ${w.pid}`} />` },
-	{ name: 'Claimed', num: true, cell: (w) => number(w.claimed) },
 	{ name: 'Succeeded', num: true, cell: (w) => number(w.succeeded) },
 	{ name: 'Failed', num: true, cell: (w) => number(w.failed) },
 	{ name: 'CPU', num: true, cell: (w) => duration(w.cpu_seconds === null || w.cpu_seconds === undefined ? null : w.cpu_seconds * 1000) },
