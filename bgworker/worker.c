@@ -29,6 +29,7 @@
 #include "queue/pairs.h"
 #include "queue/park.h"
 #include "queue/proxies.h"
+#include "queue/rollup.h"
 #include "queue/run.h"
 #include "queue/settle.h"
 #include "storage/ipc.h"
@@ -190,6 +191,7 @@ leave(void)
 		errand_db_commit(true);
 		(void) errand_settle_committed(errand_clock_monotonic());
 	}
+	errand_rollup_write(true);
 }
 
 static void

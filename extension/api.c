@@ -151,8 +151,8 @@ count_datum(int64 n)
 static void
 counter_row(ReturnSetInfo *rsinfo, const ErrandCounter *c)
 {
-	Datum v[16];
-	bool n[16] = {false};
+	Datum v[19];
+	bool n[19] = {false};
 
 	v[0] = CStringGetTextDatum(c->key.name);
 	v[1] = count_datum(c->ready);
@@ -170,6 +170,9 @@ counter_row(ReturnSetInfo *rsinfo, const ErrandCounter *c)
 	put_quantile(&v[13], &n[13], &c->run, 0.5);
 	put_quantile(&v[14], &n[14], &c->run, 0.95);
 	put_quantile(&v[15], &n[15], &c->run, 0.99);
+	v[16] = count_datum(c->submitted);
+	v[17] = count_datum(c->retrying);
+	v[18] = count_datum(c->unknown);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, v, n);
 }
 

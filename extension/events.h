@@ -121,7 +121,7 @@ extern void errand_wait_unregister(void);
 typedef struct ErrandRecount
 {
 	const char *queue;
-	int64 ready, scheduled, waiting, running;
+	int64 ready, scheduled, retrying, waiting, running;
 } ErrandRecount;
 extern bool errand_counters_set(const ErrandRecount *r, int n, uint64 if_seq);
 extern uint64 errand_ring_head(void);

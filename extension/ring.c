@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "compat.h"
+#include "deltas.h"
 #include "events.h"
 #include "limit_table.h"
 #include "ring.h"
@@ -180,8 +181,10 @@ counter_apply(ErrandCounter *c, const ErrandEvent *e, bool measured)
 		(*n)--;
 	if ((n = counter_of_state(c, e->to)) != NULL)
 		(*n)++;
-	if (e->to == ERRAND_RETRYING)
-		c->retried++;
+	c->submitted += e->from == ERRAND_NONE;
+	c->retrying += (e->to == ERRAND_RETRYING) - (e->from == ERRAND_RETRYING);
+	c->unknown += e->to == ERRAND_UNKNOWN;
+	c->retried += e->to == ERRAND_RETRYING;
 	if (e->from == ERRAND_RUNNING && e->to != ERRAND_SCHEDULED && e->to != ERRAND_READY)
 		c->attempts++;
 	if (measured && e->from == ERRAND_RUNNING && e->wait_us >= 0)
@@ -197,6 +200,8 @@ errand_counters_apply(const ErrandEvent *e)
 	ErrandCounter *c;
 	char role[ERRAND_ROLE_KEY];
 
+	if ((c = errand_counter(e->database, ERRAND_COUNT_ALL, "")) != NULL)
+		counter_apply(c, e, true);
 	if (e->queue != NULL && (c = errand_counter(e->database, ERRAND_COUNT_QUEUE, e->queue)) != NULL)
 		counter_apply(c, e, true);
 	if (e->task != NULL && (c = errand_counter(e->database, ERRAND_COUNT_TASK, e->task)) != NULL)
@@ -218,9 +223,20 @@ gauges_clear(void)
 	hash_seq_init(&scan, errand_counters);
 	while ((c = hash_seq_search(&scan)) != NULL)
 	{
-		if (c->key.database == MyDatabaseId && c->key.kind == ERRAND_COUNT_QUEUE)
-			c->ready = c->scheduled = c->waiting = c->running = 0;
+		if (c->key.database == MyDatabaseId &&
+			(c->key.kind == ERRAND_COUNT_QUEUE || c->key.kind == ERRAND_COUNT_ALL))
+			c->ready = c->scheduled = c->retrying = c->waiting = c->running = 0;
 	}
+}
+
+static void
+gauges_add(ErrandCounter *c, const ErrandRecount *r)
+{
+	c->ready += r->ready;
+	c->scheduled += r->scheduled;
+	c->retrying += r->retrying;
+	c->waiting += r->waiting;
+	c->running += r->running;
 }
 
 bool
@@ -237,12 +253,11 @@ errand_counters_set(const ErrandRecount *r, int n, uint64 if_seq)
 		{
 			ErrandCounter *c = errand_counter(MyDatabaseId, ERRAND_COUNT_QUEUE, r[i].queue);
 
-			if (c == NULL)
-				continue;
-			c->ready = r[i].ready;
-			c->scheduled = r[i].scheduled;
-			c->waiting = r[i].waiting;
-			c->running = r[i].running;
+			if (c != NULL)
+				gauges_add(c, &r[i]);
+			c = errand_counter(MyDatabaseId, ERRAND_COUNT_ALL, "");
+			if (c != NULL)
+				gauges_add(c, &r[i]);
 		}
 	}
 	LWLockRelease(errand_shared->event_lock);
@@ -261,7 +276,8 @@ errand_counters_reset(void)
 	{
 		if (c->key.database != MyDatabaseId)
 			continue;
-		c->succeeded = c->failed = c->cancelled = c->retried = c->attempts = 0;
+		errand_counted_keep(c);
+		c->submitted = c->succeeded = c->failed = c->unknown = c->cancelled = c->retried = c->attempts = 0;
 		memset(&c->wait, 0, sizeof(c->wait));
 		memset(&c->run, 0, sizeof(c->run));
 	}

@@ -118,6 +118,7 @@ typedef enum ErrandCounterKind
 	ERRAND_COUNT_QUEUE = 'q',
 	ERRAND_COUNT_TASK = 't',
 	ERRAND_COUNT_HOST = 'h',
+	ERRAND_COUNT_ALL = 'a', /* of the database, under the name '' */
 	ERRAND_COUNT_ROLE = 'r' /* of roles with a quota only: quota.c makes them */
 } ErrandCounterKind;
 
@@ -129,22 +130,40 @@ typedef struct ErrandCounterKey
 	char name[ERRAND_NAME_BYTES];
 } ErrandCounterKey;
 
+/* What a counter stood at; buckets are told modulo 2^32. */
+typedef struct ErrandCounted
+{
+	TimestampTz at;
+	int64 submitted;
+	int64 succeeded;
+	int64 failed;
+	int64 cancelled;
+	int64 retried;
+	uint32 wait[ERRAND_HISTOGRAM_BUCKETS];
+	uint32 run[ERRAND_HISTOGRAM_BUCKETS];
+} ErrandCounted;
+
 typedef struct ErrandCounter
 {
 	ErrandCounterKey key; /* must be first */
 	int64 ready;
 	int64 scheduled; /* scheduled and retrying */
+	int64 retrying;	 /* of these */
 	int64 waiting;
 	int64 running;
+	int64 submitted;
 	int64 succeeded;
-	int64 failed;
+	int64 failed;  /* failed and unknown */
+	int64 unknown; /* of these */
 	int64 cancelled;
 	int64 retried;
 	int64 attempts;
+	TimestampTz oldest_at; /* of a queue: since when its oldest ready task waits; 0: not known */
 	int64 counted_at; /* of a role: when the tables were counted, errand_limits_clock() */
 	uint64 touched;	  /* ring position of the last change, for eviction */
 	ErrandHistogram wait;
 	ErrandHistogram run;
+	ErrandCounted before; /* what rollups hold already */
 } ErrandCounter;
 
 /* A backend that waits for tasks; its index is the backend's place in the proc array. */

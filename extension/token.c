@@ -31,6 +31,7 @@ PG_FUNCTION_INFO_V1(errand_issue_token);
 PG_FUNCTION_INFO_V1(errand_revoke_token);
 PG_FUNCTION_INFO_V1(errand_dashboard_url);
 PG_FUNCTION_INFO_V1(errand_level_cap_name);
+PG_FUNCTION_INFO_V1(errand_level_name_sql);
 
 #define BAD_ARGUMENT errcode(ERRCODE_INVALID_PARAMETER_VALUE)
 #define TTL_MAX_S INT64CONST(31622400) /* 366 days */
@@ -334,4 +335,15 @@ Datum
 errand_level_cap_name(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_TEXT_P(cstring_to_text(errand_level_name(errand_level_cap)));
+}
+
+Datum
+errand_level_name_sql(PG_FUNCTION_ARGS)
+{
+	for (ErrandLevel l = ERRAND_LEVEL_ADMIN; l > ERRAND_LEVEL_NONE; l--)
+	{
+		if (errand_may(errand_level_name(l)))
+			PG_RETURN_TEXT_P(cstring_to_text(errand_level_name(l)));
+	}
+	PG_RETURN_NULL();
 }

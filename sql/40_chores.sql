@@ -156,20 +156,21 @@ END $$;
 -- Returns:    what each queue holds, counted in the tables
 -- Tables:     reads ready, later, suspect, runs
 CREATE FUNCTION errand._recount()
-RETURNS TABLE (queue text, ready bigint, scheduled bigint, waiting bigint, running bigint)
+RETURNS TABLE (queue text, ready bigint, scheduled bigint, waiting bigint, running bigint, retrying bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
     SELECT c.queue, sum(c.ready)::bigint, sum(c.scheduled)::bigint, sum(c.waiting)::bigint,
-        sum(c.running)::bigint
-    FROM (SELECT r.queue, count(*) AS ready, 0 AS scheduled, 0 AS waiting, 0 AS running FROM errand.ready AS r GROUP BY r.queue
+        sum(c.running)::bigint, sum(c.retrying)::bigint
+    FROM (SELECT r.queue, count(*) AS ready, 0 AS scheduled, 0 AS waiting, 0 AS running, 0 AS retrying FROM errand.ready AS r GROUP BY r.queue
           UNION ALL
-          SELECT s.queue, count(*), 0, 0, 0 FROM errand.suspect AS s GROUP BY s.queue
+          SELECT s.queue, count(*), 0, 0, 0, 0 FROM errand.suspect AS s GROUP BY s.queue
           UNION ALL
-          SELECT l.queue, 0, count(l.id) FILTER (WHERE l.unmet IS NULL), count(l.unmet), 0 FROM errand.later AS l GROUP BY l.queue
+          SELECT l.queue, 0, count(l.id) FILTER (WHERE l.unmet IS NULL), count(l.unmet), 0,
+              count(l.id) FILTER (WHERE l.state = 'r') FROM errand.later AS l GROUP BY l.queue
           UNION ALL
-          SELECT t.queue, 0, 0, 0, count(*) FROM errand.runs AS r JOIN errand.task AS t ON t.id = r.id
+          SELECT t.queue, 0, 0, 0, count(*), 0 FROM errand.runs AS r JOIN errand.task AS t ON t.id = r.id
           GROUP BY t.queue) AS c
     GROUP BY c.queue;
 END $$;

@@ -25,6 +25,7 @@
 #include "queue/proxies.h"
 #include "queue/quarantine.h"
 #include "queue/reap.h"
+#include "queue/rollup.h"
 #include "queue/roles.h"
 #include "kinds/http.h"
 #include "queue/run.h"
@@ -219,6 +220,7 @@ recount(void)
 		r[i].queue = errand_db_text(i, errand_db_column("queue"));
 		r[i].ready = DatumGetInt64(errand_db_value(i, errand_db_column("ready"), &isnull));
 		r[i].scheduled = DatumGetInt64(errand_db_value(i, errand_db_column("scheduled"), &isnull));
+		r[i].retrying = errand_db_int8(i, errand_db_column("retrying"));
 		r[i].waiting = DatumGetInt64(errand_db_value(i, errand_db_column("waiting"), &isnull));
 		r[i].running = DatumGetInt64(errand_db_value(i, errand_db_column("running"), &isnull));
 	}
@@ -298,6 +300,10 @@ lead_chores(bool polled)
 		in_transaction(retain, false);
 	if (errand_sweep_due(polled))
 		in_transaction(errand_sweep, false);
+	if (polled && !in_transaction(errand_rollup_oldest, false))
+		return;
+	if (errand_rollup_due())
+		errand_rollup_write(false);
 }
 
 void
@@ -354,7 +360,7 @@ errand_chores_wait_ms(bool lead)
 		us = rest_until - now;
 	else if (lead)
 	{
-		us = Min(us, retain_at - now);
+		us = Min(us, Min(retain_at - now, errand_rollup_wait_us()));
 		if (errand_sweep_due(false))
 			us = 0;
 		if (next_due != 0)

@@ -1,0 +1,67 @@
+-- Numbers by the minute, for charts.  The leader writes what the counters in
+-- shared memory have counted (bgworker/queue/rollup.c); 30 days are kept.
+
+-- A histogram is a list of pairs: the bucket (extension/core/histogram.h), and
+-- how many fell into it.
+CREATE TABLE errand.rollup (
+    minute    timestamptz NOT NULL,
+    submitted bigint      NOT NULL,
+    succeeded bigint      NOT NULL,
+    failed    bigint      NOT NULL,
+    cancelled bigint      NOT NULL,
+    retried   bigint      NOT NULL,
+    depth     bigint      NOT NULL,
+    oldest_ms bigint      NOT NULL,
+    kind      "char"      NOT NULL CHECK (kind IN ('q', 't', 's', 'a')),
+    name      text        NOT NULL COLLATE "C",
+    wait_hist integer[]   NOT NULL,
+    run_hist  integer[]   NOT NULL,
+    PRIMARY KEY (kind, name, minute)
+);
+CREATE INDEX rollup_minute ON errand.rollup (minute);
+SELECT pg_catalog.pg_extension_config_dump('errand.rollup', '');
+
+-- Function:   _rollup(...)
+-- A minute that two leaders share is put together.
+-- Tables:     writes rollup
+CREATE FUNCTION errand._rollup(p_minute timestamptz, p_kind "char", p_name text, p_submitted bigint, p_succeeded bigint,
+    p_failed bigint, p_cancelled bigint, p_retried bigint, p_depth bigint, p_oldest_ms bigint, p_wait integer[], p_run integer[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO errand.rollup AS r (minute, kind, name, submitted, succeeded, failed, cancelled, retried, depth, oldest_ms, wait_hist, run_hist)
+    VALUES (p_minute, p_kind, p_name, p_submitted, p_succeeded, p_failed, p_cancelled, p_retried, p_depth, p_oldest_ms, p_wait, p_run)
+    ON CONFLICT (kind, name, minute) DO UPDATE SET submitted = r.submitted + excluded.submitted,
+        succeeded = r.succeeded + excluded.succeeded, failed = r.failed + excluded.failed,
+        cancelled = r.cancelled + excluded.cancelled, retried = r.retried + excluded.retried,
+        depth = excluded.depth, oldest_ms = excluded.oldest_ms, wait_hist = r.wait_hist || excluded.wait_hist,
+        run_hist = r.run_hist || excluded.run_hist;
+END $$;
+
+-- Function:   _rollup_trim(now, limit)
+-- Returns:    how many that are older than 30 days went
+-- Tables:     deletes from rollup
+CREATE FUNCTION errand._rollup_trim(p_now timestamptz, p_limit integer)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_gone bigint;
+BEGIN
+    DELETE FROM errand.rollup AS r WHERE r.ctid = ANY (ARRAY(
+        SELECT x.ctid FROM errand.rollup AS x WHERE x.minute < p_now - interval '30 days'
+        ORDER BY x.minute LIMIT p_limit FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS v_gone = ROW_COUNT;
+    RETURN v_gone;
+END $$;
+
+-- Function:   _rollup_sums()
+-- Returns:    what was counted up to now
+-- Tables:     reads rollup
+CREATE FUNCTION errand._rollup_sums()
+RETURNS TABLE (submitted bigint, succeeded bigint, failed bigint, cancelled bigint, retried bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY SELECT sum(r.submitted)::bigint, sum(r.succeeded)::bigint, sum(r.failed)::bigint, sum(r.cancelled)::bigint,
+        sum(r.retried)::bigint FROM errand.rollup AS r WHERE r.kind = 'a';
+END $$;

@@ -1,0 +1,307 @@
+-- Routes that change something.  Each is a public function, with what its body
+-- names for arguments: who may do so is for that function to say.
+
+-- Function:   _arg_body(args, names)
+-- Returns:    the body; {} if there is none
+-- Raises:     22023 unless it is an object with no other names than these
+CREATE FUNCTION errand._arg_body(p_args jsonb, VARIADIC p_names text[] DEFAULT '{}')
+RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_body jsonb := coalesce(p_args -> 'body', '{}');
+BEGIN
+    PERFORM errand._arg_known(v_body, VARIADIC p_names);
+    RETURN v_body;
+END $$;
+
+-- Function:   _done(done)
+CREATE FUNCTION errand._done(p_done boolean)
+RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN jsonb_build_object('done', coalesce(p_done, true));
+END $$;
+
+-- Function:   _api_submit(args, now)
+-- Returns:    the id of the new task
+CREATE FUNCTION errand._api_submit(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_body jsonb := p_args -> 'body';
+    v_id bigint;
+BEGIN
+    IF v_body IS NULL OR jsonb_typeof(v_body) <> 'object' THEN
+        PERFORM errand._arg_bad('the body must be a JSON object', 'Such as {"task": "http", "payload": {"url": "https://example.com/"}}.');
+    END IF;
+    v_id := (SELECT s.id FROM errand.submit_many(jsonb_build_array(v_body)) AS s (id));
+    RETURN jsonb_build_object('id', v_id);
+END $$;
+
+-- Function:   _steered(id, done)
+-- Returns:    whether something was done
+-- Raises:     42704 if there is no such task; 55000 if it is in no state for that
+CREATE FUNCTION errand._steered(p_id bigint, p_done boolean, p_what text)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+DECLARE
+    v_task errand.tasks;
+BEGIN
+    IF p_done THEN
+        RETURN errand._done(true) || jsonb_build_object('id', p_id);
+    END IF;
+    SELECT t.* INTO v_task FROM errand.tasks AS t WHERE t.id = p_id;
+    IF NOT FOUND THEN
+        PERFORM errand._task_gone(p_id);
+    ELSIF v_task.owner <> current_user AND NOT errand._may_all() THEN
+        RAISE EXCEPTION 'permission denied: task % is not yours', p_id
+            USING ERRCODE = '42501', HINT = 'The level "admin" is needed for tasks of others.';
+    END IF;
+    RAISE EXCEPTION 'task % cannot be %', p_id, p_what
+        USING ERRCODE = '55000', DETAIL = format('It is %s.', v_task.state), HINT = 'Look at it again: its state has changed.';
+END $$;
+
+-- Function:   _may_all()
+-- Returns:    whether the current role, or its token, may steer tasks of others
+CREATE FUNCTION errand._may_all()
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN coalesce(errand._level() = 'admin', false);
+END $$;
+
+-- Function:   _api_task_cancel(args, now)
+CREATE FUNCTION errand._api_task_cancel(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_id bigint := errand._arg_id(p_args);
+    v_body jsonb := errand._arg_body(p_args, 'reason');
+BEGIN
+    RETURN errand._steered(v_id, errand.cancel(v_id, errand._arg_text(v_body, 'reason')), 'cancelled');
+END $$;
+
+-- Function:   _api_task_retry(args, now)
+CREATE FUNCTION errand._api_task_retry(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_id bigint := errand._arg_id(p_args);
+BEGIN
+    PERFORM errand._arg_body(p_args);
+    RETURN errand._steered(v_id, errand.retry(v_id), 'retried');
+END $$;
+
+-- Function:   _body_ids(body)
+-- Returns:    the ids that a body names
+CREATE FUNCTION errand._body_ids(p_body jsonb)
+RETURNS bigint[]
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF jsonb_typeof(p_body -> 'ids') <> 'array' OR jsonb_array_length(p_body -> 'ids') > 10000
+    OR EXISTS (SELECT FROM jsonb_array_elements(p_body -> 'ids') AS e (value) WHERE e.value #>> '{}' !~ '^[1-9][0-9]{0,17}$') THEN
+        PERFORM errand._arg_bad('"ids" is not valid', 'It is an array of at most 10000 ids.');
+    END IF;
+    RETURN ARRAY(SELECT DISTINCT e.value::bigint FROM jsonb_array_elements_text(p_body -> 'ids') AS e (value) ORDER BY 1);
+END $$;
+
+-- Function:   _steer_filter(filter, now)
+-- Returns:    a filter of cancel_where() and its kin, from one of the list's
+CREATE FUNCTION errand._steer_filter(p_filter jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_states text[];
+BEGIN
+    PERFORM errand._arg_known(p_filter, 'state', 'queue', 'task', 'kind', 'owner', 'key', 'tag', 'group', 'task_group', 'q', 'error',
+        'since', 'until', 'min_id', 'max_id', 'older_than', 'newer_than');
+    v_states := errand._arg_states(p_filter, 'state');
+    RETURN jsonb_strip_nulls(p_filter - ARRAY['group', 'q', 'since', 'until', 'state'] || jsonb_build_object('state', to_jsonb(v_states),
+        'task_group', coalesce(p_filter -> 'task_group', p_filter -> 'group'), 'error', coalesce(p_filter -> 'error', p_filter -> 'q'),
+        'newer_than', coalesce(p_filter ->> 'newer_than', (p_now - errand._arg_time(p_filter, 'since'))::text),
+        'older_than', coalesce(p_filter ->> 'older_than', (p_now - errand._arg_time(p_filter, 'until'))::text)));
+END $$;
+
+-- Function:   _api_tasks_cancel(args, now)
+CREATE FUNCTION errand._api_tasks_cancel(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+DECLARE
+    v_body jsonb := errand._arg_body(p_args, 'filter', 'ids', 'dry_run');
+    v_dry boolean := coalesce(errand._arg_bool(v_body, 'dry_run'), false);
+    v_ids bigint[];
+    v_n bigint;
+BEGIN
+    IF (v_body ? 'filter') = (v_body ? 'ids') THEN
+        PERFORM errand._arg_bad('say which tasks', 'Give either "filter" or "ids".');
+    ELSIF v_body ? 'filter' THEN
+        v_n := errand.cancel_where(errand._steer_filter(v_body -> 'filter', p_now), v_dry);
+    ELSE
+        v_ids := errand._body_ids(v_body);
+        SELECT count(*) INTO v_n FROM errand.tasks AS t
+        WHERE v_dry AND t.id = ANY (v_ids) AND t.state IN ('waiting', 'scheduled', 'ready', 'running', 'retrying')
+          AND (t.owner = current_user OR errand._may_all());
+        IF NOT v_dry THEN
+            v_n := (SELECT count(*) FROM unnest(v_ids) AS u (id) WHERE errand.cancel(u.id));
+        END IF;
+    END IF;
+    RETURN jsonb_build_object('count', v_n, 'dry_run', v_dry);
+END $$;
+
+-- Function:   _api_tasks_retry(args, now)
+CREATE FUNCTION errand._api_tasks_retry(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+DECLARE
+    v_body jsonb := errand._arg_body(p_args, 'filter', 'ids', 'dry_run');
+    v_dry boolean := coalesce(errand._arg_bool(v_body, 'dry_run'), false);
+    v_ids bigint[];
+    v_n bigint;
+BEGIN
+    IF (v_body ? 'filter') = (v_body ? 'ids') THEN
+        PERFORM errand._arg_bad('say which tasks', 'Give either "filter" or "ids".');
+    ELSIF v_body ? 'filter' THEN
+        v_n := errand.retry_where(errand._steer_filter(v_body -> 'filter', p_now), v_dry);
+    ELSE
+        v_ids := errand._body_ids(v_body);
+        SELECT count(*) INTO v_n FROM errand.tasks AS t
+        WHERE v_dry AND t.id = ANY (v_ids) AND t.state IN ('succeeded', 'failed', 'cancelled', 'unknown', 'retrying')
+          AND (t.owner = current_user OR errand._may_all());
+        IF NOT v_dry THEN
+            v_n := (SELECT count(*) FROM unnest(v_ids) AS u (id) WHERE errand.retry(u.id));
+        END IF;
+    END IF;
+    RETURN jsonb_build_object('count', v_n, 'dry_run', v_dry);
+END $$;
+
+-- Function:   _api_queue_pause(args, now), _api_queue_resume, _api_queue_drain, _api_queue_define
+CREATE FUNCTION errand._api_queue_pause(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM errand._arg_body(p_args);
+    PERFORM errand.pause_queue(errand._arg_need(p_args, 'name'));
+    RETURN errand._done(true);
+END $$;
+
+CREATE FUNCTION errand._api_queue_resume(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM errand._arg_body(p_args);
+    PERFORM errand.resume_queue(errand._arg_need(p_args, 'name'));
+    RETURN errand._done(true);
+END $$;
+
+-- It begins to drain; nobody waits until it is empty.
+CREATE FUNCTION errand._api_queue_drain(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM errand._arg_body(p_args);
+    PERFORM errand.drain_queue(errand._arg_need(p_args, 'name'), '1 ms');
+    RETURN errand._done(true);
+END $$;
+
+CREATE FUNCTION errand._api_queue_define(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_body jsonb := errand._arg_body(p_args, 'max_running', 'rate_limit', 'max_depth', 'description');
+BEGIN
+    PERFORM errand.define_queue(errand._arg_need(p_args, 'name'),
+        max_running => errand._arg_int(v_body, 'max_running', NULL, 0, 2147483647)::integer,
+        rate_limit => errand._arg_text(v_body, 'rate_limit'),
+        max_depth => errand._arg_int(v_body, 'max_depth', NULL, 0, 999999999999999999), description => errand._arg_text(v_body, 'description'));
+    RETURN errand._done(true);
+END $$;
+
+-- Function:   _api_source_start(args, now), _api_source_stop, _api_source_run
+-- Raises:     42704: no source can be defined yet
+CREATE FUNCTION errand._no_source(p_args jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION 'there is no source "%"', left(errand._arg_need(p_args, 'name'), 200)
+        USING ERRCODE = '42704', HINT = 'Sources come with a later version.';
+END $$;
+
+CREATE FUNCTION errand._api_source_start(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN errand._no_source(p_args);
+END $$;
+
+CREATE FUNCTION errand._api_source_stop(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN errand._no_source(p_args);
+END $$;
+
+CREATE FUNCTION errand._api_source_run(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN errand._no_source(p_args);
+END $$;
+
+-- Function:   _api_schedule_pause(args, now), _api_schedule_resume
+CREATE FUNCTION errand._api_schedule_pause(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM errand._arg_body(p_args);
+    PERFORM errand.pause_schedule(errand._arg_need(p_args, 'name'));
+    RETURN errand._done(true);
+END $$;
+
+CREATE FUNCTION errand._api_schedule_resume(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM errand._arg_body(p_args);
+    PERFORM errand.resume_schedule(errand._arg_need(p_args, 'name'));
+    RETURN errand._done(true);
+END $$;
+
+-- Function:   _api_host_define(args, now)
+CREATE FUNCTION errand._api_host_define(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_body jsonb := errand._arg_body(p_args, 'max_running', 'rate_limit', 'proxy');
+BEGIN
+    PERFORM errand.define_host(errand._arg_need(p_args, 'name'),
+        max_running => errand._arg_int(v_body, 'max_running', NULL, 0, 2147483647)::integer,
+        rate_limit => errand._arg_text(v_body, 'rate_limit'), proxy => errand._arg_text(v_body, 'proxy'));
+    RETURN errand._done(true);
+END $$;
+
+-- Function:   _api_workers_restart(args, now), _api_pause_all, _api_resume_all
+CREATE FUNCTION errand._api_workers_restart(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM errand._arg_body(p_args);
+    RETURN errand._done(errand.worker_restart());
+END $$;
+
+CREATE FUNCTION errand._api_pause_all(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM errand._arg_body(p_args);
+    PERFORM errand.pause_all();
+    RETURN errand._done(true);
+END $$;
+
+CREATE FUNCTION errand._api_resume_all(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM errand._arg_body(p_args);
+    PERFORM errand.resume_all();
+    RETURN errand._done(true);
+END $$;
