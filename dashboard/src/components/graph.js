@@ -48,7 +48,7 @@ function placesOf(nodes, edges) {
 const cut = (text, n) => (text.length > n ? text.slice(0, n - 1) + '…' : text);
 
 // nodes: [{id, task, state}], edges: [{from, to}]
-export function Graph({ nodes, edges, here, total }) {
+export function Graph({ nodes, edges, here, truncated }) {
 	const shown = nodes.slice(0, MOST);
 	if (shown.length < 2) return null;
 	const { place, width, height } = placesOf(shown, edges);
@@ -69,5 +69,5 @@ export function Graph({ nodes, edges, here, total }) {
 					<text x="14" y="18" class="node-name">${cut(String(n.task), 20)}</text><text x="14" y="34" class="node-state">${n.id} · ${n.state}</text></g></a>`;
 			})}
 		</svg></div>
-		${total > shown.length && html`<p class="dim">${shown.length} of ${total} tasks are drawn.</p>`}`;
+		${(truncated || nodes.length > MOST) && html`<p class="dim">Only ${shown.length} tasks are drawn; there are more.</p>`}`;
 }

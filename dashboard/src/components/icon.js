@@ -10,6 +10,7 @@ const PATHS = {
 	succeeded: 'M3 8.5l3.3 3.3L13 4.8',
 	failed: 'M4 4l8 8M12 4l-8 8',
 	cancelled: 'M8 2.8a5.2 5.2 0 100 10.4A5.2 5.2 0 008 2.8zM4.4 11.6l7.2-7.2',
+	pending: 'M3.5 8h.1M8 8h.1M12.5 8h.1',
 	unknown: 'M5.8 6a2.3 2.3 0 113.4 2c-.8.5-1.2.9-1.2 1.8M8 12.4v.1',
 	paused: 'M5.5 3.5v9M10.5 3.5v9',
 	draining: 'M8 2.5v8M4.5 7.5L8 11l3.5-3.5M3 13.5h10',

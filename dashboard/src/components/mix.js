@@ -5,7 +5,8 @@ import { STATES } from '../lib/states.js';
 import { State } from './state.js';
 
 export function Mix({ counts }) {
-	const list = STATES.map((s) => [s, Number((counts || {})[s]) || 0]).filter(([, n]) => n > 0);
+	// a group counts those that are not final as "pending"
+	const list = ['pending', ...STATES].map((s) => [s, Number((counts || {})[s]) || 0]).filter(([, n]) => n > 0);
 	const all = list.reduce((a, [, n]) => a + n, 0);
 	if (!all) return html`<span class="dim">none</span>`;
 	let x = 0;

@@ -12,7 +12,7 @@ import { State } from './state.js';
 function nearby(data) {
 	const nodes = [...(data.parents || []), data.task, ...(data.children || [])];
 	const edges = [...(data.parents || []).map((p) => ({ from: p.id, to: data.task.id })), ...(data.children || []).map((c) => ({ from: data.task.id, to: c.id }))];
-	return { nodes, edges, total: nodes.length + Math.max(0, (data.children_total || 0) - (data.children || []).length) };
+	return { nodes, edges, truncated: data.children_total > (data.children || []).length };
 }
 
 function Links({ title, list, total }) {

@@ -16,7 +16,7 @@ const columns = (refresh, chosen, choose) => [
 	{ name: 'Type', cell: (s) => html`<a href=${link('tasks', undefined, { task: s.task })}><bdi>${s.task}</bdi></a>` },
 	{ name: 'State', cell: (s) => html`<${Word} word=${s.paused ? 'paused' : 'on'} tone=${s.paused ? undefined : 'good'} />` },
 	{ name: 'Last run', cell: (s) => html`<${When} at=${s.last_run} />` },
-	{ name: 'Ended', cell: (s) => (STATES.includes(s.last_state) ? html`<${State} state=${s.last_state} />` : html`<span class="dim">–</span>`) },
+	{ name: 'Ended', cell: (s) => (STATES.includes(s.last_state) ? html`<a href=${link('tasks', s.last_task || undefined)}><${State} state=${s.last_state} /></a>` : html`<span class="dim">–</span>`) },
 	{ name: 'Next run', cell: (s) => html`<${When} at=${s.paused ? null : s.next_run} />` },
 	{ name: 'Control', blank: true, cell: (s) => html`<span class="controls"><button class="button small" aria-pressed=${chosen === s.task} onClick=${() => choose(chosen === s.task ? null : s.task)} aria-label=${`Numbers of ${s.task} over time`}>Over time</button>
 		${s.paused ? html`<${Control} label="Resume" name=${s.name} icon="running" path=${`schedules/${part(s.name)}/resume`} done=${`Schedule ${s.name} is on.`} after=${refresh} />`

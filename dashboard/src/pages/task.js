@@ -105,9 +105,10 @@ export function Task({ id }) {
 	const task = useTask(id);
 	const d = task.data;
 	const t = d && d.task;
+	const sqlstate = d && ((d.attempts || []).at(-1) || {}).sqlstate;
 	return html`<${Page} poll=${task} title=${html`Task <span class="num">${id}</span>`} note=${t && html`<${State} state=${t.state} />`} actions=${d && html`<${Actions} data=${d} refresh=${task.refresh} />`}>
 		${d && html`
-		${t.error && html`<div class="problem" role="note"><${Icon} name="warn" /><div><bdi class="error-full">${t.error}</bdi>${d.sqlstate && html`<p class="dim">SQLSTATE ${d.sqlstate}</p>`}</div></div>`}
+		${t.error && html`<div class="problem" role="note"><${Icon} name="warn" /><div><bdi class="error-full">${t.error}</bdi>${sqlstate && html`<p class="dim">SQLSTATE ${sqlstate}</p>`}</div></div>`}
 		${t.state === 'running' && t.progress !== null && t.progress !== undefined && html`<${Card} title="Progress"><${Progress} value=${t.progress} text=${t.progress_message} label="Progress" /><//>`}
 		<${Card} title="Timeline" note=${plural((d.attempts || []).length, 'attempt')}><${Timeline} task=${t} attempts=${d.attempts || []} /><${Attempts} list=${d.attempts || []} /><//>
 		<div class="two"><${Head} data=${d} /><${Events} events=${task.events} /></div>

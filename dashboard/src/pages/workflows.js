@@ -36,18 +36,19 @@ export function Workflows() {
 }
 
 export function Workflow({ id }) {
-	const poll = usePoll((signal) => get(`workflows/${part(id)}`, { kind: 'group' }, signal), 3, [id]);
+	const poll = usePoll((signal) => get(`workflows/${part(`group:${id}`)}`, {}, signal), 3, [id]);
 	const admin = useAdmin();
 	const [bulk, setBulk] = useState(null);
 	const d = poll.data || {};
 	const w = d.group || {};
 	const filter = { group: id };
-	const counts = w.counts || (d.nodes || []).reduce((c, n) => ({ ...c, [n.state]: (c[n.state] || 0) + 1 }), {});
+	// the graph tells each state; when it does not hold all, the group's own counts do
+	const counts = d.truncated ? w.counts : (d.nodes || []).reduce((c, n) => ({ ...c, [n.state]: (c[n.state] || 0) + 1 }), {});
 	const actions = html`<a class="button" href=${link('tasks', undefined, filter)}>Its tasks</a>
 		${admin && html`<button class="button" onClick=${() => setBulk('retry')}><${Icon} name="retrying" size=${14} />Retry failed …</button>
 			<button class="button danger-text" onClick=${() => setBulk('cancel')}><${Icon} name="cancelled" size=${14} />Cancel …</button>`}`;
 	return html`<${Page} title=${html`Workflow <bdi>${w.name || id}</bdi>`} note=${w.state && html`<${Shown} state=${w.state} />`} poll=${poll} actions=${actions}>
-		<${Card} title="Tasks" note=${number(d.total || (d.nodes || []).length)}><${Mix} counts=${counts} /><//>
-		<${Card} title="Dependencies">${(d.nodes || []).length > 1 ? html`<${Graph} nodes=${d.nodes} edges=${d.edges || []} total=${d.total} />` : html`<${Empty}>Nothing to draw.<//>`}<//>
+		<${Card} title="Tasks" note=${number((w.counts || {}).total)}><${Mix} counts=${counts} /><//>
+		<${Card} title="Dependencies">${(d.nodes || []).length > 1 ? html`<${Graph} nodes=${d.nodes} edges=${d.edges || []} truncated=${d.truncated} />` : html`<${Empty}>Nothing to draw.<//>`}<//>
 		${bulk && html`<${Bulk} what=${bulk} filter=${bulk === 'retry' ? { ...filter, state: 'failed' } : filter} close=${() => setBulk(null)} done=${poll.refresh} />`}<//>`;
 }
