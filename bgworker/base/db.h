@@ -124,21 +124,6 @@ extern void errand_db_recover(void);
 /* The same, but the error is logged only if it tells of trouble of our own. */
 extern void errand_db_undo(bool log);
 
-/*
- * Calls errand._api(route, args, now) within the open transaction, as the role
- * and with no more than level ('submit', 'monitor', 'admin').  args is JSON;
- * returns JSON, palloc'd.  Raises what it raises; a statement of more than
- * errand_db_api_ms is cancelled.
- */
-extern char *errand_db_api(Oid role, const char *level, const char *route, const char *args);
-#define ERRAND_DB_API_MS 5000
-
-/* What the database says of this extension: 0 is well, else errmsg-like texts; within a transaction. */
-extern char *errand_db_schema_version(void);
-
-/* errand._stats(), as JSON, palloc'd; within a transaction. */
-extern char *errand_db_stats(void);
-
 /* Transactions without SQL, for the shared catalogs. */
 extern void errand_db_begin_shared(void);
 extern void errand_db_commit_shared(void);

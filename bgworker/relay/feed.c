@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "common/hashfn.h"
+#include "compat.h"
 #include "contract.h"
 #include "events.h"
 #include "relay/feed.h"
@@ -28,6 +29,7 @@ static uint64 epoch = 0;
 static size_t bytes = 0;
 static ErrandRingCursor cursor;
 static bool behind = false;
+static bool following = false;
 
 /*
  * Where the last entry of a task is: open addressing, 0 is free.  An entry
@@ -114,6 +116,13 @@ begin_epoch(void)
 	} while (epoch == before);
 }
 
+static void
+begin(void)
+{
+	errand_ring_seek_end(&cursor);
+	begin_epoch();
+}
+
 void
 relay_feed_init(void)
 {
@@ -121,14 +130,26 @@ relay_feed_init(void)
 	standings = calloc(STANDINGS, sizeof(uint64));
 	if (history == NULL || standings == NULL)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-	relay_feed_restart();
+	begin();
 }
 
 void
-relay_feed_restart(void)
+relay_feed_follow(bool wanted)
 {
-	errand_ring_seek_end(&cursor);
-	begin_epoch();
+	ErrandDatabase *d = errand_database_mine();
+
+	if (wanted == following || d == NULL)
+		return;
+	following = wanted;
+	pg_atomic_write_u32(&d->relay_procno, wanted ? (uint32) ERRAND_MY_PROCNO + 1 : 0);
+	if (wanted)
+		begin();
+}
+
+bool
+relay_feed_follows(void)
+{
+	return following;
 }
 
 /* The next entry, with its texts copied behind the tail; NULL: out of memory. */
@@ -251,7 +272,7 @@ relay_feed_read(void)
 	}
 	behind = n == READ_MAX;
 	if (lost)
-		relay_feed_restart();
+		begin();
 	return lost;
 }
 

@@ -47,8 +47,12 @@ extern bool relay_feed_read(void);
 /* Whether it left something in the ring, for the next turn. */
 extern bool relay_feed_behind(void);
 
-/* A history of its own from here on; what happened while nobody followed is not in it. */
-extern void relay_feed_restart(void);
+/*
+ * Whether the history goes on: commits wake the relay then.  It begins anew when
+ * that is wanted again, since what happened meanwhile is not in it.
+ */
+extern void relay_feed_follow(bool wanted);
+extern bool relay_feed_follows(void);
 
 /* Adds a notification; the texts are UTF-8. */
 extern void relay_feed_notify(const char *channel, const char *payload);

@@ -162,6 +162,7 @@ relay_sub_create(const RelayWish *wish, RelayFormat format, Oid role, ErrandLeve
 	RelaySub *s = calloc(1, sizeof(RelaySub));
 	RelayClass *c;
 
+	relay_feed_follow(true);
 	*recovered = position_known(wish) && wish->kind != RELAY_CHANNEL_STATS;
 	c = s != NULL ? relay_class_get(&copy, format, role, level) : NULL;
 	if (c == NULL)

@@ -8,7 +8,6 @@
 
 #include "contract.h"
 #include "core/json_read.h"
-#include "relay/hub.h"
 #include "relay/message.h"
 
 #define PING_S 25
@@ -180,18 +179,6 @@ relay_wish_query(RelayWish *w, const char *key, const char *value, const char **
 	return true;
 }
 
-/* Appends the text as a frame. */
-static void
-frame(RelayText *out, RelayText *text)
-{
-	char head[RELAY_FRAME_HEAD];
-
-	relay_text_bytes(out, head, relay_frame_head(head, text->b.len));
-	relay_text_bytes(out, text->b.data, text->b.len);
-	out->failed |= text->failed;
-	relay_text_free(text);
-}
-
 static void
 position(RelayText *t, uint64 number)
 {
@@ -203,68 +190,39 @@ position(RelayText *t, uint64 number)
 void
 relay_say_welcome(RelayText *out)
 {
-	RelayText t = {0};
-
-	relay_text(&t, "{\"type\":\"welcome\",\"server\":\"pg_errand " ERRAND_VERSION "\",\"session\":\"");
-	position(&t, relay_feed_head());
-	relay_text_format(&t, "\",\"ping\":%d}", PING_S);
-	frame(out, &t);
+	relay_text(out, "{\"type\":\"welcome\",\"server\":\"pg_errand " ERRAND_VERSION "\",\"session\":\"");
+	position(out, relay_feed_head());
+	relay_text_format(out, "\",\"ping\":%d}", PING_S);
 }
 
 void
 relay_say_subscribed(RelayText *out, const char *id, bool recovered, uint64 number)
 {
-	RelayText t = {0};
-
-	relay_text(&t, "{\"type\":\"subscribed\",\"id\":");
-	relay_text_json(&t, id, strlen(id));
-	relay_text_format(&t, ",\"recovered\":%s,\"position\":\"", recovered ? "true" : "false");
-	position(&t, number);
-	relay_text(&t, "\"}");
-	frame(out, &t);
+	relay_text(out, "{\"type\":\"subscribed\",\"id\":");
+	relay_text_json(out, id, strlen(id));
+	relay_text_format(out, ",\"recovered\":%s,\"position\":\"", recovered ? "true" : "false");
+	position(out, number);
+	relay_text(out, "\"}");
 }
 
 void
 relay_say_error(RelayText *out, const char *id, const char *code, const char *message, bool retry)
 {
-	RelayText t = {0};
-
-	relay_text(&t, "{\"type\":\"error\"");
-	if (id != NULL)
-	{
-		relay_text(&t, ",\"id\":");
-		relay_text_json(&t, id, strlen(id));
-	}
-	relay_text(&t, ",\"code\":");
-	relay_text_json(&t, code, strlen(code));
-	relay_text(&t, ",\"message\":");
-	relay_text_json(&t, message, strlen(message));
-	relay_text(&t, retry ? ",\"retry\":true}" : ",\"retry\":false}");
-	frame(out, &t);
+	relay_text(out, "{\"type\":\"error\",\"id\":");
+	relay_text_json(out, id, strlen(id));
+	relay_text(out, ",\"code\":");
+	relay_text_json(out, code, strlen(code));
+	relay_text(out, ",\"message\":");
+	relay_text_json(out, message, strlen(message));
+	relay_text(out, retry ? ",\"retry\":true}" : ",\"retry\":false}");
 }
 
 void
-relay_say_pong(RelayText *out)
+relay_say_snapshot(RelayText *out, const char *id, uint64 number)
 {
-	RelayText t = {0};
-
-	relay_text(&t, "{\"type\":\"pong\"}");
-	frame(out, &t);
-}
-
-void
-relay_say_snapshot(RelayText *out, const char *id, uint64 number, size_t data_len)
-{
-	RelayText t = {0};
-	char head[RELAY_FRAME_HEAD];
-
-	relay_text(&t, "{\"type\":\"snapshot\",\"id\":");
-	relay_text_json(&t, id, strlen(id));
-	relay_text(&t, ",\"position\":\"");
-	position(&t, number);
-	relay_text(&t, "\",\"data\":");
-	relay_text_bytes(out, head, relay_frame_head(head, t.b.len + data_len + 1));
-	relay_text_bytes(out, t.b.data, t.b.len);
-	out->failed |= t.failed;
-	relay_text_free(&t);
+	relay_text(out, "{\"type\":\"snapshot\",\"id\":");
+	relay_text_json(out, id, strlen(id));
+	relay_text(out, ",\"position\":\"");
+	position(out, number);
+	relay_text(out, "\",\"data\":");
 }

@@ -41,14 +41,13 @@ extern void relay_message_free(RelayMessage *m);
 extern bool relay_wish_query(RelayWish *w, const char *key, const char *value,
 							 const char **problem);
 
-/* Frames with one message each, appended to out. */
+/* Messages, appended to out. */
 extern void relay_say_welcome(RelayText *out);
 extern void relay_say_subscribed(RelayText *out, const char *id, bool recovered, uint64 number);
 extern void relay_say_error(RelayText *out, const char *id, const char *code, const char *message,
 							bool retry);
-extern void relay_say_pong(RelayText *out);
 
-/* A snapshot's head, to be followed by data_len bytes of data and a closing brace. */
-extern void relay_say_snapshot(RelayText *out, const char *id, uint64 number, size_t data_len);
+/* A snapshot without its end: data and a closing brace follow. */
+extern void relay_say_snapshot(RelayText *out, const char *id, uint64 number);
 
 #endif

@@ -20,7 +20,7 @@
 static int n_sessions = 0;
 
 RelaySession *
-relay_session_create(RelayPrincipal *who)
+relay_session_create(RelayPrincipal *who, RelayAddress *address)
 {
 	RelaySession *s = calloc(1, sizeof(RelaySession));
 
@@ -31,6 +31,7 @@ relay_session_create(RelayPrincipal *who)
 	errand_list_init(&s->out);
 	errand_list_init(&s->subs);
 	s->who = who;
+	s->address = address;
 	s->rate_left = MESSAGES_BURST;
 	n_sessions++;
 	relay_count_clients(1);
@@ -105,7 +106,7 @@ sub_snapshot(RelaySub *sub, const RelayAnswer *why, RelayBlob *data)
 		return;
 	if (data != NULL)
 	{
-		relay_say_snapshot(&t, relay_sub_id(sub), sub->cursor, data->len);
+		relay_say_snapshot(&t, relay_sub_id(sub), sub->cursor);
 		relay_session_say(s, &t, data);
 		return;
 	}
@@ -142,6 +143,7 @@ auth_done(RelayRequest *r, void *owner)
 	{
 		relay_session_move(s, SESSION_READY);
 		s->level = s->who->level;
+		relay_feed_follow(true);
 		relay_say_welcome(&t);
 		relay_session_say(s, &t, NULL);
 	}
@@ -163,7 +165,7 @@ relay_session_open(RelaySession *s, struct lws *wsi)
 	s->wsi = wsi;
 	if (s->state == SESSION_CLOSING)
 	{
-		relay_ws_kill(wsi, KILL_S);
+		relay_ws_kill(wsi, RELAY_KILL_S);
 		relay_session_wake(s);
 		return;
 	}
@@ -245,7 +247,7 @@ hear(RelaySession *s, RelayMessage *m)
 		relay_session_close(s, RELAY_CLOSE_BAD_MESSAGE, m->problem);
 	else if (m->type == RELAY_MESSAGE_PING)
 	{
-		relay_say_pong(&t);
+		relay_text(&t, "{\"type\":\"pong\"}");
 		relay_session_say(s, &t, NULL);
 	}
 	else if (m->type == RELAY_MESSAGE_AUTH)
@@ -334,6 +336,7 @@ relay_session_gone(RelaySession *s)
 	errand_netbuf_free(&s->in);
 	errand_list_remove(&s->node);
 	relay_principal_drop(s->who);
+	relay_address_leave(s->address);
 	free(s);
 	n_sessions--;
 	relay_count_clients(-1);

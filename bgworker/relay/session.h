@@ -8,6 +8,7 @@
 
 #include "postgres.h"
 
+#include "relay/limits.h"
 #include "relay/token.h"
 #include "relay/ws.h"
 
@@ -26,9 +27,9 @@
 
 /*
  * A session for a connection that is about to be made; who, if it brought a
- * token, passes to it.  NULL: out of memory, who is kept by the caller.
+ * token, and address pass to it.  NULL: out of memory, they stay the caller's.
  */
-extern RelaySession *relay_session_create(RelayPrincipal *who);
+extern RelaySession *relay_session_create(RelayPrincipal *who, RelayAddress *address);
 
 /* What libwebsockets tells; ws.c calls these. */
 extern void relay_session_open(RelaySession *s, struct lws *wsi);

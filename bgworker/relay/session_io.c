@@ -17,7 +17,6 @@
 #define PING_US INT64CONST(25000000)
 #define PONG_US INT64CONST(10000000)
 #define STALL_US INT64CONST(20000000) /* so long nothing may be written though there is something */
-#define KILL_S 10
 #define QUEUE_MAX 128	  /* messages of ours that wait */
 #define WRITE_BYTES 65536 /* of events a turn */
 
@@ -30,7 +29,7 @@ ErrandLink relay_pinged = {&relay_pinged, &relay_pinged};
 void
 relay_session_move(RelaySession *s, SessionState to)
 {
-	static const uint32 next[] = {
+	static const uint32 next[] PG_USED_FOR_ASSERTS_ONLY = {
 		[SESSION_CONNECTING] = 1 << SESSION_ASKING | 1 << SESSION_CHECKING | 1 << SESSION_CLOSING |
 							   1 << SESSION_GONE,
 		[SESSION_ASKING] = 1 << SESSION_CHECKING | 1 << SESSION_CLOSING | 1 << SESSION_GONE,
@@ -72,27 +71,38 @@ relay_session_close(RelaySession *s, int code, const char *reason)
 	s->close_reason = reason;
 	if (s->wsi == NULL)
 		return;
-	relay_ws_kill(s->wsi, KILL_S);
+	relay_ws_kill(s->wsi, RELAY_KILL_S);
 	relay_session_wake(s);
 }
 
-/* Queues a message; data, if any, gets a reference of its own. */
+/* A message as a frame: its head, the text, and the data and a brace that follow. */
+static SessionOut *
+out_make(const RelayText *text, RelayBlob *data)
+{
+	SessionOut *o = malloc(sizeof(SessionOut) + RELAY_FRAME_HEAD + text->b.len);
+
+	if (o == NULL)
+		return NULL;
+	o->len = relay_frame_head(o->bytes, text->b.len + (data != NULL ? data->len + 1 : 0));
+	memcpy(o->bytes + o->len, text->b.data, text->b.len);
+	o->len += text->b.len;
+	o->data = data;
+	if (data != NULL)
+		data->refs++;
+	return o;
+}
+
 void
 relay_session_say(RelaySession *s, RelayText *text, RelayBlob *data)
 {
-	SessionOut *o = text->failed || s->n_out >= QUEUE_MAX ? NULL : malloc(sizeof(SessionOut) + text->b.len);
+	SessionOut *o = NULL;
 
 	if (s->n_out >= QUEUE_MAX)
 		relay_session_close(s, RELAY_CLOSE_TOO_MANY, "too many messages without reading the answers");
-	else if (o == NULL)
+	else if (text->failed || (o = out_make(text, data)) == NULL)
 		relay_session_close(s, RELAY_CLOSE_FULL, "out of memory");
 	else
 	{
-		o->len = text->b.len;
-		memcpy(o->bytes, text->b.data, o->len);
-		o->data = data;
-		if (data != NULL)
-			data->refs++;
 		errand_list_push(&s->out, &o->node);
 		s->n_out++;
 		relay_session_wake(s);

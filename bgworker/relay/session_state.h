@@ -11,6 +11,8 @@
 #include "relay/session.h"
 #include "relay/text.h"
 
+#define RELAY_KILL_S 10 /* for a close in good order */
+
 typedef enum SessionState
 {
 	SESSION_CONNECTING, /* not yet a WebSocket */
@@ -43,6 +45,7 @@ struct RelaySession
 	short close_code;
 	const char *close_reason; /* static */
 	RelayPrincipal *who;
+	RelayAddress *address;
 	ErrandLevel level;
 	RelayRequest *request; /* of the token */
 	ErrandLink out;

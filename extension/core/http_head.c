@@ -273,7 +273,7 @@ head_check(ErrandHttpHead *out, const HeadState *s)
 }
 
 int
-errand_http_head(const char *text, size_t len, ErrandHttpHead *out)
+errand_request_head(const char *text, size_t len, ErrandHttpHead *out)
 {
 	HeadState s = {0};
 	ErrandSpan line;

@@ -60,7 +60,7 @@ typedef struct ErrandHttpHead
  * length (the body begins there), 0 if more must arrive, or the negated HTTP
  * status to answer with: 400, 431 (too large), 501 (Transfer-Encoding), 505.
  */
-extern int errand_http_head(const char *text, size_t len, ErrandHttpHead *out);
+extern int errand_request_head(const char *text, size_t len, ErrandHttpHead *out);
 
 /*
  * Decodes %XX in place of a copy: out has room for in.len + 1 bytes and is

@@ -1,0 +1,48 @@
+/*
+ * check.c
+ *		The relay's regular questions to the database.
+ *
+ * Runs in the relay, in its main loop.
+ */
+#include "postgres.h"
+
+#include "relay/check.h"
+#include "relay/hub.h"
+#include "relay/session.h"
+#include "relay/sse.h"
+
+#define CHECK_US INT64CONST(30000000)
+
+static RelayRequest *stats = NULL;
+static int64 check_at = 0;
+
+static void
+stats_done(RelayRequest *r, void *owner)
+{
+	stats = NULL;
+	if (r->answer.status == 200)
+		relay_hub_stats(r->answer.text);
+}
+
+static void
+checked(RelayRequest *r, void *owner)
+{
+	relay_sessions_check();
+	relay_streams_check();
+}
+
+void
+relay_check_tick(int64 now)
+{
+	ErrandLink *all = relay_principals();
+
+	if (relay_stats_subs() > 0 && stats == NULL)
+		stats = relay_request_add(RELAY_ASK_STATS, NULL, NULL, stats_done, NULL);
+	relay_streams_check(); /* expired ones */
+	if (now < check_at)
+		return;
+	check_at = now + CHECK_US;
+	for (ErrandLink *l = all->next; l != all; l = l->next)
+		(void) relay_request_add(RELAY_ASK_AUTH, errand_container(l, RelayPrincipal, node), NULL,
+								 checked, NULL);
+}

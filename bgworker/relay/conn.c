@@ -1,0 +1,484 @@
+/*
+ * conn.c
+ *		HTTP connections on the loop.
+ *
+ * Runs in the relay, in callbacks of libuv: it must never throw.  One request
+ * at a time: while it is answered nothing is read, so what a client sends ahead
+ * waits in its socket.  All that comes is bounded, and each state has a time.
+ */
+#include "postgres.h"
+
+#include "base/clock.h"
+#include "relay/conn.h"
+#include "relay/counters.h"
+#include "relay/log.h"
+#include "relay/text.h"
+#include "relay/sse.h"
+#include "relay/web.h"
+
+#define HEAD_MS 5000
+#define BODY_MS 30000
+#define IDLE_MS 15000 /* between requests */
+#define WRITE_MS 30000
+#define LINGER_MS 2000
+#define ASK_MS 60000
+#define STREAM_QUEUE (256 * 1024) /* bytes a stream may have in its socket's queue */
+#define SEND_BUFFER (128 * 1024)
+
+/* One piece of writing. */
+typedef struct Write
+{
+	uv_write_t req;
+	RelayConn *conn;
+	bool last; /* of an answer */
+	char bytes[];
+} Write;
+
+static ErrandLink conns = {&conns, &conns};
+static int n_conns = 0;
+static bool leaving = false;
+static char scratch[65536]; /* read_cb copies out of it at once */
+
+static void request_next(RelayConn *c);
+
+int
+relay_conns(void)
+{
+	return n_conns;
+}
+
+static void
+state_time(uv_timer_t *timer)
+{
+	RelayConn *c = timer->data;
+
+	if (c->state == CONN_BODY || (c->state == CONN_HEAD && c->in.len > 0))
+	{
+		if (c->state == CONN_HEAD)
+			memset(&c->head, 0, sizeof(c->head)); /* that of the request before */
+		c->close = true;
+		relay_conn_problem(c, 408, "the request did not come in time", NULL, NULL, NULL);
+	}
+	else if (c->state == CONN_STREAM)
+		relay_stream_ping(c->stream);
+	else
+		relay_conn_close(c);
+}
+
+/* The only setter of a connection's state; it has so long for it. */
+static void
+conn_move(RelayConn *c, RelayConnState to, uint64 ms)
+{
+	Assert(c->state != CONN_CLOSED);
+	c->state = to;
+	(void) uv_timer_start(&c->timer, state_time, ms, to == CONN_STREAM ? ms : 0);
+}
+
+static void
+handle_closed(uv_handle_t *handle)
+{
+	RelayConn *c = handle->data;
+
+	if (--c->handles > 0)
+		return;
+	errand_netbuf_free(&c->in);
+	free(c);
+	n_conns--;
+	relay_count_connections(-1);
+}
+
+void
+relay_conn_close(RelayConn *c)
+{
+	if (c->state == CONN_CLOSED)
+		return;
+	if (c->stream != NULL)
+		relay_stream_gone(c->stream);
+	c->stream = NULL;
+	if (c->request != NULL)
+		relay_request_forget(c->request);
+	c->request = NULL;
+	relay_principal_drop(c->who);
+	c->who = NULL;
+	relay_address_leave(c->address);
+	c->address = NULL;
+	errand_list_remove(&c->node);
+	c->state = CONN_CLOSED;
+	uv_close((uv_handle_t *) &c->handle, handle_closed);
+	uv_close((uv_handle_t *) &c->timer, handle_closed);
+}
+
+static void
+shut(uv_shutdown_t *req, int status)
+{
+	free(req);
+}
+
+/* All is said: ours is closed, and what still comes is thrown away until theirs is. */
+static void
+linger(RelayConn *c)
+{
+	uv_shutdown_t *req = malloc(sizeof(uv_shutdown_t));
+
+	if (req == NULL || uv_shutdown(req, &c->handle.stream, shut) != 0)
+	{
+		free(req);
+		relay_conn_close(c);
+		return;
+	}
+	c->in.len = 0;
+	conn_move(c, CONN_LINGERING, LINGER_MS);
+}
+
+static void
+alloc_cb(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+	*buf = uv_buf_init(scratch, sizeof(scratch));
+}
+
+static void
+read_cb(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+	RelayConn *c = stream->data;
+
+	if (n == 0)
+		return;
+	if (n < 0)
+		relay_conn_close(c);
+	else if (c->state == CONN_STREAM || c->state == CONN_LINGERING)
+		return; /* nothing is expected of it */
+	else if (!errand_netbuf_append(&c->in, buf->base, (size_t) n))
+		relay_conn_close(c);
+	else
+		request_next(c);
+}
+
+/* An answer is out: the next request, or the end. */
+static void
+answered(RelayConn *c)
+{
+	size_t used = c->head_len + (size_t) c->head.content_length;
+
+	relay_principal_drop(c->who);
+	c->who = NULL;
+	if (c->close || leaving || used > c->in.len)
+	{
+		(void) uv_read_start(&c->handle.stream, alloc_cb, read_cb);
+		linger(c);
+		return;
+	}
+	memmove(c->in.data, c->in.data + used, c->in.len - used);
+	c->in.len -= used;
+	if (c->in.len == 0)
+		errand_netbuf_free(&c->in);
+	conn_move(c, CONN_HEAD, c->in.len > 0 ? HEAD_MS : IDLE_MS);
+	if (uv_read_start(&c->handle.stream, alloc_cb, read_cb) != 0)
+		relay_conn_close(c);
+	else
+		request_next(c);
+}
+
+static void
+written(uv_write_t *req, int status)
+{
+	Write *w = (Write *) req;
+	RelayConn *c = w->conn;
+	bool last = w->last;
+
+	free(w);
+	if (c->state == CONN_CLOSED)
+		return;
+	if (status != 0)
+		relay_conn_close(c);
+	else if (c->state == CONN_STREAM)
+		relay_stream_pump(c->stream);
+	else if (c->state == CONN_ANSWERING && last)
+		answered(c);
+	else if (c->state == CONN_LINGERING)
+		return;
+}
+
+/* Copies the first piece; the second must last. */
+static void
+write_pieces(RelayConn *c, const char *data, size_t len, const char *lasting, size_t lasting_len)
+{
+	Write *w = malloc(sizeof(Write) + len);
+	uv_buf_t bufs[2];
+
+	if (w == NULL)
+	{
+		relay_conn_close(c);
+		return;
+	}
+	memcpy(w->bytes, data, len);
+	w->conn = c;
+	w->last = true;
+	bufs[0] = uv_buf_init(w->bytes, (unsigned) len);
+	bufs[1] = uv_buf_init((char *) lasting, (unsigned) lasting_len);
+	if (uv_write(&w->req, &c->handle.stream, bufs, lasting_len > 0 ? 2 : 1, written) == 0)
+		return;
+	free(w);
+	relay_conn_close(c);
+}
+
+/* What every answer says. */
+static void
+head_write(RelayText *t, RelayConn *c, const RelayReply *reply)
+{
+	relay_text_format(t, "HTTP/1.1 %d %s\r\nDate: ", reply->status, relay_status_text(reply->status));
+	relay_text_http_date(t, errand_clock_now());
+	relay_text(t, "\r\n" RELAY_SECURITY_HEADERS);
+	relay_text_format(t, "Cache-Control: %s\r\n", reply->cache != NULL ? reply->cache : "no-store");
+	if (reply->type != NULL)
+		relay_text_format(t, "Content-Type: %s\r\n", reply->type);
+	if (reply->more != NULL)
+		relay_text(t, reply->more);
+	if (c->close)
+		relay_text(t, "Connection: close\r\n");
+}
+
+void
+relay_conn_reply(RelayConn *c, const RelayReply *reply)
+{
+	RelayText t = {0};
+	bool body = c->head.method != ERRAND_HEAD && reply->status != 304;
+
+	if (c->state == CONN_CLOSED)
+		return;
+	/* a body that was not read would be taken for the next request */
+	if (leaving || !c->head.keep_alive || c->head_len + (size_t) c->head.content_length > c->in.len)
+		c->close = true;
+	relay_count_answer(c->route, reply->status);
+	head_write(&t, c, reply);
+	if (reply->status != 304)
+		relay_text_format(&t, "Content-Length: %zu\r\n", reply->len);
+	relay_text(&t, "\r\n");
+	if (body && !reply->lasting)
+		relay_text_bytes(&t, reply->body, reply->len);
+	if (t.failed)
+		relay_conn_close(c);
+	else
+	{
+		(void) uv_read_stop(&c->handle.stream);
+		conn_move(c, CONN_ANSWERING, WRITE_MS);
+		write_pieces(c, t.b.data, t.b.len, reply->body, body && reply->lasting ? reply->len : 0);
+	}
+	relay_text_free(&t);
+}
+
+void
+relay_conn_problem(RelayConn *c, int status, const char *detail, const char *hint, const char *code,
+				   const char *more)
+{
+	RelayText t = {0};
+	RelayReply reply = {.status = status, .type = "application/problem+json", .more = more};
+	const struct
+	{
+		const char *name;
+		const char *value;
+	} parts[] = {{"detail", detail}, {"hint", hint}, {"code", code}};
+
+	relay_text_format(&t, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d",
+					  relay_status_text(status), status);
+	for (int i = 0; i < (int) lengthof(parts); i++)
+	{
+		if (parts[i].value == NULL || parts[i].value[0] == '\0')
+			continue;
+		relay_text_format(&t, ",\"%s\":", parts[i].name);
+		relay_text_json(&t, parts[i].value, strlen(parts[i].value));
+	}
+	relay_text(&t, "}");
+	reply.body = t.b.data;
+	reply.len = t.b.len;
+	if (t.failed)
+		relay_conn_close(c);
+	else
+		relay_conn_reply(c, &reply);
+	relay_text_free(&t);
+}
+
+void
+relay_conn_stream(RelayConn *c)
+{
+	RelayText t = {0};
+	RelayReply reply = {.status = 200, .type = "text/event-stream",
+						.more = "X-Accel-Buffering: no\r\n"};
+
+	c->close = true;
+	relay_count_answer(c->route, 200);
+	head_write(&t, c, &reply);
+	relay_text(&t, "\r\n");
+	conn_move(c, CONN_STREAM, RELAY_STREAM_PING_MS);
+	if (t.failed || !relay_conn_send(c, t.b.data, t.b.len) ||
+		uv_read_start(&c->handle.stream, alloc_cb, read_cb) != 0)
+		relay_conn_close(c);
+	relay_text_free(&t);
+}
+
+bool
+relay_conn_send(RelayConn *c, const char *data, size_t len)
+{
+	if (c->state == CONN_CLOSED || uv_stream_get_write_queue_size(&c->handle.stream) > STREAM_QUEUE)
+		return false;
+	write_pieces(c, data, len, NULL, 0);
+	return c->state != CONN_CLOSED;
+}
+
+void
+relay_conn_farewell(RelayConn *c, const char *data, size_t len)
+{
+	c->close = true;
+	(void) uv_read_stop(&c->handle.stream);
+	conn_move(c, CONN_ANSWERING, WRITE_MS);
+	write_pieces(c, data, len, NULL, 0);
+}
+
+int
+relay_conn_release(RelayConn *c)
+{
+	uv_os_fd_t fd;
+	int copy = -1;
+
+	if (uv_fileno((uv_handle_t *) &c->handle, &fd) == 0)
+		copy = dup(fd);
+	relay_conn_close(c);
+	return copy;
+}
+
+void
+relay_conn_wait(RelayConn *c)
+{
+	(void) uv_read_stop(&c->handle.stream);
+	conn_move(c, CONN_ASKED, ASK_MS);
+}
+
+/* The body is there as far as it goes. */
+static void
+body_next(RelayConn *c)
+{
+	if (c->in.len - c->head_len < (size_t) c->head.content_length)
+		return;
+	relay_conn_wait(c);
+	relay_web_body(c);
+}
+
+static void
+head_next(RelayConn *c)
+{
+	int n;
+
+	if (c->in.len == 0)
+		return;
+	n = errand_request_head(c->in.data, c->in.len, &c->head);
+	if (n == 0)
+	{
+		/* from its first byte on it has so long */
+		if (uv_timer_get_due_in(&c->timer) > HEAD_MS)
+			conn_move(c, CONN_HEAD, HEAD_MS);
+		return;
+	}
+	c->route = ERRAND_ROUTE_OTHER;
+	c->api = NULL;
+	c->head_len = n > 0 ? (size_t) n : 0;
+	if (n < 0)
+	{
+		memset(&c->head, 0, sizeof(c->head));
+		c->close = true;
+		relay_conn_problem(c, -n, "the request cannot be read", NULL, NULL, NULL);
+		return;
+	}
+	if (!relay_web_head(c))
+		return;
+	conn_move(c, CONN_BODY, BODY_MS);
+	if (c->head.expect_continue && c->in.len == c->head_len)
+	{
+		uv_buf_t buf = uv_buf_init("HTTP/1.1 100 Continue\r\n\r\n", 25);
+
+		(void) uv_try_write(&c->handle.stream, &buf, 1);
+	}
+	body_next(c);
+}
+
+/* The buffer moves as it grows: the head's pieces with it. */
+static void
+head_again(RelayConn *c)
+{
+	ErrandHttpHead head;
+
+	if (errand_request_head(c->in.data, c->in.len, &head) > 0)
+		c->head = head;
+}
+
+static void
+request_next(RelayConn *c)
+{
+	if (c->state == CONN_HEAD)
+		head_next(c);
+	else if (c->state == CONN_BODY)
+	{
+		head_again(c);
+		body_next(c);
+	}
+}
+
+/* Whom we talk to, as text. */
+static bool
+addresses(RelayConn *c)
+{
+	struct sockaddr_storage a;
+	int len = sizeof(a);
+
+	if (uv_tcp_getpeername(&c->handle.tcp, (struct sockaddr *) &a, &len) != 0 ||
+		uv_ip_name((struct sockaddr *) &a, c->peer, sizeof(c->peer)) != 0)
+		return false;
+	len = sizeof(a);
+	if (uv_tcp_getsockname(&c->handle.tcp, (struct sockaddr *) &a, &len) != 0 ||
+		uv_ip_name((struct sockaddr *) &a, c->local, sizeof(c->local)) != 0)
+		return false;
+	c->loopback = strncmp(c->peer, "127.", 4) == 0 || strcmp(c->peer, "::1") == 0;
+	c->address = c->loopback ? NULL : relay_address_enter(c->peer);
+	return true;
+}
+
+bool
+relay_conn_accept(uv_stream_t *server)
+{
+	RelayConn *c = calloc(1, sizeof(RelayConn));
+	int size = SEND_BUFFER;
+
+	if (c == NULL)
+		return false;
+	(void) uv_tcp_init(server->loop, &c->handle.tcp);
+	(void) uv_timer_init(server->loop, &c->timer);
+	c->handle.stream.data = c->timer.data = c;
+	c->handles = 2;
+	errand_list_push(&conns, &c->node);
+	n_conns++;
+	relay_count_connections(1);
+	if (uv_accept(server, &c->handle.stream) != 0 || !addresses(c))
+	{
+		relay_conn_close(c);
+		return false;
+	}
+	(void) uv_tcp_nodelay(&c->handle.tcp, 1);
+	/* what a slow client has not read shall lie in the history, not in the kernel */
+	(void) uv_send_buffer_size((uv_handle_t *) &c->handle, &size);
+	conn_move(c, CONN_HEAD, HEAD_MS);
+	if (uv_read_start(&c->handle.stream, alloc_cb, read_cb) != 0)
+		relay_conn_close(c);
+	return true;
+}
+
+void
+relay_conns_leave(void)
+{
+	leaving = true;
+	for (ErrandLink *l = conns.next, *next; l != &conns; l = next)
+	{
+		RelayConn *c = errand_container(l, RelayConn, node);
+
+		next = l->next;
+		if (c->state == CONN_HEAD || c->state == CONN_STREAM)
+			relay_conn_close(c);
+	}
+}
