@@ -86,8 +86,9 @@ snapshot_done(RelayRequest *r, void *owner)
 	ErrandLink waiting;
 
 	c->request = NULL;
-	if (r->answer.status == 200)
-		blob = relay_blob_make(r->answer.text, r->answer.text_len);
+	/* {"data":...}: its end is the message's end */
+	if (r->answer.status == 200 && r->answer.text_len > 1)
+		blob = relay_blob_make(r->answer.text + 1, r->answer.text_len - 1);
 	/* Owners drop subscriptions meanwhile, and with the last one goes the class. */
 	errand_list_init(&waiting);
 	for (ErrandLink *l = c->members.next, *next; l != &c->members; l = next)
@@ -155,16 +156,16 @@ member_add(RelaySub *s, RelayClass *c)
 }
 
 RelaySub *
-relay_sub_create(const RelayWish *wish, RelayFormat format, Oid role, ErrandLevel level,
+relay_sub_create(RelayWish *wish, RelayFormat format, Oid role, ErrandLevel level,
 				 const RelaySubOps *ops, void *owner, bool *recovered)
 {
-	RelayWish copy = *wish;
+	uint64 since = wish->since.number;
 	RelaySub *s = calloc(1, sizeof(RelaySub));
 	RelayClass *c;
 
 	relay_feed_follow(true);
 	*recovered = position_known(wish) && wish->kind != RELAY_CHANNEL_STATS;
-	c = s != NULL ? relay_class_get(&copy, format, role, level) : NULL;
+	c = s != NULL ? relay_class_get(wish, format, role, level) : NULL;
 	if (c == NULL)
 	{
 		free(s);
@@ -175,7 +176,7 @@ relay_sub_create(const RelayWish *wish, RelayFormat format, Oid role, ErrandLeve
 	s->ops = ops;
 	s->owner = owner;
 	member_add(s, c);
-	s->cursor = *recovered ? wish->since.number : relay_feed_head();
+	s->cursor = *recovered ? since : relay_feed_head();
 	s->waiting = !*recovered;
 	s->until = *recovered ? relay_feed_head() : 0;
 	if (s->waiting && !snapshot_ask(c))

@@ -40,8 +40,9 @@ typedef struct RelaySubOps
 	void (*behind)(RelaySub *s); /* it fell behind; its owner drops it */
 
 	/*
-	 * Its snapshot is there, as data; or was refused, data is NULL.  The owner
-	 * drops the subscription then.
+	 * Its snapshot is there, as data: the end of the message, from "data": to
+	 * its brace.  Or it was refused, data is NULL: the owner drops the
+	 * subscription then.
 	 */
 	void (*snapshot)(RelaySub *s, const RelayAnswer *why, RelayBlob *data);
 } RelaySubOps;
@@ -68,12 +69,12 @@ typedef struct RelayPiece
 } RelayPiece;
 
 /*
- * Makes a subscription of the wish, for a role that sees its own tasks or, with
+ * Makes a subscription of the wish, whose texts it may keep, for a role that sees its own tasks or, with
  * monitor in level, all.  NULL: out of memory.  The cursor is where the wish's
  * position is, if that is known (*recovered), else at the end of the history,
  * and then it waits for a snapshot that has been asked for.
  */
-extern RelaySub *relay_sub_create(const RelayWish *wish, RelayFormat format, Oid role,
+extern RelaySub *relay_sub_create(RelayWish *wish, RelayFormat format, Oid role,
 								  ErrandLevel level, const RelaySubOps *ops, void *owner,
 								  bool *recovered);
 

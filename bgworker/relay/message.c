@@ -224,5 +224,5 @@ relay_say_snapshot(RelayText *out, const char *id, uint64 number)
 	relay_text_json(out, id, strlen(id));
 	relay_text(out, ",\"position\":\"");
 	position(out, number);
-	relay_text(out, "\",\"data\":");
+	relay_text(out, "\",");
 }

@@ -47,7 +47,7 @@ extern void relay_say_subscribed(RelayText *out, const char *id, bool recovered,
 extern void relay_say_error(RelayText *out, const char *id, const char *code, const char *message,
 							bool retry);
 
-/* A snapshot without its end: data and a closing brace follow. */
+/* A snapshot without its end: "data":...} follows. */
 extern void relay_say_snapshot(RelayText *out, const char *id, uint64 number);
 
 #endif

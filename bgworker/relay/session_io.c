@@ -75,7 +75,7 @@ relay_session_close(RelaySession *s, int code, const char *reason)
 	relay_session_wake(s);
 }
 
-/* A message as a frame: its head, the text, and the data and a brace that follow. */
+/* A message as a frame: its head, the text, and the data that follow. */
 static SessionOut *
 out_make(const RelayText *text, RelayBlob *data)
 {
@@ -83,7 +83,7 @@ out_make(const RelayText *text, RelayBlob *data)
 
 	if (o == NULL)
 		return NULL;
-	o->len = relay_frame_head(o->bytes, text->b.len + (data != NULL ? data->len + 1 : 0));
+	o->len = relay_frame_head(o->bytes, text->b.len + (data != NULL ? data->len : 0));
 	memcpy(o->bytes + o->len, text->b.data, text->b.len);
 	o->len += text->b.len;
 	o->data = data;
@@ -130,8 +130,7 @@ static bool
 out_write(RelaySession *s, const SessionOut *o)
 {
 	return relay_ws_write(s->wsi, o->bytes, o->len) &&
-		   (o->data == NULL || (relay_ws_write(s->wsi, o->data->data, o->data->len) &&
-								relay_ws_write(s->wsi, "}", 1)));
+		   (o->data == NULL || relay_ws_write(s->wsi, o->data->data, o->data->len));
 }
 
 /* Our own messages; false: the connection is gone. */

@@ -23,7 +23,7 @@ typedef enum SessionState
 	SESSION_GONE
 } SessionState;
 
-/* A message of ours that waits to be written: bytes, then a shared text and a brace. */
+/* A message of ours that waits to be written: bytes, then a shared text. */
 typedef struct SessionOut
 {
 	ErrandLink node;

@@ -33,10 +33,7 @@ say(RelayStream *s, RelayText *text, const RelayBlob *data)
 	relay_text(&t, "data: ");
 	relay_text_bytes(&t, text->b.data, text->b.len);
 	if (data != NULL)
-	{
 		relay_text_bytes(&t, data->data, data->len);
-		relay_text(&t, "}");
-	}
 	relay_text(&t, "\n\n");
 	if (t.failed || text->failed || !relay_conn_send(s->conn, t.b.data, t.b.len))
 		relay_conn_close(s->conn);

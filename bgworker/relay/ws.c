@@ -22,7 +22,8 @@
 static struct lws_context *context = NULL;
 static struct lws_vhost *vhost = NULL;
 static RelaySession *adopting = NULL; /* whose socket is being taken over */
-static bool adopted = false;		  /* it has a wsi now, which frees it */
+static bool fd_taken = false;		  /* there is a wsi now, which closes the socket */
+static bool session_taken = false;	  /* and frees the session */
 
 static RelaySession *
 session_of(struct lws *wsi)
@@ -38,8 +39,11 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 	switch (reason)
 	{
 		case LWS_CALLBACK_WSI_CREATE:
+			fd_taken = true;
+			break;
+		case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
 			lws_set_opaque_user_data(wsi, adopting);
-			adopted = true;
+			session_taken = true;
 			break;
 		case LWS_CALLBACK_ESTABLISHED:
 			relay_session_open(session_of(wsi), wsi);
@@ -121,13 +125,13 @@ relay_ws_adopt(int fd, const char *key, RelaySession *session)
 					   key);
 
 	adopting = session;
-	adopted = false;
+	fd_taken = session_taken = false;
 	(void) lws_adopt_socket_vhost_readbuf(vhost, fd, request, (size_t) len);
 	adopting = NULL;
 	/* It may be closed and freed by now, but then the session went with it. */
-	if (!adopted)
+	if (!fd_taken)
 		close(fd);
-	return adopted;
+	return session_taken;
 }
 
 bool
