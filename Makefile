@@ -8,7 +8,7 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard \
 	extension/*.c extension/core/*.c \
 	bgworker/*.c bgworker/base/*.c bgworker/queue/*.c \
 	bgworker/net/*.c bgworker/kinds/*.c bgworker/exec/*.c \
-	bgworker/relay/*.c)))
+	bgworker/relay/*.c) bgworker/relay/page_data.c))
 
 # The install script is these files in reading order; never OR REPLACE.
 SQL_PARTS = 00_header 10_tables 12_relations 20_submit 22_depend 24_specs 30_claim 32_settle 34_reap 36_free 36_http_extras \
@@ -33,7 +33,7 @@ ISOLATION = $(sort $(patsubst tests/specs/%.spec,%,$(wildcard tests/specs/*.spec
 ISOLATION_OPTS = --inputdir=tests --outputdir=.
 # What `make valgrind` runs, of tests/sql.
 VALGRIND_TESTS ?= http waiting steering
-EXTRA_CLEAN = $(DATA_built) output_iso tmp_check log results
+EXTRA_CLEAN = $(DATA_built) bgworker/relay/page_data.c output_iso tmp_check log results
 
 ifdef FAULTS
 PG_CPPFLAGS += -DERRAND_FAULTS
@@ -52,6 +52,12 @@ include $(PGXS)
 
 $(DATA_built): $(SQL_FILES) Makefile
 	cat $(SQL_FILES) > $@
+
+# The dashboard as a C array: from dashboard/dist if it was made of these
+# sources, else by npm; without either, a page that says so.
+bgworker/relay/page_data.c: dashboard/page dashboard/note.html dashboard/build.mjs \
+		$(wildcard dashboard/package*.json dashboard/src/* dashboard/src/*/*)
+	@dashboard/page $@
 
 # Headers are few: a change in any of them rebuilds everything.
 $(OBJS): $(wildcard extension/*.h extension/core/*.h bgworker/*.h bgworker/*/*.h)

@@ -89,6 +89,14 @@ copy_tree()
 		-cf - . | tar -C "$2" -xf -
 }
 
+# npm_packages DIR: what its package-lock.json lists, unless it is there already.
+npm_packages()
+{
+	local done_=$1/node_modules/.package-lock.json
+	if [ -e "$done_" ] && [ ! "$1/package-lock.json" -nt "$done_" ]; then return 0; fi
+	(cd "$1" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+}
+
 # stop_pid_file FILE [SIGNAL]: end the process whose id the file holds, and wait.
 stop_pid_file()
 {

@@ -2,7 +2,7 @@
 # script; none needs PostgreSQL to be there before `make deps` has installed it.
 
 # `make check PARTS="lint unit"` runs only these of: build lint unit regress
-# isolation pgtap tap
+# isolation pgtap tap browser
 PARTS ?=
 
 .PHONY: help deps check check-unit check-rooms lint format format-check clang-tidy \

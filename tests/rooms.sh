@@ -238,7 +238,7 @@ rule_no_reg_columns()
 all_files()
 {
 	find . \( -name .git -o -name .demo -o -name build -o -name node_modules -o -name log \
-		-o -path ./results -o -path ./bench/results -o -path ./output_iso -o -path ./tmp_check \) -prune \
+		-o -path ./results -o -path ./dashboard/dist -o -path ./bench/results -o -path ./output_iso -o -path ./tmp_check \) -prune \
 		-o -type f -not -name '*.o' -not -name '*.so' -not -name '*.bc' -print
 }
 
@@ -246,6 +246,24 @@ rule_no_machine_paths()
 {
 	fix="a file may not name a place on the machine it was written on"
 	all_files | xargs -r grep -HnIE '/(wor)k/|/(far)m/|/(hom)e/[a-z]+|/(roo)t/|[.][.]/(shar)ed/' || true
+}
+
+rule_page_shows_text_only()
+{
+	fix="the dashboard hands text from outside to preact as a child or an attribute, never as markup;
+	its CSP allows no inline script or style; only lib/html.js knows the view library"
+	[ -d dashboard/src ] || return 0
+	grep -rHnE 'dangerouslySetInnerHTML|innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|createContextualFragment|srcdoc|javascript:' dashboard/src || true
+	grep -rHnE "from '(preact|preact/hooks|htm)'" dashboard/src | grep -v '^dashboard/src/lib/html.js:' || true
+	grep -HnE '<style|<script>|<script [^>]*>[^<]| style=| on[a-z]+=' dashboard/src/index.html || true
+}
+
+rule_page_has_relative_addresses()
+{
+	fix="the page works under a path behind a proxy, and loads nothing from elsewhere"
+	[ -d dashboard/src ] || return 0
+	grep -rHnE 'https?://|["(]//[a-z]|(href|src)=["'\''`]?/|fetch\([`'\''"]/' dashboard/src | grep -v 'http://www.w3.org/' || true
+	grep -HnE '"resolved"|registry' dashboard/package*.json tests/browser/package*.json || true
 }
 
 rule_no_sleep_in_tests()

@@ -1,0 +1,112 @@
+// The connection breaks: the page says so, comes back, and has missed nothing.
+import { base, clean, live, open } from './lib/page.mjs';
+import { counting, sql, token } from './lib/db.mjs';
+import { assert, run, test, until } from './lib/tap.mjs';
+
+// Between page and relay: everything goes through, can be cut, and is noted.
+async function cuttable(page) {
+	const wire = { events: [], subscribed: [], sent: [], open: null, connections: 0, refuse: false };
+	await page.routeWebSocket(/\/ws$/, (socket) => {
+		if (wire.refuse) return socket.close({ code: 1013 });
+		const server = socket.connectToServer();
+		wire.open = socket;
+		wire.connections++;
+		socket.onMessage((m) => {
+			wire.sent.push(JSON.parse(m));
+			server.send(m);
+		});
+		server.onMessage((m) => {
+			for (const line of String(m).split('\n').filter(Boolean)) {
+				const message = JSON.parse(line);
+				if (message.type === 'event' && message.data.id) wire.events.push(message);
+				if (message.type === 'subscribed') wire.subscribed.push(message);
+			}
+			socket.send(m);
+		});
+	});
+	return wire;
+}
+
+async function openCut(place) {
+	const page = await open({ level: null });
+	const wire = await cuttable(page);
+	await page.goto(`${base}/#token=${await token('postgres', 'admin')}&to=${place}`);
+	await live(page);
+	return { page, wire };
+}
+
+const submit = (queue, n) => sql(`SELECT errand.http_get(:'url', queue => :'queue') FROM generate_series(1, ${n})`, { url: `${counting}/json`, queue });
+const allDone = (queue, n) => until('all done', async () => (await sql(`SELECT count(*) FROM errand.tasks WHERE queue = :'queue' AND state = 'succeeded'`, { queue })) === String(n));
+
+test('cut off while events flow, it resumes: none missed, none twice', async () => {
+	const { page, wire } = await openCut('/tasks?queue=cut');
+	await submit('cut', 50);
+	await until('some events', () => wire.events.length > 10);
+	const cut = wire.open;
+	wire.refuse = true;
+	await cut.close({ code: 1001 });
+	await page.getByText('Disconnected').waitFor();
+	await submit('cut', 200);
+	await allDone('cut', 250);
+	wire.refuse = false;
+	await page.getByRole('button', { name: 'now' }).click();
+	await live(page);
+	const ids = (await sql(`SELECT id FROM errand.tasks WHERE queue = 'cut' ORDER BY id`)).split('\n').map(Number);
+	const ended = () => wire.events.filter((m) => m.data.queue === 'cut' && m.data.state === 'succeeded').map((m) => m.data.id);
+	await until('the end of each', () => new Set(ended()).size === 250);
+	assert.deepEqual(ended().sort((a, b) => a - b), ids, 'each once');
+	assert.ok(wire.sent.some((m) => m.type === 'subscribe' && m.channel === 'tasks' && m.since), 'it asked for what it had missed');
+	assert.ok(wire.subscribed.some((m) => m.recovered), 'and got it');
+	const positions = wire.events.filter((m) => m.data.queue === 'cut').map((m) => Number(m.position.split(':')[1]));
+	assert.deepEqual(positions, [...positions].sort((a, b) => a - b), 'in order');
+	await until('the page counts them', async () => (await page.locator('.fresh').count()) === 1);
+	await clean(page);
+});
+
+test('the relay restarts: the page says so and comes back with all that is', async () => {
+	const { page, wire } = await openCut('/tasks?queue=restart');
+	await submit('restart', 3);
+	await allDone('restart', 3);
+	const before = wire.connections;
+	const was = page.evaluate(() => new Promise((done) => {
+		const look = () => {
+			const state = document.querySelector('[data-live]').dataset.live;
+			if (state !== 'live') done(state);
+			else requestAnimationFrame(look);
+		};
+		look();
+	}));
+	await sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'errand relay' AND datname = current_database()`);
+	assert.equal(await was, 'waiting');
+	await submit('restart', 20);
+	await until('another connection', () => wire.connections > before, 30);
+	await live(page);
+	await allDone('restart', 23);
+	await until('all of them, or told of', async () => {
+		const chip = page.locator('.fresh');
+		if (await chip.count()) await chip.click();
+		return (await page.locator('tbody [data-state=succeeded]').count()) === 23;
+	}, 20);
+	page.complaints.splice(0); // the browser logs that it could not connect
+	await clean(page);
+});
+
+test('a page that nobody sees rests, and catches up', async () => {
+	const { page, wire } = await openCut('/tasks?queue=hidden');
+	const hide = (is) => page.evaluate((hidden) => {
+		Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+		document.dispatchEvent(new Event('visibilitychange'));
+	}, is);
+	await submit('hidden', 1);
+	await allDone('hidden', 1);
+	await hide(true);
+	await until('it rests', async () => (await page.locator('[data-live=paused]').count()) === 1);
+	await submit('hidden', 5);
+	await allDone('hidden', 6);
+	await hide(false);
+	await live(page);
+	await until('five ends', () => wire.events.filter((m) => m.data.queue === 'hidden' && m.data.state === 'succeeded').length >= 6);
+	await clean(page);
+});
+
+await run();
