@@ -207,8 +207,8 @@ must_leave(void)
 
 	if (errand_process_reload())
 		outdated = errand_relay_settings_hash() != settings;
-	return outdated || errand_process_must_leave() || errand_db_gone() || d == NULL || !d->installed ||
-		   d->relay_settings != settings;
+	return outdated || errand_process_must_leave() || errand_db_gone() || d == NULL ||
+		   !d->installed || d->relay_settings != settings;
 }
 
 /* Clients are told, a part of them each step, and have a moment to go. */

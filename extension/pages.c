@@ -32,7 +32,8 @@ errand_page(PG_FUNCTION_ARGS)
 	ErrandArgs a = {0};
 	bool isnull;
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(2) || PG_GETARG_INT32(2) < 1 || PG_GETARG_INT32(2) > PAGE_MAX)
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(2) || PG_GETARG_INT32(2) < 1 ||
+		PG_GETARG_INT32(2) > PAGE_MAX)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the page is not valid"),
 						errhint("It needs a filter and a limit between 1 and %d.", PAGE_MAX)));

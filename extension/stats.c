@@ -113,7 +113,8 @@ put_rates(StringInfo s, const Gauges *all, TimestampTz now)
 {
 	static Gauges last;
 	static TimestampTz last_at = 0;
-	bool fresh = last_at != 0 && now - last_at < 15 * USECS_PER_SEC && last.submitted <= all->submitted;
+	bool fresh = last_at != 0 && now - last_at < 15 * USECS_PER_SEC &&
+				 last.submitted <= all->submitted;
 	const int64 from[] = {fresh ? last.submitted : all->before.submitted,
 						  fresh ? last.succeeded : all->before.succeeded,
 						  fresh ? last.failed + last.unknown : all->before.failed,
@@ -122,10 +123,11 @@ put_rates(StringInfo s, const Gauges *all, TimestampTz now)
 
 	if (!fresh && all->since == 0)
 		seconds = 60;
-	appendStringInfo(s, "\"rates\":{\"submitted\":%.2f,\"succeeded\":%.2f,\"failed\":%.2f,\"retried\":%.2f},",
-					 Max(0, all->submitted - from[0]) / seconds, Max(0, all->succeeded - from[1]) / seconds,
-					 Max(0, all->failed + all->unknown - from[2]) / seconds,
-					 Max(0, all->retried - from[3]) / seconds);
+	appendStringInfo(
+		s, "\"rates\":{\"submitted\":%.2f,\"succeeded\":%.2f,\"failed\":%.2f,\"retried\":%.2f},",
+		Max(0, all->submitted - from[0]) / seconds, Max(0, all->succeeded - from[1]) / seconds,
+		Max(0, all->failed + all->unknown - from[2]) / seconds,
+		Max(0, all->retried - from[3]) / seconds);
 	if (fresh && now - last_at < USECS_PER_SEC / 2)
 		return;
 	last = *all;
@@ -155,10 +157,12 @@ put_queues(StringInfo s, const Gauges *q, int n, TimestampTz now)
 	{
 		appendStringInfoString(s, i > 0 ? ",{\"queue\":" : "{\"queue\":");
 		escape_json(s, q[i].name);
-		appendStringInfo(s, ",\"ready\":" INT64_FORMAT ",\"scheduled\":" INT64_FORMAT ",\"waiting\":" INT64_FORMAT
-						 ",\"running\":" INT64_FORMAT ",\"succeeded\":" INT64_FORMAT ",\"failed\":" INT64_FORMAT "}",
-						 q[i].ready, q[i].scheduled + q[i].retrying, q[i].waiting, q[i].running, q[i].succeeded,
-						 q[i].failed + q[i].unknown);
+		appendStringInfo(s,
+						 ",\"ready\":" INT64_FORMAT ",\"scheduled\":" INT64_FORMAT
+						 ",\"waiting\":" INT64_FORMAT ",\"running\":" INT64_FORMAT
+						 ",\"succeeded\":" INT64_FORMAT ",\"failed\":" INT64_FORMAT "}",
+						 q[i].ready, q[i].scheduled + q[i].retrying, q[i].waiting, q[i].running,
+						 q[i].succeeded, q[i].failed + q[i].unknown);
 		if (q[i].oldest_at != 0 && (oldest == 0 || q[i].oldest_at < oldest))
 			oldest = q[i].oldest_at;
 	}
@@ -176,8 +180,11 @@ put_worker(StringInfo s, const ErrandSlot *w, int *running, int *slots)
 
 	if (s->data[s->len - 1] == '}')
 		appendStringInfoChar(s, ',');
-	appendStringInfo(s, "{\"pid\":%d,\"kind\":\"%s\",\"state\":\"%s\",\"leader\":%s,\"running\":%d,\"queued\":%d}", w->pid, kind,
-					 w->busy ? "busy" : "idle", w->leader ? "true" : "false", w->running, w->queued);
+	appendStringInfo(
+		s,
+		"{\"pid\":%d,\"kind\":\"%s\",\"state\":\"%s\",\"leader\":%s,\"running\":%d,\"queued\":%d}",
+		w->pid, kind, w->busy ? "busy" : "idle", w->leader ? "true" : "false", w->running,
+		w->queued);
 	*running += w->running;
 	*slots += w->kind == ERRAND_PROCESS_WORKER ? errand_max_in_flight : 0;
 }
@@ -226,7 +233,8 @@ errand_stats(PG_FUNCTION_ARGS)
 	appendStringInfo(&s, "\"paused\":%s,\"clients\":%u,\"notify\":\"%s\"}",
 					 d != NULL && pg_atomic_read_u32(&d->paused) != 0 ? "true" : "false",
 					 d != NULL ? pg_atomic_read_u32(&d->relay.clients) : 0,
-					 errand_notify_state_name(d != NULL ? pg_atomic_read_u32(&d->relay.notify_state) : 0));
+					 errand_notify_state_name(
+						 d != NULL ? pg_atomic_read_u32(&d->relay.notify_state) : 0));
 	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(s.data)));
 }
 

@@ -64,12 +64,12 @@ typedef struct RelayConn
 typedef struct RelayReply
 {
 	int status;
-	const char *type;	/* content type */
-	const char *body;	/* not copied if lasting */
+	const char *type; /* content type */
+	const char *body; /* not copied if lasting */
 	size_t len;
-	bool lasting;		/* the body stays where it is */
-	const char *cache;	/* Cache-Control; NULL: no-store */
-	const char *more;	/* header lines, each with its CR LF, or NULL */
+	bool lasting;	   /* the body stays where it is */
+	const char *cache; /* Cache-Control; NULL: no-store */
+	const char *more;  /* header lines, each with its CR LF, or NULL */
 } RelayReply;
 
 /*

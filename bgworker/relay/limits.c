@@ -17,8 +17,8 @@
 #include "settings.h"
 #include "storage/fd.h"
 
-#define EXTRA 64	/* connections beyond, which are told that they are too many */
-#define SPARE 100	/* descriptors of libraries, logs and the like */
+#define EXTRA 64  /* connections beyond, which are told that they are too many */
+#define SPARE 100 /* descriptors of libraries, logs and the like */
 #define BUCKETS 256
 
 struct RelayAddress

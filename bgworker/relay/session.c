@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "base/clock.h"
+#include "core/http_head.h"
 #include "relay/counters.h"
 #include "relay/message.h"
 #include "relay/notify.h"
@@ -111,10 +112,10 @@ sub_snapshot(RelaySub *sub, const RelayAnswer *why, RelayBlob *data)
 		return;
 	}
 	say_error(s, relay_sub_id(sub),
-			  why->status == 403   ? "forbidden" :
-			  why->status == 404   ? "not_found" :
-			  why->status == 400   ? "bad_filter" :
-									 "unavailable",
+			  why->status == 403 ? "forbidden" :
+			  why->status == 404 ? "not_found" :
+			  why->status == 400 ? "bad_filter" :
+								   "unavailable",
 			  why->message != NULL ? why->message : "the database did not answer",
 			  why->status >= 500);
 	sub_drop(s, sub);
@@ -269,8 +270,8 @@ rate_ok(RelaySession *s)
 	int64 now = errand_clock_monotonic();
 
 	if (s->rate_at != 0)
-		s->rate_left = Min(MESSAGES_BURST, s->rate_left + (double) (now - s->rate_at) *
-																MESSAGES_A_SECOND / 1e6);
+		s->rate_left = Min(MESSAGES_BURST,
+						   s->rate_left + (double) (now - s->rate_at) * MESSAGES_A_SECOND / 1e6);
 	s->rate_at = now;
 	s->rate_left -= 1;
 	return s->rate_left >= 0;
@@ -287,6 +288,12 @@ receive_whole(RelaySession *s, const char *text, size_t len)
 		relay_session_close(s, RELAY_CLOSE_TOO_MANY, "too many messages");
 		return;
 	}
+	/* libwebsockets does not see a message end within a character if its last fragment is empty */
+	if (memchr(text, '\0', len) == NULL && !errand_utf8_ok(text, len))
+	{
+		relay_session_close(s, RELAY_CLOSE_NO_UTF8, "a message must be UTF-8");
+		return;
+	}
 	relay_message_read(text, len, &m);
 	hear(s, &m);
 	relay_message_free(&m);
@@ -300,7 +307,8 @@ relay_session_receive(RelaySession *s, const char *data, size_t len, bool first,
 		return;
 	if (binary)
 		relay_session_close(s, RELAY_CLOSE_BAD_MESSAGE, "messages are text");
-	else if (s->in.len + len > RELAY_MESSAGE_BYTES || remaining > RELAY_MESSAGE_BYTES - s->in.len - len)
+	else if (s->in.len + len > RELAY_MESSAGE_BYTES ||
+			 remaining > RELAY_MESSAGE_BYTES - s->in.len - len)
 		relay_session_close(s, RELAY_CLOSE_TOO_BIG, "a message has at most 65536 bytes");
 	else if (first && final)
 		receive_whole(s, data, len);
@@ -311,6 +319,12 @@ relay_session_receive(RelaySession *s, const char *data, size_t len, bool first,
 		receive_whole(s, s->in.data, s->in.len);
 		errand_netbuf_free(&s->in);
 	}
+}
+
+bool
+relay_session_said_close(const RelaySession *s)
+{
+	return s->state == SESSION_CLOSING && s->wsi == NULL;
 }
 
 void

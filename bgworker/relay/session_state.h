@@ -34,11 +34,11 @@ typedef struct SessionOut
 
 struct RelaySession
 {
-	ErrandLink node;  /* of all */
-	ErrandLink beat;  /* of those that are to be pinged, or have been */
-	struct lws *wsi;  /* NULL while connecting */
+	ErrandLink node; /* of all */
+	ErrandLink beat; /* of those that are to be pinged, or have been */
+	struct lws *wsi; /* NULL while connecting */
 	SessionState state;
-	bool asked;		  /* to be called back for writing */
+	bool asked; /* to be called back for writing */
 	bool ping_due;
 	short n_out;
 	short n_subs;
@@ -50,8 +50,8 @@ struct RelaySession
 	RelayRequest *request; /* of the token */
 	ErrandLink out;
 	ErrandLink subs;
-	int64 beat_at;	  /* when it was opened, or last heard of, or pinged */
-	int64 asked_at;	  /* when it asked to be called back */
+	int64 beat_at;	/* when it was opened, or last heard of, or pinged */
+	int64 asked_at; /* when it asked to be called back */
 	int64 rate_at;
 	double rate_left;
 	ErrandBuffer in; /* a message of several pieces */

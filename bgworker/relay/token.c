@@ -125,7 +125,8 @@ claim(const ErrandJson *j, const char *name)
 {
 	char text[CHANNEL_BYTES];
 
-	if (!errand_json_string(j, errand_json_member(j, 0, name), text, sizeof(text)) || text[0] == '\0')
+	if (!errand_json_string(j, errand_json_member(j, 0, name), text, sizeof(text)) ||
+		text[0] == '\0')
 		return NULL;
 	return strdup(text);
 }
@@ -162,8 +163,8 @@ claims_read(const ErrandJson *j, const char **why)
 		*why = "the token is for another database";
 	else if (expires > 0 && relay_principal_left(p) == 0)
 		*why = "the token has expired";
-	else if (p->sub != NULL && p->jti != NULL && p->token_level != ERRAND_LEVEL_NONE && expires > 0 &&
-			 channels_read(p, j, errand_json_member(j, 0, "channels")))
+	else if (p->sub != NULL && p->jti != NULL && p->token_level != ERRAND_LEVEL_NONE &&
+			 expires > 0 && channels_read(p, j, errand_json_member(j, 0, "channels")))
 		return principal_unite(p);
 	relay_principal_drop(p);
 	return NULL;
@@ -210,7 +211,8 @@ relay_principal_channel(const RelayPrincipal *p, const char *channel)
 {
 	bool monitor = strcmp(channel, "stats") == 0 || strncmp(channel, "source:", 7) == 0;
 
-	if (p->level == ERRAND_LEVEL_NONE || (monitor && !errand_level_includes(p->level, ERRAND_LEVEL_MONITOR)))
+	if (p->level == ERRAND_LEVEL_NONE ||
+		(monitor && !errand_level_includes(p->level, ERRAND_LEVEL_MONITOR)))
 		return false;
 	for (int i = 0; i < p->n_channels; i++)
 	{

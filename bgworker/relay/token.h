@@ -16,17 +16,17 @@ typedef struct RelayPrincipal
 {
 	ErrandLink node; /* of all */
 	int refs;
-	char *sub;		 /* the database role's name */
+	char *sub; /* the database role's name */
 	char *jti;
-	char **channel;	 /* those that the token names */
-	char *channels;	 /* all of them in one text, to compare */
+	char **channel; /* those that the token names */
+	char *channels; /* all of them in one text, to compare */
 	int n_channels;
 	ErrandLevel token_level;
-	int64 expires;	 /* seconds since 1970 */
+	int64 expires; /* seconds since 1970 */
 
 	/* What the database said last; nothing before it was asked. */
 	bool known;
-	bool valid;		   /* the role is there, and the token was not revoked */
+	bool valid; /* the role is there, and the token was not revoked */
 	Oid role;
 	ErrandLevel level; /* what token and grant have in common */
 } RelayPrincipal;

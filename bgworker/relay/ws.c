@@ -58,6 +58,9 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 			break;
 		case LWS_CALLBACK_SERVER_WRITEABLE:
 			return relay_session_writeable(session_of(wsi)) ? 0 : -1;
+		case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+			/* the answer to ours; to its own libwebsockets answers */
+			return relay_session_said_close(session_of(wsi)) ? -1 : 0;
 		case LWS_CALLBACK_CLOSED:
 			relay_session_closed(session_of(wsi));
 			break;
@@ -121,7 +124,8 @@ relay_ws_adopt(int fd, const char *key, RelaySession *session)
 	int len = snprintf(request, sizeof(request),
 					   "GET /ws HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\n"
 					   "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-					   "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: " RELAY_SUBPROTOCOL "\r\n\r\n",
+					   "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: " RELAY_SUBPROTOCOL
+					   "\r\n\r\n",
 					   key);
 
 	adopting = session;
@@ -179,10 +183,23 @@ relay_ws_ping(struct lws *wsi)
 	return lws_write(wsi, room + LWS_PRE, 0, LWS_WRITE_PING) >= 0;
 }
 
-void
-relay_ws_reason(struct lws *wsi, int code, const char *reason)
+bool
+relay_ws_say_close(struct lws *wsi, int code, const char *reason)
 {
-	lws_close_reason(wsi, (enum lws_close_status) code, (unsigned char *) reason, strlen(reason));
+	char frame[4 + 123];
+	size_t len = Min(strlen(reason), sizeof(frame) - 4);
+
+	/*
+	 * Not lws_close_reason(): on libuv Debian's 4.1.6 closes a connection
+	 * twice, since it is built with _DEBUG, and the second time no frame goes
+	 * out.
+	 */
+	frame[0] = (char) 0x88;
+	frame[1] = (char) (2 + len);
+	frame[2] = (char) (code >> 8);
+	frame[3] = (char) code;
+	memcpy(frame + 4, reason, len);
+	return relay_ws_write(wsi, frame, 4 + len);
 }
 
 void
