@@ -61,7 +61,7 @@ is( sql($node, "SELECT count(*) > 0 FROM jsonb_array_elements(errand._api('histo
 
 # old minutes go
 sql($node, "UPDATE errand.rollup SET minute = minute - interval '31 days'");
-wait_for_sql($node, "SELECT count(*) = 0 FROM errand.rollup WHERE minute < now() - interval '30 days'");
+wait_for_sql($node, "SELECT count(*) = 0 FROM errand.rollup WHERE minute < now() - interval '30 days'", 't', 90);
 pass('what is older than 30 days goes');
-finish_all();
+
 done_testing();
