@@ -12,6 +12,7 @@ import hmac
 import json
 import os
 import re
+import resource
 import socket
 import struct
 import sys
@@ -64,6 +65,9 @@ def note(text):
 
 def run(main, seconds=120):
     """The whole program."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files[1], files[1]))
+
     async def guarded():
         await asyncio.wait_for(main(), seconds)
     try:
@@ -426,6 +430,7 @@ class Ws:
         if got[1] == CLOSE:
             self.code = struct.unpack('>H', got[2][:2])[0] if len(got[2]) >= 2 else 1005
             self.reason = got[2][2:].decode('utf-8', 'replace')
+            await self.send(frame(CLOSE, got[2][:2]))
         return got
 
     async def message(self, seconds=PATIENCE):
