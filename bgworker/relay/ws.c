@@ -180,7 +180,9 @@ relay_ws_ping(struct lws *wsi)
 {
 	unsigned char room[LWS_PRE + 1];
 
-	return lws_write(wsi, room + LWS_PRE, 0, LWS_WRITE_PING) >= 0;
+	/* an answer without a payload would not be told to us */
+	room[LWS_PRE] = '.';
+	return lws_write(wsi, room + LWS_PRE, 1, LWS_WRITE_PING) >= 0;
 }
 
 bool
