@@ -48,9 +48,9 @@ async def own_rows():
         else:  # nobody keeps count of a role's history
             same([n for n in snapshot['data']['counts'].values() if n], [], '... and counts what is not final')
     for name, ws, id, wanted in (('her own task', alice, a, True), ("another's", alice, b, False), ('any, as monitor', mona, b, True)):
-        await ws.say(type='subscribe', id='one', channel=f'task:{id}')
+        await ws.say(type='subscribe', id=f'one{id}', channel=f'task:{id}')
         message = await ws.message()
-        while message is not None and message.get('id') != 'one':
+        while message is not None and message.get('id') != f'one{id}':
             message = await ws.message()
         same(message['type'] == 'subscribed', wanted, f'task:ID of {name}: {"subscribed" if wanted else "refused"}')
         if not wanted:
