@@ -155,7 +155,7 @@ claims_read(const ErrandJson *j, const char **why)
 	(void) errand_json_int(j, errand_json_member(j, 0, "exp"), &expires);
 	p->expires = expires;
 	(void) errand_json_int(j, errand_json_member(j, 0, "nbf"), &begins);
-	if (begins > unix_now())
+	if (begins > relay_token_now())
 		*why = "the token is not valid yet";
 	else if (!claim_is(j, "aud", audience))
 		*why = "the token is for another database";
