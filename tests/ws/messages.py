@@ -139,7 +139,7 @@ async def one_task_and_groups():
     same((row['id'], row['state']), (id, 'scheduled'), 'task:ID: its snapshot')
     group = await sql("SELECT errand.open_group('g')")
     _, snapshot = await ws.subscribe(f'group:{group}', id='g')
-    same(sorted(snapshot['data']), ['counts', 'tasks'], 'group:ID: its snapshot')
+    same({'counts', 'tasks'} - set(snapshot['data']), set(), 'group:ID: its snapshot')
     other, = await noop()
     await sql(f'SELECT errand.reschedule({id}, now())')
     member, = await noop(task_group=group)
@@ -250,16 +250,16 @@ async def wrong_messages():
            f'a bad message: {text[:60]!r}', (message, ws.code))
         ws.close()
     ws = await Ws.welcome()
-    for channel in CHANNELS:
+    for i, channel in enumerate(CHANNELS):
         if ws.code is not None:
             ws = await Ws.welcome()
-        await ws.say(type='subscribe', id='c', channel=channel)
+        await ws.say(type='subscribe', id=f'c{i}', channel=channel)
         message = await ws.message()
-        harmless = channel.startswith("queue:'") and message is not None and message['type'] == 'subscribed'
-        ok(message is None and ws.code in (4400, 4403) or harmless or message['type'] == 'error' and message['id'] == 'c',
+        while message is not None and message.get('id') != f'c{i}':
+            message = await ws.message()
+        # a queue that nobody has heard of may be followed
+        ok(message is None and ws.code in (4400, 4403) or message is not None and (message['type'] == 'error' or channel[:7] in ("queue:'", 'queue:q')),
            f'a bad channel: {channel[:40]!r}', (message, ws.code))
-        if harmless:
-            await ws.expect('snapshot')
     ws.close()
     same(await sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'errand relay'"), '1', 'after all of these the relay is there')
 
