@@ -32,6 +32,9 @@ async function openCut(place) {
 	const wire = await cuttable(page);
 	await page.goto(`${base}/#token=${await token('postgres', 'admin')}&to=${place}`);
 	await live(page);
+	// what happens before it is subscribed is not its to tell
+	const heard = () => wire.sent.find((m) => m.channel === 'tasks' && wire.subscribed.some((s) => s.id === m.id));
+	await until('subscribed', heard);
 	return { page, wire };
 }
 

@@ -50,7 +50,7 @@ export function Banner() {
 		<${Icon} name=${status === 'pass' ? 'succeeded' : 'warn'} size=${20} />
 		<div class="banner-text"><strong>${facts.paused ? 'Paused' : HEADLINE[status] || status}</strong> <span>${factsLine(facts)}</span>
 			${problems.length > 0 && html`<ul>${problems.map((p) => html`<li key=${p.name}><b>${p.name}</b>: ${p.text || p.status} ${p.hint}</li>`)}</ul>`}</div>
-		<span class="dim banner-version">pg_errand ${facts.version} on PostgreSQL ${facts.pg_version}</span>
+		<span class="dim banner-version">pg_errand ${facts.version} on PostgreSQL ${String(facts.pg_version).split(' ')[0]}</span>
 		${admin && (facts.paused ? html`<button class="button primary" onClick=${resume}>Resume all</button>`
 			: html`<button class="button" onClick=${pause}><${Icon} name="paused" size=${14} />Pause all</button>`)}
 	</section>`;

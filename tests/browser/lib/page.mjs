@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import { atEnd } from './tap.mjs';
+import { afterEach, atEnd } from './tap.mjs';
 import { token } from './db.mjs';
 
 export const base = process.env.BROWSER_URL;
@@ -21,6 +21,8 @@ async function start() {
 		await browser.close();
 		rmSync(home, { recursive: true, force: true });
 	});
+	// what stays open goes on asking
+	afterEach(() => Promise.all(browser.contexts().map((c) => c.close())));
 	return browser;
 }
 
@@ -40,7 +42,7 @@ function listen(page, complaints) {
 export async function open({ level = 'admin', role = 'postgres', place = '/', wait = true, ...options } = {}) {
 	const context = await (await start()).newContext({ viewport: { width: 1440, height: 900 }, acceptDownloads: true, ...options });
 	const page = await context.newPage();
-	page.setDefaultTimeout(15000);
+	page.setDefaultTimeout(30000);
 	page.complaints = [];
 	listen(page, page.complaints);
 	await page.addInitScript(() => {

@@ -5,9 +5,11 @@ import assert from 'node:assert/strict';
 export { assert };
 const tests = [];
 const ends = [];
+const afters = [];
 
 export const test = (name, run) => tests.push({ name, run });
 export const atEnd = (run) => ends.push(run);
+export const afterEach = (run) => afters.push(run);
 
 // run(): all tests of the file, in order
 export async function run() {
@@ -22,13 +24,14 @@ export async function run() {
 			console.log(`not ok ${i + 1} - ${t.name}`);
 			console.error(`# ${t.name}\n${String(e.stack || e).replace(/^/gm, '#   ')}`);
 		}
+		for (const after of afters) await after();
 	}
 	for (const end of ends) await end();
 	process.exit(failed ? 1 : 0);
 }
 
 // until(WHAT, CHECK): polls until it gives something true, and gives that.
-export async function until(what, check, seconds = 15) {
+export async function until(what, check, seconds = 30) {
 	const end = Date.now() + seconds * 1000;
 	let last;
 	for (;;) {
