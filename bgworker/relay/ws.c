@@ -15,7 +15,9 @@
 
 #include "relay/log.h"
 #include "relay/session.h"
+#include "relay/tls.h"
 #include "relay/ws.h"
+#include "settings.h"
 
 #define HANDSHAKE_S 5
 
@@ -89,7 +91,7 @@ static const struct lws_protocols protocols[] = {
 /* No keepalive of libwebsockets': its timers lie in a list that is walked from its head. */
 static const lws_retry_bo_t no_keepalive = {0};
 
-void
+char *
 relay_ws_init(uv_loop_t *loop)
 {
 	struct lws_context_creation_info info = {0};
@@ -107,6 +109,8 @@ relay_ws_init(uv_loop_t *loop)
 	info.retry_and_idle_policy = &no_keepalive;
 	info.gid = -1;
 	info.uid = -1;
+	if (errand_tls_cert[0] != '\0')
+		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 	context = lws_create_context(&info);
 	if (context != NULL)
 		vhost = lws_create_vhost(context, &info);
@@ -115,6 +119,7 @@ relay_ws_init(uv_loop_t *loop)
 		ereport(ERROR, (errcode(ERRCODE_SYSTEM_ERROR),
 						errmsg("could not start libwebsockets"),
 						errhint("On Debian its libuv plugin is the package libwebsockets-evlib-uv.")));
+	return relay_tls_init(context, loop);
 }
 
 bool
