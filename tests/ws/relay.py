@@ -387,6 +387,7 @@ class Ws:
         ws = await cls.open(bearer or token(), **kwargs)
         message = await ws.message()
         if message is None or message['type'] != 'welcome':
+            ws.close()
             raise RuntimeError(f'no welcome but {message}, {ws.code} {ws.reason}')
         ws.session = message
         return ws
