@@ -147,8 +147,9 @@ start_relay(const ErrandDatabase *copy)
 	{
 		/* Forgotten by a relay that lasts. */
 		d->relay_failures = Min(d->relay_failures + 1, 6);
-		d->relay_not_before =
-			now + (d->relay_failures > 2 ? (INT64CONST(500000) << d->relay_failures) : 0);
+		d->relay_not_before = now + (d->relay_failures > 2 ?
+										 (INT64CONST(500000) << d->relay_failures) :
+										 0);
 	}
 	LWLockRelease(errand_shared->slot_lock);
 }

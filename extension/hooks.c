@@ -220,7 +220,8 @@ static bool
 sets_ours(const VariableSetStmt *set)
 {
 	return set->kind == VAR_RESET_ALL ||
-		   (set->name != NULL && strncmp(set->name, ERRAND_SCHEMA ".", strlen(ERRAND_SCHEMA) + 1) == 0);
+		   (set->name != NULL &&
+			strncmp(set->name, ERRAND_SCHEMA ".", strlen(ERRAND_SCHEMA) + 1) == 0);
 }
 
 static void

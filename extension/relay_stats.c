@@ -9,16 +9,16 @@
 #include "relay_stats.h"
 
 static const char *const route_names[ERRAND_ROUTES] = {
-	[ERRAND_ROUTE_PAGE] = "page",		  [ERRAND_ROUTE_HEALTHZ] = "healthz",
-	[ERRAND_ROUTE_READYZ] = "readyz",	  [ERRAND_ROUTE_METRICS] = "metrics",
-	[ERRAND_ROUTE_EVENTS] = "events",	  [ERRAND_ROUTE_WS] = "ws",
-	[ERRAND_ROUTE_OVERVIEW] = "overview", [ERRAND_ROUTE_TASKS] = "tasks",
-	[ERRAND_ROUTE_TASK] = "task",		  [ERRAND_ROUTE_QUEUES] = "queues",
-	[ERRAND_ROUTE_SOURCES] = "sources",	  [ERRAND_ROUTE_SCHEDULES] = "schedules",
-	[ERRAND_ROUTE_WORKERS] = "workers",	  [ERRAND_ROUTE_HOSTS] = "hosts",
+	[ERRAND_ROUTE_PAGE] = "page",			[ERRAND_ROUTE_HEALTHZ] = "healthz",
+	[ERRAND_ROUTE_READYZ] = "readyz",		[ERRAND_ROUTE_METRICS] = "metrics",
+	[ERRAND_ROUTE_EVENTS] = "events",		[ERRAND_ROUTE_WS] = "ws",
+	[ERRAND_ROUTE_OVERVIEW] = "overview",	[ERRAND_ROUTE_TASKS] = "tasks",
+	[ERRAND_ROUTE_TASK] = "task",			[ERRAND_ROUTE_QUEUES] = "queues",
+	[ERRAND_ROUTE_SOURCES] = "sources",		[ERRAND_ROUTE_SCHEDULES] = "schedules",
+	[ERRAND_ROUTE_WORKERS] = "workers",		[ERRAND_ROUTE_HOSTS] = "hosts",
 	[ERRAND_ROUTE_WORKFLOWS] = "workflows", [ERRAND_ROUTE_HISTORY] = "history",
-	[ERRAND_ROUTE_SUBMIT] = "submit",	  [ERRAND_ROUTE_STEER] = "steer",
-	[ERRAND_ROUTE_CONTROL] = "control",	  [ERRAND_ROUTE_OTHER] = "other",
+	[ERRAND_ROUTE_SUBMIT] = "submit",		[ERRAND_ROUTE_STEER] = "steer",
+	[ERRAND_ROUTE_CONTROL] = "control",		[ERRAND_ROUTE_OTHER] = "other",
 };
 
 const char *

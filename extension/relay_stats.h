@@ -31,9 +31,9 @@ typedef enum ErrandRoute
 	ERRAND_ROUTE_WORKFLOWS,
 	ERRAND_ROUTE_HISTORY,
 	ERRAND_ROUTE_SUBMIT,
-	ERRAND_ROUTE_STEER, /* cancel, retry */
+	ERRAND_ROUTE_STEER,	  /* cancel, retry */
 	ERRAND_ROUTE_CONTROL, /* the other POSTs */
-	ERRAND_ROUTE_OTHER, /* no such route, or what could not be read */
+	ERRAND_ROUTE_OTHER,	  /* no such route, or what could not be read */
 	ERRAND_ROUTES
 } ErrandRoute;
 
@@ -48,8 +48,8 @@ typedef enum ErrandNotifyState
 
 typedef struct ErrandRelayStats
 {
-	pg_atomic_uint32 clients;	  /* WebSocket and SSE connections now */
-	pg_atomic_uint32 connections; /* of any kind, now */
+	pg_atomic_uint32 clients;	   /* WebSocket and SSE connections now */
+	pg_atomic_uint32 connections;  /* of any kind, now */
 	pg_atomic_uint32 notify_state; /* ErrandNotifyState */
 	pg_atomic_uint64 notify_in;	   /* notifications heard */
 	pg_atomic_uint64 ws_messages_in;

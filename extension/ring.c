@@ -277,7 +277,8 @@ errand_counters_reset(void)
 		if (c->key.database != MyDatabaseId)
 			continue;
 		errand_counted_keep(c);
-		c->submitted = c->succeeded = c->failed = c->unknown = c->cancelled = c->retried = c->attempts = 0;
+		c->submitted = c->succeeded = c->failed = c->unknown = c->cancelled = c->retried =
+			c->attempts = 0;
 		memset(&c->wait, 0, sizeof(c->wait));
 		memset(&c->run, 0, sizeof(c->run));
 	}

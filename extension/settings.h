@@ -25,11 +25,11 @@ extern int errand_max_databases; /* databases with the extension */
 extern int errand_max_keys;		 /* queues, types and hosts with counters */
 extern char *errand_dns_servers;
 extern char *errand_user_agent;
-extern char *errand_smtp_url;	  /* '' = no e-mail */
-extern char *errand_smtp_from;	  /* the sender of what names none */
-extern char *errand_smtp_user;	  /* '' = no AUTH */
-extern char *errand_smtp_secret;  /* the password: never in a variable that is shown */
-extern char *errand_smtp_ca_file; /* '' = the system's */
+extern char *errand_smtp_url;		/* '' = no e-mail */
+extern char *errand_smtp_from;		/* the sender of what names none */
+extern char *errand_smtp_user;		/* '' = no AUTH */
+extern char *errand_smtp_secret;	/* the password: never in a variable that is shown */
+extern char *errand_smtp_ca_file;	/* '' = the system's */
 extern int errand_port;				/* of the relay; 0: no relay */
 extern int errand_max_clients;		/* of the relay */
 extern bool errand_metrics_public;	/* /metrics asks for no token */
@@ -38,12 +38,13 @@ extern char *errand_allowed_origins;
 extern char *errand_relay_channels; /* NOTIFY channels that the relay passes on */
 extern char *errand_tls_cert;		/* '' = no TLS */
 extern char *errand_tls_key;
-extern char *errand_token_key; /* errand.token_secret; '' = no tokens.  Never in a variable that is shown */
+extern char
+	*errand_token_key; /* errand.token_secret; '' = no tokens.  Never in a variable that is shown */
 extern bool errand_log_failures;
 extern int errand_log_min_task_duration; /* ms, -1 off */
 extern bool errand_notify;
 extern char *errand_public_url; /* where the dashboard is seen from outside */
-extern char *errand_token_key; /* '' = no tokens; never in a variable that is shown */
+extern char *errand_token_key;	/* '' = no tokens; never in a variable that is shown */
 extern char *errand_fault;		/* test builds only */
 
 /* Retention as parsed from the setting, in seconds; 0 keeps for ever. */

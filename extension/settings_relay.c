@@ -34,7 +34,8 @@ check_listen_address(char **newval, void **extra, GucSource source)
 	if (*newval != NULL && errand_listen_list_ok(*newval))
 		return true;
 	GUC_check_errdetail("It is not a list of addresses.");
-	GUC_check_errhint("Write addresses as '127.0.0.1, ::1', 'localhost', or '*' for all of this machine.");
+	GUC_check_errhint(
+		"Write addresses as '127.0.0.1, ::1', 'localhost', or '*' for all of this machine.");
 	return false;
 }
 
@@ -44,7 +45,8 @@ check_allowed_origins(char **newval, void **extra, GucSource source)
 	if (*newval == NULL || errand_origin_list_ok(*newval))
 		return true;
 	GUC_check_errdetail("It is not a list of origins.");
-	GUC_check_errhint("Write them as 'https://errand.example.com, http://10.0.0.5:8080', without a path.");
+	GUC_check_errhint(
+		"Write them as 'https://errand.example.com, http://10.0.0.5:8080', without a path.");
 	return false;
 }
 

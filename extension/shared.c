@@ -255,8 +255,8 @@ counter_evict(void)
 	hash_seq_init(&scan, errand_counters);
 	while ((c = hash_seq_search(&scan)) != NULL)
 	{
-		if (c->key.kind != ERRAND_COUNT_ALL && c->ready == 0 && c->scheduled == 0 && c->waiting == 0 && c->running == 0 &&
-			(oldest == NULL || c->touched < oldest->touched))
+		if (c->key.kind != ERRAND_COUNT_ALL && c->ready == 0 && c->scheduled == 0 &&
+			c->waiting == 0 && c->running == 0 && (oldest == NULL || c->touched < oldest->touched))
 			oldest = c;
 	}
 	if (oldest == NULL)

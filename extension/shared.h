@@ -63,13 +63,14 @@ typedef struct ErrandDatabase
 		limits_ready; /* all dead leases were reaped: places of queues may be given; atomic */
 
 	/* The relay.  slot_lock, but for what is atomic. */
-	int relay_port;				  /* errand.port there, as the last probe saw it; 0: no relay */
-	uint64 relay_settings;		  /* errand_relay_settings_hash() likewise: a relay with others leaves */
-	int relay_failures;			  /* in a row */
+	int relay_port;		   /* errand.port there, as the last probe saw it; 0: no relay */
+	uint64 relay_settings; /* errand_relay_settings_hash() likewise: a relay with others leaves */
+	int relay_failures;	   /* in a row */
 	TimestampTz relay_not_before; /* backoff after them */
 	bool relay_warned;			  /* of a port in use */
-	pg_atomic_uint32 relay_procno; /* + 1, of a relay that wants to hear of commits; 0: none; atomic */
-	ErrandRelayStats relay;		  /* atomic */
+	pg_atomic_uint32
+		relay_procno;		/* + 1, of a relay that wants to hear of commits; 0: none; atomic */
+	ErrandRelayStats relay; /* atomic */
 } ErrandDatabase;
 
 /* One of our processes. */
@@ -159,8 +160,8 @@ typedef struct ErrandCounter
 	int64 retried;
 	int64 attempts;
 	TimestampTz oldest_at; /* of a queue: since when its oldest ready task waits; 0: not known */
-	int64 counted_at; /* of a role: when the tables were counted, errand_limits_clock() */
-	uint64 touched;	  /* ring position of the last change, for eviction */
+	int64 counted_at;	   /* of a role: when the tables were counted, errand_limits_clock() */
+	uint64 touched;		   /* ring position of the last change, for eviction */
 	ErrandHistogram wait;
 	ErrandHistogram run;
 	ErrandCounted before; /* what rollups hold already */

@@ -11,8 +11,10 @@
 #include "call.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
+#include "core/fingerprint.h"
 #include "deltas.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "settings.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -26,6 +28,8 @@ PG_FUNCTION_INFO_V1(errand_stats);
 PG_FUNCTION_INFO_V1(errand_rollup_now_srf);
 PG_FUNCTION_INFO_V1(errand_hist_add);
 PG_FUNCTION_INFO_V1(errand_hist_quantiles);
+PG_FUNCTION_INFO_V1(errand_iso);
+PG_FUNCTION_INFO_V1(errand_fingerprint_sql);
 
 #define QUEUES_SHOWN 500
 
@@ -109,7 +113,8 @@ put_rates(StringInfo s, const Gauges *all, TimestampTz now)
 {
 	static Gauges last;
 	static TimestampTz last_at = 0;
-	bool fresh = last_at != 0 && now - last_at < 15 * USECS_PER_SEC && last.submitted <= all->submitted;
+	bool fresh = last_at != 0 && now - last_at < 15 * USECS_PER_SEC &&
+				 last.submitted <= all->submitted;
 	const int64 from[] = {fresh ? last.submitted : all->before.submitted,
 						  fresh ? last.succeeded : all->before.succeeded,
 						  fresh ? last.failed + last.unknown : all->before.failed,
@@ -118,10 +123,11 @@ put_rates(StringInfo s, const Gauges *all, TimestampTz now)
 
 	if (!fresh && all->since == 0)
 		seconds = 60;
-	appendStringInfo(s, "\"rates\":{\"submitted\":%.2f,\"succeeded\":%.2f,\"failed\":%.2f,\"retried\":%.2f},",
-					 Max(0, all->submitted - from[0]) / seconds, Max(0, all->succeeded - from[1]) / seconds,
-					 Max(0, all->failed + all->unknown - from[2]) / seconds,
-					 Max(0, all->retried - from[3]) / seconds);
+	appendStringInfo(
+		s, "\"rates\":{\"submitted\":%.2f,\"succeeded\":%.2f,\"failed\":%.2f,\"retried\":%.2f},",
+		Max(0, all->submitted - from[0]) / seconds, Max(0, all->succeeded - from[1]) / seconds,
+		Max(0, all->failed + all->unknown - from[2]) / seconds,
+		Max(0, all->retried - from[3]) / seconds);
 	if (fresh && now - last_at < USECS_PER_SEC / 2)
 		return;
 	last = *all;
@@ -151,10 +157,12 @@ put_queues(StringInfo s, const Gauges *q, int n, TimestampTz now)
 	{
 		appendStringInfoString(s, i > 0 ? ",{\"queue\":" : "{\"queue\":");
 		escape_json(s, q[i].name);
-		appendStringInfo(s, ",\"ready\":" INT64_FORMAT ",\"scheduled\":" INT64_FORMAT ",\"waiting\":" INT64_FORMAT
-						 ",\"running\":" INT64_FORMAT ",\"succeeded\":" INT64_FORMAT ",\"failed\":" INT64_FORMAT "}",
-						 q[i].ready, q[i].scheduled + q[i].retrying, q[i].waiting, q[i].running, q[i].succeeded,
-						 q[i].failed + q[i].unknown);
+		appendStringInfo(s,
+						 ",\"ready\":" INT64_FORMAT ",\"scheduled\":" INT64_FORMAT
+						 ",\"waiting\":" INT64_FORMAT ",\"running\":" INT64_FORMAT
+						 ",\"succeeded\":" INT64_FORMAT ",\"failed\":" INT64_FORMAT "}",
+						 q[i].ready, q[i].scheduled + q[i].retrying, q[i].waiting, q[i].running,
+						 q[i].succeeded, q[i].failed + q[i].unknown);
 		if (q[i].oldest_at != 0 && (oldest == 0 || q[i].oldest_at < oldest))
 			oldest = q[i].oldest_at;
 	}
@@ -172,8 +180,11 @@ put_worker(StringInfo s, const ErrandSlot *w, int *running, int *slots)
 
 	if (s->data[s->len - 1] == '}')
 		appendStringInfoChar(s, ',');
-	appendStringInfo(s, "{\"pid\":%d,\"kind\":\"%s\",\"state\":\"%s\",\"leader\":%s,\"running\":%d,\"queued\":%d}", w->pid, kind,
-					 w->busy ? "busy" : "idle", w->leader ? "true" : "false", w->running, w->queued);
+	appendStringInfo(
+		s,
+		"{\"pid\":%d,\"kind\":\"%s\",\"state\":\"%s\",\"leader\":%s,\"running\":%d,\"queued\":%d}",
+		w->pid, kind, w->busy ? "busy" : "idle", w->leader ? "true" : "false", w->running,
+		w->queued);
 	*running += w->running;
 	*slots += w->kind == ERRAND_PROCESS_WORKER ? errand_max_in_flight : 0;
 }
@@ -222,7 +233,8 @@ errand_stats(PG_FUNCTION_ARGS)
 	appendStringInfo(&s, "\"paused\":%s,\"clients\":%u,\"notify\":\"%s\"}",
 					 d != NULL && pg_atomic_read_u32(&d->paused) != 0 ? "true" : "false",
 					 d != NULL ? pg_atomic_read_u32(&d->relay.clients) : 0,
-					 errand_notify_state_name(d != NULL ? pg_atomic_read_u32(&d->relay.notify_state) : 0));
+					 errand_notify_state_name(
+						 d != NULL ? pg_atomic_read_u32(&d->relay.notify_state) : 0));
 	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(s.data)));
 }
 
@@ -325,4 +337,28 @@ errand_hist_quantiles(PG_FUNCTION_ARGS)
 		items[i] = Float8GetDatum(errand_histogram_quantile_ms(h, q[i]));
 	PG_RETURN_ARRAYTYPE_P(construct_array(items, lengthof(q), FLOAT8OID, sizeof(float8),
 										  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+Datum
+errand_iso(PG_FUNCTION_ARGS)
+{
+	TimestampTz t = PG_GETARG_TIMESTAMPTZ(0);
+
+	if (TIMESTAMP_NOT_FINITE(t))
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(iso(t)));
+}
+
+#define FINGERPRINT_BYTES 256
+#define ERROR_BYTES 2000 /* of an error count */
+
+Datum
+errand_fingerprint_sql(PG_FUNCTION_ARGS)
+{
+	text *error = PG_GETARG_TEXT_PP(0);
+	char out[FINGERPRINT_BYTES];
+	size_t n = errand_fingerprint(VARDATA_ANY(error), Min(VARSIZE_ANY_EXHDR(error), ERROR_BYTES),
+								  out, sizeof(out));
+
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(out, pg_mbcliplen(out, (int) n, (int) n)));
 }

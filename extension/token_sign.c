@@ -89,7 +89,8 @@ errand_jwt_verify(const char *token, const char *key)
 	jwt_t *jwt = NULL;
 	char *claims = NULL;
 
-	if (key[0] == '\0' || strnlen(token, TOKEN_MAX_BYTES) == TOKEN_MAX_BYTES || !errand_jwt_load(&why))
+	if (key[0] == '\0' || strnlen(token, TOKEN_MAX_BYTES) == TOKEN_MAX_BYTES ||
+		!errand_jwt_load(&why))
 		return NULL;
 	if (lib.decode(&jwt, token, (const unsigned char *) key, (int) strlen(key)) == 0 &&
 		lib.algorithm(jwt) == JWT_ALG_HS256)

@@ -42,7 +42,7 @@ END $$;
 -- Returns:    the attempts of a task, the newest hundred, in order
 CREATE FUNCTION errand._attempts_json(p_id bigint)
 RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     RETURN (
         SELECT coalesce(jsonb_agg(jsonb_build_object('attempt', a.attempt, 'state', a.state, 'started_at', errand._iso(a.started_at),
@@ -54,7 +54,7 @@ END $$;
 -- Function:   _result_json(id)
 -- Returns:    result and response of a task that is final, without what is too large or secret
 CREATE FUNCTION errand._result_json(p_id bigint, OUT payload jsonb, OUT result jsonb, OUT response jsonb)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     o record;
     v_bytes bigint;
@@ -80,7 +80,7 @@ END $$;
 -- Returns:    a task group, as the caller may see it; NULL if it may not
 CREATE FUNCTION errand._group_json(p_id bigint)
 RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     RETURN (SELECT jsonb_build_object('group', g.id, 'name', g.name, 'state', g.state, 'fail_fast', g.fail_fast, 'owner', g.owner,
                 'counts', jsonb_build_object('total', g.total, 'pending', g.pending, 'succeeded', g.succeeded, 'failed', g.failed,
@@ -103,7 +103,7 @@ END $$;
 -- Function:   _api_task(args, now)
 CREATE FUNCTION errand._api_task(p_args jsonb, p_now timestamptz)
 RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     v_id bigint := errand._arg_id(p_args);
     v_task errand.tasks;
@@ -141,9 +141,8 @@ END $$;
 -- Returns:    id, state and type of those that the caller may see, in the order of the ids
 CREATE FUNCTION errand._brief_json(p_ids bigint[])
 RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off
-SET enable_mergejoin = off SET jit = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (SELECT coalesce(jsonb_agg(jsonb_build_object('id', t.id, 'state', t.state, 'task', t.task, 'queue', t.queue) ORDER BY t.id), '[]')
-            FROM errand.tasks AS t WHERE t.id = ANY (p_ids));
+            FROM unnest(errand._rows(p_ids)) AS t);
 END $$;

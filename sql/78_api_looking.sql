@@ -3,20 +3,10 @@
 
 -- Function:   _fingerprint(error)
 -- Returns:    the error without what differs between two of the same kind:
---             URLs, names in quotes, uuids, other ids, numbers
+--             URLs, what is quoted, ids, numbers
 CREATE FUNCTION errand._fingerprint(p_error text)
 RETURNS text
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    v text := left(coalesce(p_error, ''), 500);
-BEGIN
-    v := regexp_replace(v, '[a-z][a-z0-9+.-]*://[^ ''"<>]+', '<url>', 'gi');
-    v := regexp_replace(v, '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}', '<uuid>', 'gi');
-    v := regexp_replace(v, '"[^"]*"', '"…"', 'g');
-    v := regexp_replace(v, '\m(0x)?[0-9a-f]*[0-9][0-9a-f]{7,}\M', '<id>', 'gi');
-    v := regexp_replace(v, '[0-9]+([.,:][0-9]+)*', '<n>', 'g');
-    RETURN left(regexp_replace(v, '\s+', ' ', 'g'), 200);
-END $$;
+LANGUAGE c STRICT IMMUTABLE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_fingerprint_sql';
 
 -- Function:   _queue_rows(now)
 -- Returns:    every queue that the caller may know of, with its last 30 minutes
@@ -111,8 +101,7 @@ END $$;
 -- Returns:    the newest thousand failures, grouped by their fingerprint, at most ten groups
 CREATE FUNCTION errand._failures()
 RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off
-SET enable_mergejoin = off SET jit = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_ids bigint[] := (SELECT p.ids FROM errand._page('{"states": ["F"]}', NULL, 1000) AS p);
 BEGIN
@@ -122,8 +111,8 @@ BEGIN
         FROM (SELECT f.fingerprint, count(*) AS n, max(f.id) AS last_id, max(f.finished_at) AS last_at,
                   (array_agg(f.error ORDER BY f.id DESC))[1] AS error, (array_agg(f.task ORDER BY f.id DESC))[1] AS task,
                   (array_agg(f.queue ORDER BY f.id DESC))[1] AS queue
-              FROM (SELECT t.id, t.error, t.task, t.queue, t.finished_at, errand._fingerprint(t.error) AS fingerprint
-                    FROM errand.tasks AS t WHERE t.id = ANY (v_ids) AND t.state = 'failed') AS f
+              FROM (SELECT t.id, t.error, t.task, t.queue, t.finished_at, errand._fingerprint(coalesce(t.error, '')) AS fingerprint
+                    FROM unnest(errand._rows(v_ids)) AS t WHERE t.state = 'failed') AS f
               GROUP BY f.fingerprint ORDER BY max(f.id) DESC LIMIT 10) AS g);
 END $$;
 

@@ -4,7 +4,7 @@
 -- Returns:    task groups, newest first
 CREATE FUNCTION errand._api_workflows(p_args jsonb, p_now timestamptz)
 RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     v_limit integer := errand._arg_int(p_args, 'limit', 50, 1, 200);
     v_after bigint := errand._arg_int(p_args, 'after', 9223372036854775807, 1, 9223372036854775807);
@@ -26,7 +26,7 @@ END $$;
 -- Returns:    these tasks and all they are tied to, one step after another, at most so many
 CREATE FUNCTION errand._graph_walk(p_ids bigint[], p_most integer)
 RETURNS bigint[]
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     v_seen bigint[] := p_ids[1:p_most];
     v_edge bigint[] := v_seen;
@@ -76,7 +76,7 @@ END $$;
 -- Returns:    the graph around it: at most 200 tasks in layers, and the edges among them
 CREATE FUNCTION errand._api_workflow(p_args jsonb, p_now timestamptz)
 RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     c_most CONSTANT integer := 200;
     v_text text := errand._arg_need(p_args, 'id');

@@ -43,7 +43,7 @@ END $$;
 -- Raises:     42704 if there is no such task; 55000 if it is in no state for that
 CREATE FUNCTION errand._steered(p_id bigint, p_done boolean, p_what text)
 RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     v_task errand.tasks;
 BEGIN
@@ -125,7 +125,7 @@ END $$;
 -- Function:   _api_tasks_cancel(args, now)
 CREATE FUNCTION errand._api_tasks_cancel(p_args jsonb, p_now timestamptz)
 RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     v_body jsonb := errand._arg_body(p_args, 'filter', 'ids', 'dry_run');
     v_dry boolean := coalesce(errand._arg_bool(v_body, 'dry_run'), false);
@@ -138,8 +138,8 @@ BEGIN
         v_n := errand.cancel_where(errand._steer_filter(v_body -> 'filter', p_now), v_dry);
     ELSE
         v_ids := errand._body_ids(v_body);
-        SELECT count(*) INTO v_n FROM errand.tasks AS t
-        WHERE v_dry AND t.id = ANY (v_ids) AND t.state IN ('waiting', 'scheduled', 'ready', 'running', 'retrying')
+        SELECT count(*) INTO v_n FROM unnest(errand._rows(v_ids)) AS t
+        WHERE v_dry AND t.state IN ('waiting', 'scheduled', 'ready', 'running', 'retrying')
           AND (t.owner = current_user OR errand._may_all());
         IF NOT v_dry THEN
             v_n := (SELECT count(*) FROM unnest(v_ids) AS u (id) WHERE errand.cancel(u.id));
@@ -151,7 +151,7 @@ END $$;
 -- Function:   _api_tasks_retry(args, now)
 CREATE FUNCTION errand._api_tasks_retry(p_args jsonb, p_now timestamptz)
 RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     v_body jsonb := errand._arg_body(p_args, 'filter', 'ids', 'dry_run');
     v_dry boolean := coalesce(errand._arg_bool(v_body, 'dry_run'), false);
@@ -164,8 +164,8 @@ BEGIN
         v_n := errand.retry_where(errand._steer_filter(v_body -> 'filter', p_now), v_dry);
     ELSE
         v_ids := errand._body_ids(v_body);
-        SELECT count(*) INTO v_n FROM errand.tasks AS t
-        WHERE v_dry AND t.id = ANY (v_ids) AND t.state IN ('succeeded', 'failed', 'cancelled', 'unknown', 'retrying')
+        SELECT count(*) INTO v_n FROM unnest(errand._rows(v_ids)) AS t
+        WHERE v_dry AND t.state IN ('succeeded', 'failed', 'cancelled', 'unknown', 'retrying')
           AND (t.owner = current_user OR errand._may_all());
         IF NOT v_dry THEN
             v_n := (SELECT count(*) FROM unnest(v_ids) AS u (id) WHERE errand.retry(u.id));

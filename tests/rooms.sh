@@ -17,7 +17,7 @@ SPI_USERS=(bgworker/base/db.c bgworker/executor.c extension/run.c)
 TRANSACTIONS=(bgworker/base/db.c bgworker/executor.c)
 CLOCKS=(bgworker/base/clock.c extension/submit.c extension/steer.c extension/define.c extension/waiting.c
 	extension/hooks.c extension/events.c extension/shared.c extension/secrets.c extension/schedule.c
-	extension/steer_where.c extension/groups.c extension/limit_table.c extension/hosts.c extension/token.c extension/stats.c extension/pages.c)
+	extension/steer_where.c extension/groups.c extension/limit_table.c extension/hosts.c extension/token.c extension/stats.c)
 
 # The source without its comments, under the same names and line numbers.
 bare=$(mktemp -d)
@@ -145,8 +145,14 @@ rule_curl_stays_in_net()
 
 rule_websockets_stay_in_relay()
 {
-	fix="libwebsockets.h belongs in bgworker/relay.c, relay/ and stream.c"
-	only_in '#[[:space:]]*include[[:space:]]*[<"]libwebsockets' bgworker/relay.c bgworker/relay/ bgworker/stream.c
+	fix="libwebsockets.h belongs in bgworker/relay/ws.c, relay/tls.c and stream.c"
+	only_in '#[[:space:]]*include[[:space:]]*[<"]libwebsockets' bgworker/relay/ws.c bgworker/relay/tls.c bgworker/stream.c
+}
+
+rule_libpq_stays_in_notify()
+{
+	fix="libpq-fe.h belongs in bgworker/relay/notify.c, which never waits"
+	only_in '#[[:space:]]*include[[:space:]]*[<"]libpq-fe' bgworker/relay/notify.c
 }
 
 rule_spi_behind_one_door()
@@ -192,6 +198,18 @@ rule_nothing_throws_through_curl()
 	fix="callbacks of foreign libraries only record and return a code; raise the error in queue/ or base/"
 	search '\b(ereport|elog|palloc[0-9a-z_]*|repalloc|pstrdup|psprintf|MemoryContext[A-Z][A-Za-z]*|CHECK_FOR_INTERRUPTS)[[:space:]]*\(' \
 		bgworker/net extension/core
+}
+
+# What libuv and libwebsockets call back; the others run in the main loop, or once at the start.
+RELAY_CALLED_BACK=(accept answer args class conn hub listen message routes session session_io session_subs sse text token upgrade web wish)
+rule_nothing_throws_through_the_relay()
+{
+	fix="callbacks of the relay queue a request (request.c) or keep a line (relay_log); only the main loop throws"
+	local name
+	for name in "${RELAY_CALLED_BACK[@]}"; do
+		search '\b(ereport|elog|palloc[0-9a-z_]*|repalloc|pstrdup|psprintf|MemoryContext[A-Z][A-Za-z]*|CHECK_FOR_INTERRUPTS)[[:space:]]*\(' \
+			"bgworker/relay/$name.c"
+	done
 }
 
 rule_first_install_adopts_nothing()

@@ -14,6 +14,7 @@
 #include "deltas.h"
 #include "queue/rollup.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #define MINUTE_US INT64CONST(60000000)
@@ -108,6 +109,8 @@ void
 errand_rollup_write(bool last)
 {
 	TimestampTz now = errand_clock_now();
+	MemoryContext ours = CurrentMemoryContext;
+	MemoryContext transaction;
 	ErrandDelta *d;
 	int n;
 
@@ -118,7 +121,10 @@ errand_rollup_write(bool last)
 		take_up();
 		minute = minute_of(now);
 	}
+	/* they are needed when the transaction and its memory are gone */
+	transaction = MemoryContextSwitchTo(ours);
 	d = errand_deltas(0, &n);
+	MemoryContextSwitchTo(transaction);
 	for (int i = 0; i < n; i++)
 		write_one(&d[i], now);
 	if (!last)

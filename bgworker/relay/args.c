@@ -74,7 +74,8 @@ pair_json(void *to, const char *key, const char *value)
 {
 	RelayText *t = to;
 
-	relay_text(t, ",");
+	if (t->b.len > 1)
+		relay_text(t, ",");
 	relay_text_json(t, key, strlen(key));
 	relay_text(t, ":");
 	relay_text_json(t, value, strlen(value));
@@ -88,15 +89,10 @@ add_body(RelayText *t, const RelayConn *c, const char **problem)
 	size_t len = (size_t) c->head.content_length;
 
 	*problem = "the body must be one JSON object, in UTF-8";
-	if (len == 0)
-		relay_text(t, "{\"body\":{}");
-	else if (!errand_utf8_ok(body, len) || !one_object(body, len))
+	if (len > 0 && (!errand_utf8_ok(body, len) || !one_object(body, len)))
 		return false;
-	else
-	{
-		relay_text(t, "{\"body\":");
-		relay_text_bytes(t, body, len);
-	}
+	relay_text(t, "\"body\":");
+	relay_text_bytes(t, len > 0 ? body : "{}", len > 0 ? len : 2);
 	return true;
 }
 
@@ -117,8 +113,10 @@ char *
 relay_args_make(const RelayConn *c, const RelayRoute *route, const char **problem)
 {
 	RelayText t = {0};
-	bool good = add_body(&t, c, problem);
+	bool good;
 
+	relay_text(&t, "{");
+	good = route->method != ERRAND_POST || add_body(&t, c, problem);
 	if (good && !each_pair(c->head.query, pair_json, &t))
 	{
 		*problem = "the query cannot be read";

@@ -32,8 +32,8 @@ struct RelayClass
 	Oid role;
 	ErrandLevel level;
 	bool sees_all;
-	uint64 last_match;	   /* number of the last entry that passes */
-	RelayRequest *request; /* for a snapshot, not yet run */
+	uint64 last_match;				 /* number of the last entry that passes */
+	RelayRequest *request;			 /* for a snapshot, not yet run */
 	RelayChunk chunks[RELAY_CHUNKS]; /* a ring, the newest at n_chunks - 1 */
 	uint64 n_chunks;
 	RelayText stats; /* the newest of the channel stats, ready to be written */
@@ -41,8 +41,8 @@ struct RelayClass
 };
 
 /* The class of a wish, found or made; the wish passes to a new one.  NULL: out of memory. */
-extern RelayClass *relay_class_get(RelayWish *wish, RelayFormat format, Oid role,
-								   ErrandLevel level);
+extern RelayClass *
+relay_class_get(RelayWish *wish, RelayFormat format, Oid role, ErrandLevel level);
 
 /* Frees it when its last member has gone. */
 extern void relay_class_leave(RelayClass *c);
@@ -57,8 +57,8 @@ extern bool relay_class_matches(const RelayClass *c, const RelayEntry *e);
  * Writes what passes behind from, up to to or about 64 kB; returns where it
  * stopped.  Replaces what is in the buffer.
  */
-extern uint64 relay_class_encode(const RelayClass *c, uint64 from, uint64 to, RelayText *out,
-								 uint32 *messages);
+extern uint64
+relay_class_encode(const RelayClass *c, uint64 from, uint64 to, RelayText *out, uint32 *messages);
 
 /*
  * The chunk that begins at this cursor; made if it is not kept.  NULL if

@@ -8,22 +8,18 @@
  */
 #include "postgres.h"
 
-#include "base/clock.h"
-#include "relay/conn.h"
+#include "relay/conn_state.h"
 #include "relay/counters.h"
 #include "relay/log.h"
-#include "relay/text.h"
 #include "relay/sse.h"
 #include "relay/web.h"
 
 #define HEAD_MS 5000
 #define BODY_MS 30000
 #define IDLE_MS 15000 /* between requests */
-#define WRITE_MS 30000
 #define LINGER_MS 2000
 #define ASK_MS 60000
 #define STREAM_QUEUE (256 * 1024) /* bytes a stream may have in its socket's queue */
-#define SEND_BUFFER (128 * 1024)
 
 /* One piece of writing. */
 typedef struct Write
@@ -65,12 +61,13 @@ state_time(uv_timer_t *timer)
 		relay_conn_close(c);
 }
 
-/* The only setter of a connection's state; it has so long for it. */
-static void
-conn_move(RelayConn *c, RelayConnState to, uint64 ms)
+void
+relay_conn_move(RelayConn *c, RelayConnState to, uint64 ms)
 {
 	Assert(c->state != CONN_CLOSED);
 	c->state = to;
+	if (to == CONN_ASKED || to == CONN_ANSWERING)
+		(void) uv_read_stop(&c->handle.stream); /* one request at a time */
 	(void) uv_timer_start(&c->timer, state_time, ms, to == CONN_STREAM ? ms : 0);
 }
 
@@ -114,6 +111,12 @@ shut(uv_shutdown_t *req, int status)
 	free(req);
 }
 
+bool
+relay_conns_leaving(void)
+{
+	return leaving;
+}
+
 /* All is said: ours is closed, and what still comes is thrown away until theirs is. */
 static void
 linger(RelayConn *c)
@@ -127,7 +130,7 @@ linger(RelayConn *c)
 		return;
 	}
 	c->in.len = 0;
-	conn_move(c, CONN_LINGERING, LINGER_MS);
+	relay_conn_move(c, CONN_LINGERING, LINGER_MS);
 }
 
 static void
@@ -153,6 +156,12 @@ read_cb(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 		request_next(c);
 }
 
+bool
+relay_conn_listen(RelayConn *c)
+{
+	return uv_read_start(&c->handle.stream, alloc_cb, read_cb) == 0;
+}
+
 /* An answer is out: the next request, or the end. */
 static void
 answered(RelayConn *c)
@@ -163,7 +172,7 @@ answered(RelayConn *c)
 	c->who = NULL;
 	if (c->close || leaving || used > c->in.len)
 	{
-		(void) uv_read_start(&c->handle.stream, alloc_cb, read_cb);
+		(void) relay_conn_listen(c);
 		linger(c);
 		return;
 	}
@@ -171,8 +180,8 @@ answered(RelayConn *c)
 	c->in.len -= used;
 	if (c->in.len == 0)
 		errand_netbuf_free(&c->in);
-	conn_move(c, CONN_HEAD, c->in.len > 0 ? HEAD_MS : IDLE_MS);
-	if (uv_read_start(&c->handle.stream, alloc_cb, read_cb) != 0)
+	relay_conn_move(c, CONN_HEAD, c->in.len > 0 ? HEAD_MS : IDLE_MS);
+	if (!relay_conn_listen(c))
 		relay_conn_close(c);
 	else
 		request_next(c);
@@ -198,9 +207,9 @@ written(uv_write_t *req, int status)
 		return;
 }
 
-/* Copies the first piece; the second must last. */
-static void
-write_pieces(RelayConn *c, const char *data, size_t len, const char *lasting, size_t lasting_len)
+void
+relay_conn_write(RelayConn *c, const char *data, size_t len, const char *lasting,
+				 size_t lasting_len)
 {
 	Write *w = malloc(sizeof(Write) + len);
 	uv_buf_t bufs[2];
@@ -221,106 +230,12 @@ write_pieces(RelayConn *c, const char *data, size_t len, const char *lasting, si
 	relay_conn_close(c);
 }
 
-/* What every answer says. */
-static void
-head_write(RelayText *t, RelayConn *c, const RelayReply *reply)
-{
-	relay_text_format(t, "HTTP/1.1 %d %s\r\nDate: ", reply->status, relay_status_text(reply->status));
-	relay_text_http_date(t, errand_clock_now());
-	relay_text(t, "\r\n" RELAY_SECURITY_HEADERS);
-	relay_text_format(t, "Cache-Control: %s\r\n", reply->cache != NULL ? reply->cache : "no-store");
-	if (reply->type != NULL)
-		relay_text_format(t, "Content-Type: %s\r\n", reply->type);
-	if (reply->more != NULL)
-		relay_text(t, reply->more);
-	if (c->close)
-		relay_text(t, "Connection: close\r\n");
-}
-
-void
-relay_conn_reply(RelayConn *c, const RelayReply *reply)
-{
-	RelayText t = {0};
-	bool body = c->head.method != ERRAND_HEAD && reply->status != 304;
-
-	if (c->state == CONN_CLOSED)
-		return;
-	/* a body that was not read would be taken for the next request */
-	if (leaving || !c->head.keep_alive || c->head_len + (size_t) c->head.content_length > c->in.len)
-		c->close = true;
-	relay_count_answer(c->route, reply->status);
-	head_write(&t, c, reply);
-	if (reply->status != 304)
-		relay_text_format(&t, "Content-Length: %zu\r\n", reply->len);
-	relay_text(&t, "\r\n");
-	if (body && !reply->lasting)
-		relay_text_bytes(&t, reply->body, reply->len);
-	if (t.failed)
-		relay_conn_close(c);
-	else
-	{
-		(void) uv_read_stop(&c->handle.stream);
-		conn_move(c, CONN_ANSWERING, WRITE_MS);
-		write_pieces(c, t.b.data, t.b.len, reply->body, body && reply->lasting ? reply->len : 0);
-	}
-	relay_text_free(&t);
-}
-
-void
-relay_conn_problem(RelayConn *c, int status, const char *detail, const char *hint, const char *code,
-				   const char *more)
-{
-	RelayText t = {0};
-	RelayReply reply = {.status = status, .type = "application/problem+json", .more = more};
-	const struct
-	{
-		const char *name;
-		const char *value;
-	} parts[] = {{"detail", detail}, {"hint", hint}, {"code", code}};
-
-	relay_text_format(&t, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d",
-					  relay_status_text(status), status);
-	for (int i = 0; i < (int) lengthof(parts); i++)
-	{
-		if (parts[i].value == NULL || parts[i].value[0] == '\0')
-			continue;
-		relay_text_format(&t, ",\"%s\":", parts[i].name);
-		relay_text_json(&t, parts[i].value, strlen(parts[i].value));
-	}
-	relay_text(&t, "}");
-	reply.body = t.b.data;
-	reply.len = t.b.len;
-	if (t.failed)
-		relay_conn_close(c);
-	else
-		relay_conn_reply(c, &reply);
-	relay_text_free(&t);
-}
-
-void
-relay_conn_stream(RelayConn *c)
-{
-	RelayText t = {0};
-	RelayReply reply = {.status = 200, .type = "text/event-stream",
-						.more = "X-Accel-Buffering: no\r\n"};
-
-	c->close = true;
-	relay_count_answer(c->route, 200);
-	head_write(&t, c, &reply);
-	relay_text(&t, "\r\n");
-	conn_move(c, CONN_STREAM, RELAY_STREAM_PING_MS);
-	if (t.failed || !relay_conn_send(c, t.b.data, t.b.len) ||
-		uv_read_start(&c->handle.stream, alloc_cb, read_cb) != 0)
-		relay_conn_close(c);
-	relay_text_free(&t);
-}
-
 bool
 relay_conn_send(RelayConn *c, const char *data, size_t len)
 {
 	if (c->state == CONN_CLOSED || uv_stream_get_write_queue_size(&c->handle.stream) > STREAM_QUEUE)
 		return false;
-	write_pieces(c, data, len, NULL, 0);
+	relay_conn_write(c, data, len, NULL, 0);
 	return c->state != CONN_CLOSED;
 }
 
@@ -328,9 +243,8 @@ void
 relay_conn_farewell(RelayConn *c, const char *data, size_t len)
 {
 	c->close = true;
-	(void) uv_read_stop(&c->handle.stream);
-	conn_move(c, CONN_ANSWERING, WRITE_MS);
-	write_pieces(c, data, len, NULL, 0);
+	relay_conn_move(c, CONN_ANSWERING, RELAY_WRITE_MS);
+	relay_conn_write(c, data, len, NULL, 0);
 }
 
 int
@@ -348,8 +262,7 @@ relay_conn_release(RelayConn *c)
 void
 relay_conn_wait(RelayConn *c)
 {
-	(void) uv_read_stop(&c->handle.stream);
-	conn_move(c, CONN_ASKED, ASK_MS);
+	relay_conn_move(c, CONN_ASKED, ASK_MS);
 }
 
 /* The body is there as far as it goes. */
@@ -374,7 +287,7 @@ head_next(RelayConn *c)
 	{
 		/* from its first byte on it has so long */
 		if (uv_timer_get_due_in(&c->timer) > HEAD_MS)
-			conn_move(c, CONN_HEAD, HEAD_MS);
+			relay_conn_move(c, CONN_HEAD, HEAD_MS);
 		return;
 	}
 	c->route = ERRAND_ROUTE_OTHER;
@@ -389,7 +302,7 @@ head_next(RelayConn *c)
 	}
 	if (!relay_web_head(c))
 		return;
-	conn_move(c, CONN_BODY, BODY_MS);
+	relay_conn_move(c, CONN_BODY, BODY_MS);
 	if (c->head.expect_continue && c->in.len == c->head_len)
 	{
 		uv_buf_t buf = uv_buf_init("HTTP/1.1 100 Continue\r\n\r\n", 25);
@@ -421,52 +334,33 @@ request_next(RelayConn *c)
 	}
 }
 
-/* Whom we talk to, as text. */
-static bool
-addresses(RelayConn *c)
-{
-	struct sockaddr_storage a;
-	int len = sizeof(a);
-
-	if (uv_tcp_getpeername(&c->handle.tcp, (struct sockaddr *) &a, &len) != 0 ||
-		uv_ip_name((struct sockaddr *) &a, c->peer, sizeof(c->peer)) != 0)
-		return false;
-	len = sizeof(a);
-	if (uv_tcp_getsockname(&c->handle.tcp, (struct sockaddr *) &a, &len) != 0 ||
-		uv_ip_name((struct sockaddr *) &a, c->local, sizeof(c->local)) != 0)
-		return false;
-	c->loopback = strncmp(c->peer, "127.", 4) == 0 || strcmp(c->peer, "::1") == 0;
-	c->address = c->loopback ? NULL : relay_address_enter(c->peer);
-	return true;
-}
-
-bool
-relay_conn_accept(uv_stream_t *server)
+RelayConn *
+relay_conn_create(uv_loop_t *loop, bool tls)
 {
 	RelayConn *c = calloc(1, sizeof(RelayConn));
-	int size = SEND_BUFFER;
 
 	if (c == NULL)
-		return false;
-	(void) uv_tcp_init(server->loop, &c->handle.tcp);
-	(void) uv_timer_init(server->loop, &c->timer);
+		return NULL;
+	c->tls = tls;
+	if (tls)
+		(void) uv_pipe_init(loop, &c->handle.pipe, 0);
+	else
+		(void) uv_tcp_init(loop, &c->handle.tcp);
+	(void) uv_timer_init(loop, &c->timer);
 	c->handle.stream.data = c->timer.data = c;
 	c->handles = 2;
 	errand_list_push(&conns, &c->node);
 	n_conns++;
 	relay_count_connections(1);
-	if (uv_accept(server, &c->handle.stream) != 0 || !addresses(c))
-	{
+	return c;
+}
+
+void
+relay_conn_begin(RelayConn *c)
+{
+	relay_conn_move(c, CONN_HEAD, HEAD_MS);
+	if (!relay_conn_listen(c))
 		relay_conn_close(c);
-		return false;
-	}
-	(void) uv_tcp_nodelay(&c->handle.tcp, 1);
-	/* what a slow client has not read shall lie in the history, not in the kernel */
-	(void) uv_send_buffer_size((uv_handle_t *) &c->handle, &size);
-	conn_move(c, CONN_HEAD, HEAD_MS);
-	if (uv_read_start(&c->handle.stream, alloc_cb, read_cb) != 0)
-		relay_conn_close(c);
-	return true;
 }
 
 void

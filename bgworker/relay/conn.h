@@ -47,6 +47,7 @@ typedef struct RelayConn
 	char peer[INET6_ADDRSTRLEN];  /* its address */
 	char local[INET6_ADDRSTRLEN]; /* ours, that it came to */
 	bool loopback;				  /* the peer is this machine */
+	bool tls;					  /* tls.c is between us */
 	RelayAddress *address;		  /* counted; NULL: not */
 	ErrandBuffer in;			  /* what came and is not used up */
 	ErrandHttpHead head;		  /* of the request under way; points into in */
@@ -64,12 +65,12 @@ typedef struct RelayConn
 typedef struct RelayReply
 {
 	int status;
-	const char *type;	/* content type */
-	const char *body;	/* not copied if lasting */
+	const char *type; /* content type */
+	const char *body; /* not copied if lasting */
 	size_t len;
-	bool lasting;		/* the body stays where it is */
-	const char *cache;	/* Cache-Control; NULL: no-store */
-	const char *more;	/* header lines, each with its CR LF, or NULL */
+	bool lasting;	   /* the body stays where it is */
+	const char *cache; /* Cache-Control; NULL: no-store */
+	const char *more;  /* header lines, each with its CR LF, or NULL */
 } RelayReply;
 
 /*

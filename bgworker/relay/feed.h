@@ -14,8 +14,8 @@
 
 typedef enum RelayEntryKind
 {
-	RELAY_ENTRY_TASK,	/* a task changed its state */
-	RELAY_ENTRY_NOTIFY	/* a NOTIFY of the user's */
+	RELAY_ENTRY_TASK,  /* a task changed its state */
+	RELAY_ENTRY_NOTIFY /* a NOTIFY of the user's */
 } RelayEntryKind;
 
 /* One entry.  All texts lie in one piece of memory that the entry owns. */
@@ -28,7 +28,7 @@ typedef struct RelayEntry
 	Oid submitter; /* of a task: whose it is */
 	int64 task;	   /* its id */
 	int64 group;   /* its group; 0: none */
-	uint32 size; /* of its memory */
+	uint32 size;   /* of its memory */
 	uint32 tail_len;
 	char *tail;		   /* JSON behind the position: "at":...,"data":{...}} */
 	const char *queue; /* of a notification: its channel */

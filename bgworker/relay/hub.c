@@ -141,8 +141,7 @@ position_known(const RelayWish *wish)
 	ErrandPosition now = relay_feed_position(0);
 
 	return wish->has_since && wish->since.epoch == now.epoch &&
-		   wish->since.number <= relay_feed_head() &&
-		   wish->since.number + 1 >= relay_feed_oldest();
+		   wish->since.number <= relay_feed_head() && wish->since.number + 1 >= relay_feed_oldest();
 }
 
 static void
@@ -217,8 +216,8 @@ fill_alone(RelaySub *s, RelayPiece *piece)
 {
 	static RelayText scratch;
 
-	s->cursor =
-		relay_class_encode(s->class, s->cursor, relay_feed_head(), &scratch, &piece->messages);
+	s->cursor = relay_class_encode(s->class, s->cursor, relay_feed_head(), &scratch,
+								   &piece->messages);
 	piece->data = scratch.b.data;
 	piece->len = scratch.b.len;
 	if (scratch.failed)

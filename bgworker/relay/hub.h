@@ -74,9 +74,8 @@ typedef struct RelayPiece
  * position is, if that is known (*recovered), else at the end of the history,
  * and then it waits for a snapshot that has been asked for.
  */
-extern RelaySub *relay_sub_create(RelayWish *wish, RelayFormat format, Oid role,
-								  ErrandLevel level, const RelaySubOps *ops, void *owner,
-								  bool *recovered);
+extern RelaySub *relay_sub_create(RelayWish *wish, RelayFormat format, Oid role, ErrandLevel level,
+								  const RelaySubOps *ops, void *owner, bool *recovered);
 
 /* Takes it out and frees it. */
 extern void relay_sub_drop(RelaySub *s);

@@ -17,9 +17,9 @@
 #define WINDOW_US INT64CONST(10000000) /* so many lines in this time at most */
 
 static char lines[LINES][LINE_BYTES];
-static int n_lines = 0;	   /* kept, not yet logged */
-static int n_window = 0;   /* logged or kept in this window */
-static int n_skipped = 0;  /* in this window */
+static int n_lines = 0;	  /* kept, not yet logged */
+static int n_window = 0;  /* logged or kept in this window */
+static int n_skipped = 0; /* in this window */
 static int64 window_at = 0;
 
 static char *

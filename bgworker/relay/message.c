@@ -190,7 +190,8 @@ position(RelayText *t, uint64 number)
 void
 relay_say_welcome(RelayText *out)
 {
-	relay_text(out, "{\"type\":\"welcome\",\"server\":\"pg_errand " ERRAND_VERSION "\",\"session\":\"");
+	relay_text(out,
+			   "{\"type\":\"welcome\",\"server\":\"pg_errand " ERRAND_VERSION "\",\"session\":\"");
 	position(out, relay_feed_head());
 	relay_text_format(out, "\",\"ping\":%d}", PING_S);
 }

@@ -24,10 +24,10 @@ typedef enum RelayMessageType
 typedef struct RelayMessage
 {
 	RelayMessageType type;
-	char *token;		  /* of AUTH; malloc'd */
-	RelayWish wish;		  /* of SUBSCRIBE; of UNSUBSCRIBE its id alone */
-	const char *code;	  /* of a SUBSCRIBE that cannot be: what is wrong, for an error message */
-	const char *problem;  /* the same in words; of BAD, too */
+	char *token;		 /* of AUTH; malloc'd */
+	RelayWish wish;		 /* of SUBSCRIBE; of UNSUBSCRIBE its id alone */
+	const char *code;	 /* of a SUBSCRIBE that cannot be: what is wrong, for an error message */
+	const char *problem; /* the same in words; of BAD, too */
 } RelayMessage;
 
 /* Reads a message; the caller frees it. */
@@ -38,14 +38,14 @@ extern void relay_message_free(RelayMessage *m);
  * A subscription as the query of an URL asks for it: key=value pairs, decoded.
  * False: *problem says why.
  */
-extern bool relay_wish_query(RelayWish *w, const char *key, const char *value,
-							 const char **problem);
+extern bool
+relay_wish_query(RelayWish *w, const char *key, const char *value, const char **problem);
 
 /* Messages, appended to out. */
 extern void relay_say_welcome(RelayText *out);
 extern void relay_say_subscribed(RelayText *out, const char *id, bool recovered, uint64 number);
-extern void relay_say_error(RelayText *out, const char *id, const char *code, const char *message,
-							bool retry);
+extern void
+relay_say_error(RelayText *out, const char *id, const char *code, const char *message, bool retry);
 
 /* A snapshot without its end: "data":...} follows. */
 extern void relay_say_snapshot(RelayText *out, const char *id, uint64 number);

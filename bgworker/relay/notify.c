@@ -30,7 +30,7 @@
 #define CONNECT_MS 10000
 
 static uv_loop_t *loop = NULL;
-static uv_timer_t timer; /* to try again, or to give up trying */
+static uv_timer_t timer;		  /* to try again, or to give up trying */
 static uv_poll_t *watcher = NULL; /* freed when it is closed */
 static PGconn *conn = NULL;
 static bool listening = false; /* it is made, and LISTEN was sent */
@@ -221,7 +221,8 @@ gave_up(uv_timer_t *t)
 static void
 connect_begin(uv_timer_t *t)
 {
-	const char *keys[] = {"host", "port", "dbname", "user", "client_encoding", "application_name", NULL};
+	const char *keys[] = {"host", "port", "dbname", "user", "client_encoding", "application_name",
+						  NULL};
 	const char *values[] = {socket_dir, port, database, user, "UTF8", "errand relay notify", NULL};
 
 	conn = PQconnectStartParams(keys, values, 0);

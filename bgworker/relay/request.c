@@ -145,12 +145,15 @@ authorize(RelayRequest *r)
 	if (p->valid)
 	{
 		p->role = DatumGetObjectId(errand_db_value(0, errand_db_column("role"), &isnull));
-		p->level = errand_level_both(p->token_level, errand_level_parse(errand_db_text(0, errand_db_column("level"))));
+		p->level = errand_level_both(p->token_level,
+									 errand_level_parse(
+										 errand_db_text(0, errand_db_column("level"))));
 		revoked = DatumGetBool(errand_db_value(0, errand_db_column("revoked"), &isnull));
 		p->valid = !revoked;
 	}
 	if (!p->valid)
-		answer_say(&r->answer, 401, revoked ? "the token was revoked" : "the token's role does not exist");
+		answer_say(&r->answer, 401,
+				   revoked ? "the token was revoked" : "the token's role does not exist");
 	else if (p->level == ERRAND_LEVEL_NONE)
 		answer_say(&r->answer, 403, "the role and the token have no right in common");
 	else if (r->needed != ERRAND_LEVEL_NONE && !errand_level_includes(p->level, r->needed))
@@ -174,7 +177,8 @@ run_in_transaction(RelayRequest *r)
 			break;
 		case RELAY_ASK_API:
 			if (authorize(r))
-				answer_text(&r->answer, errand_db_api(r->who->role, r->who->level, r->route, r->args));
+				answer_text(&r->answer,
+							errand_db_api(r->who->role, r->who->level, r->route, r->args));
 			break;
 		case RELAY_ASK_SNAPSHOT:
 			answer_text(&r->answer, errand_db_api(r->role, r->level, r->route, r->args));

@@ -58,8 +58,8 @@ struct RelayRequest
  * too many, or no memory: args are freed.  More fields may be filled in before
  * the main loop comes.
  */
-extern RelayRequest *relay_request_add(RelayAsk ask, RelayPrincipal *who, char *args,
-									   RelayDone done, void *owner);
+extern RelayRequest *
+relay_request_add(RelayAsk ask, RelayPrincipal *who, char *args, RelayDone done, void *owner);
 
 /* Its owner is gone.  A request that has not begun is not run. */
 extern void relay_request_forget(RelayRequest *r);

@@ -90,7 +90,7 @@ relay_route_find(const RelayConn *c, const char **allow)
 			continue;
 		if (routes[i].method == method)
 			return &routes[i];
-		*allow = *allow != NULL				   ? "Allow: GET, HEAD, POST\r\n" :
+		*allow = *allow != NULL					? "Allow: GET, HEAD, POST\r\n" :
 				 routes[i].method == ERRAND_GET ? "Allow: GET, HEAD\r\n" :
 												  "Allow: POST\r\n";
 	}

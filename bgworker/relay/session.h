@@ -14,6 +14,7 @@
 
 /* Close codes of our own; README.md and docs/relay.md say what they mean. */
 #define RELAY_CLOSE_RESTART 1001
+#define RELAY_CLOSE_NO_UTF8 1007
 #define RELAY_CLOSE_ORIGIN 1008
 #define RELAY_CLOSE_TOO_BIG 1009
 #define RELAY_CLOSE_FULL 1013
@@ -37,8 +38,9 @@ extern void relay_session_receive(RelaySession *s, const char *data, size_t len,
 								  bool final, size_t remaining, bool binary);
 extern bool relay_session_writeable(RelaySession *s); /* false: close it now */
 extern void relay_session_pong(RelaySession *s);
-extern void relay_session_closed(RelaySession *s); /* nothing is called for it any more */
-extern void relay_session_gone(RelaySession *s);   /* frees it */
+extern bool relay_session_said_close(const RelaySession *s); /* we began to close it */
+extern void relay_session_closed(RelaySession *s);			 /* nothing is called for it any more */
+extern void relay_session_gone(RelaySession *s);			 /* frees it */
 
 /* Closes it in good order, with this code. */
 extern void relay_session_close(RelaySession *s, int code, const char *reason);

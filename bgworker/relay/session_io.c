@@ -17,8 +17,8 @@
 #define PING_US INT64CONST(25000000)
 #define PONG_US INT64CONST(10000000)
 #define STALL_US INT64CONST(20000000) /* so long nothing may be written though there is something */
-#define QUEUE_MAX 128	  /* messages of ours that wait */
-#define WRITE_BYTES 65536 /* of events a turn */
+#define QUEUE_MAX 128				  /* messages of ours that wait */
+#define WRITE_BYTES 65536			  /* of events a turn */
 
 ErrandLink relay_all_sessions = {&relay_all_sessions, &relay_all_sessions};
 ErrandLink relay_silent = {&relay_silent, &relay_silent};
@@ -98,7 +98,8 @@ relay_session_say(RelaySession *s, RelayText *text, RelayBlob *data)
 	SessionOut *o = NULL;
 
 	if (s->n_out >= QUEUE_MAX)
-		relay_session_close(s, RELAY_CLOSE_TOO_MANY, "too many messages without reading the answers");
+		relay_session_close(s, RELAY_CLOSE_TOO_MANY,
+							"too many messages without reading the answers");
 	else if (text->failed || (o = out_make(text, data)) == NULL)
 		relay_session_close(s, RELAY_CLOSE_FULL, "out of memory");
 	else
@@ -193,6 +194,8 @@ bool
 relay_session_writeable(RelaySession *s)
 {
 	s->asked = false;
+	if (s->wsi == NULL)
+		return true;
 	if (s->ping_due)
 	{
 		s->ping_due = false;
@@ -203,9 +206,11 @@ relay_session_writeable(RelaySession *s)
 		return false;
 	if (s->state == SESSION_CLOSING && errand_list_empty(&s->out) && !relay_ws_choked(s->wsi))
 	{
-		relay_ws_reason(s->wsi, s->close_code, s->close_reason);
+		struct lws *wsi = s->wsi;
+
+		/* nothing is written to it any more; its end comes by its answer, or by time */
 		relay_session_closed(s);
-		return false;
+		return relay_ws_say_close(wsi, s->close_code, s->close_reason);
 	}
 	if (s->state == SESSION_READY && errand_list_empty(&s->out) && !write_events(s))
 		return false;
@@ -257,6 +262,7 @@ void
 relay_sessions_tick(void)
 {
 	int64 now = errand_clock_monotonic();
+	int64 today = relay_token_now();
 
 	tick_beats(now);
 	for (ErrandLink *l = relay_all_sessions.next; l != &relay_all_sessions; l = l->next)
@@ -265,7 +271,7 @@ relay_sessions_tick(void)
 
 		if (s->state != SESSION_READY)
 			continue;
-		if (relay_principal_left(s->who) == 0)
+		if (s->who->expires <= today)
 			relay_session_close(s, RELAY_CLOSE_TOKEN, "the token has expired");
 		else if (s->asked && now - s->asked_at > STALL_US)
 		{

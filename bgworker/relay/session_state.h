@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "relay/hub.h"
+#include "relay/message.h"
 #include "relay/session.h"
 #include "relay/text.h"
 
@@ -34,11 +35,11 @@ typedef struct SessionOut
 
 struct RelaySession
 {
-	ErrandLink node;  /* of all */
-	ErrandLink beat;  /* of those that are to be pinged, or have been */
-	struct lws *wsi;  /* NULL while connecting */
+	ErrandLink node; /* of all */
+	ErrandLink beat; /* of those that are to be pinged, or have been */
+	struct lws *wsi; /* NULL while connecting */
 	SessionState state;
-	bool asked;		  /* to be called back for writing */
+	bool asked; /* to be called back for writing */
 	bool ping_due;
 	short n_out;
 	short n_subs;
@@ -50,11 +51,12 @@ struct RelaySession
 	RelayRequest *request; /* of the token */
 	ErrandLink out;
 	ErrandLink subs;
-	int64 beat_at;	  /* when it was opened, or last heard of, or pinged */
-	int64 asked_at;	  /* when it asked to be called back */
+	int64 beat_at;	/* when it was opened, or last heard of, or pinged */
+	int64 asked_at; /* when it asked to be called back */
 	int64 rate_at;
 	double rate_left;
-	ErrandBuffer in; /* a message of several pieces */
+	ErrandBuffer in;	/* a message of several pieces */
+	ErrandBuffer early; /* messages that came while the token was checked, each behind its length */
 };
 
 /* Opened, no token yet; to be pinged; owe a pong.  Each oldest first. */
@@ -74,6 +76,11 @@ extern void relay_session_wake(RelaySession *s);
 
 /* Queues a message, and frees the text; data, if any, gets a reference of its own. */
 extern void relay_session_say(RelaySession *s, RelayText *text, RelayBlob *data);
+
+/* Subscriptions: what a message asks for is done, or answered with an error. */
+extern void relay_session_subscribe(RelaySession *s, RelayMessage *m);
+extern void relay_session_unsubscribe(RelaySession *s, const char *id);
+extern void relay_session_forget_subs(RelaySession *s);
 
 /* Drops what is queued. */
 extern void relay_session_forget_out(RelaySession *s);

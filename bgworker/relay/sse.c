@@ -47,8 +47,7 @@ relay_stream_pump(RelayStream *s)
 	RelayPiece piece;
 
 	/* one piece at a time: its end calls for the next one */
-	if (!relay_sub_pending(s->sub) ||
-		uv_stream_get_write_queue_size(&s->conn->handle.stream) > 0)
+	if (!relay_sub_pending(s->sub) || uv_stream_get_write_queue_size(&s->conn->handle.stream) > 0)
 		return;
 	if (relay_sub_fill(s->sub, &piece))
 		(void) relay_conn_send(s->conn, piece.data, piece.len);
@@ -83,7 +82,10 @@ sub_snapshot(RelaySub *sub, const RelayAnswer *why, RelayBlob *data)
 		say(s, &t, data);
 		return;
 	}
-	relay_say_error(&t, relay_sub_id(sub), why->status == 403 ? "forbidden" : why->status == 404 ? "not_found" : "unavailable",
+	relay_say_error(&t, relay_sub_id(sub),
+					why->status == 403 ? "forbidden" :
+					why->status == 404 ? "not_found" :
+										 "unavailable",
 					why->message != NULL ? why->message : "the database did not answer",
 					why->status >= 500);
 	say(s, &t, NULL);
@@ -114,7 +116,8 @@ relay_stream_begin(RelayConn *c, RelayWish *wish)
 	s = calloc(1, sizeof(RelayStream));
 	if (s == NULL)
 		return refuse(c, 503, "out of memory");
-	s->sub = relay_sub_create(wish, RELAY_SSE, c->who->role, c->who->level, &sub_ops, s, &recovered);
+	s->sub = relay_sub_create(wish, RELAY_SSE, c->who->role, c->who->level, &sub_ops, s,
+							  &recovered);
 	if (s->sub == NULL)
 	{
 		free(s);
@@ -157,7 +160,7 @@ relay_streams_check(void)
 		const RelayPrincipal *who = s->conn->who;
 
 		next = l->next;
-		if (!who->valid || who->level != s->level || relay_principal_left(who) == 0)
+		if (!who->valid || who->level != s->level || who->expires <= relay_token_now())
 			relay_conn_close(s->conn);
 	}
 }

@@ -56,17 +56,11 @@ relay_principal_drop(RelayPrincipal *p)
 	free(p);
 }
 
-static int64
-unix_now(void)
+int64
+relay_token_now(void)
 {
 	return errand_clock_now() / USECS_PER_SEC +
 		   (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * INT64CONST(86400);
-}
-
-int64
-relay_principal_left(const RelayPrincipal *p)
-{
-	return Max(0, p->expires - unix_now());
 }
 
 /* The elements of the array, and all of it as one text; false if it is no array of strings. */
@@ -125,7 +119,8 @@ claim(const ErrandJson *j, const char *name)
 {
 	char text[CHANNEL_BYTES];
 
-	if (!errand_json_string(j, errand_json_member(j, 0, name), text, sizeof(text)) || text[0] == '\0')
+	if (!errand_json_string(j, errand_json_member(j, 0, name), text, sizeof(text)) ||
+		text[0] == '\0')
 		return NULL;
 	return strdup(text);
 }
@@ -160,10 +155,10 @@ claims_read(const ErrandJson *j, const char **why)
 	p->expires = expires;
 	if (!claim_is(j, "aud", audience))
 		*why = "the token is for another database";
-	else if (expires > 0 && relay_principal_left(p) == 0)
+	else if (expires > 0 && p->expires <= relay_token_now())
 		*why = "the token has expired";
-	else if (p->sub != NULL && p->jti != NULL && p->token_level != ERRAND_LEVEL_NONE && expires > 0 &&
-			 channels_read(p, j, errand_json_member(j, 0, "channels")))
+	else if (p->sub != NULL && p->jti != NULL && p->token_level != ERRAND_LEVEL_NONE &&
+			 expires > 0 && channels_read(p, j, errand_json_member(j, 0, "channels")))
 		return principal_unite(p);
 	relay_principal_drop(p);
 	return NULL;
@@ -210,7 +205,8 @@ relay_principal_channel(const RelayPrincipal *p, const char *channel)
 {
 	bool monitor = strcmp(channel, "stats") == 0 || strncmp(channel, "source:", 7) == 0;
 
-	if (p->level == ERRAND_LEVEL_NONE || (monitor && !errand_level_includes(p->level, ERRAND_LEVEL_MONITOR)))
+	if (p->level == ERRAND_LEVEL_NONE ||
+		(monitor && !errand_level_includes(p->level, ERRAND_LEVEL_MONITOR)))
 		return false;
 	for (int i = 0; i < p->n_channels; i++)
 	{

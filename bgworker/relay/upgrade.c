@@ -36,7 +36,7 @@ offers_read(const RelayConn *c, ErrandSpan *token)
 			if (word.len == strlen(RELAY_SUBPROTOCOL) &&
 				memcmp(word.p, RELAY_SUBPROTOCOL, word.len) == 0)
 				ours = true;
-			else if (word.len > strlen(BEARER) && memcmp(word.p, BEARER, strlen(BEARER)) == 0)
+			else if (word.len >= strlen(BEARER) && memcmp(word.p, BEARER, strlen(BEARER)) == 0)
 			{
 				token->p = word.p + strlen(BEARER);
 				token->len = word.len - strlen(BEARER);
@@ -146,7 +146,7 @@ relay_web_upgrade(RelayConn *c)
 		return;
 	ours = offers_read(c, &token);
 	if (origin.p != NULL &&
-		!errand_origin_allowed(origin.p, origin.len, c->head.host.p, c->head.host.len,
+		!errand_origin_allowed(origin.p, origin.len, c->head.host.p, c->head.host.len, c->tls,
 							   errand_allowed_origins, errand_public_url))
 		close_with(c, RELAY_CLOSE_ORIGIN, "the page's origin is not allowed", ours);
 	else if (!ours)

@@ -61,9 +61,9 @@ relay_status_text(int status)
 static bool
 refuse(RelayConn *c, int status, const char *why)
 {
-	const char *more = status == 401   ? "WWW-Authenticate: Bearer\r\n" :
-					   status == 503   ? "Retry-After: 1\r\n" :
-										 NULL;
+	const char *more = status == 401 ? "WWW-Authenticate: Bearer\r\n" :
+					   status == 503 ? "Retry-After: 1\r\n" :
+									   NULL;
 
 	relay_conn_problem(c, status, why, NULL, NULL, more);
 	return false;
@@ -122,8 +122,13 @@ answer_page(RelayConn *c)
 	{
 		const RelayAsset *a = &relay_assets[i];
 		char more[256];
-		RelayReply reply = {.status = 200, .type = a->type, .body = (const char *) a->gz, .len = a->len,
-							.lasting = true, .cache = "no-cache", .more = more};
+		RelayReply reply = {.status = 200,
+							.type = a->type,
+							.body = (const char *) a->gz,
+							.len = a->len,
+							.lasting = true,
+							.cache = "no-cache",
+							.more = more};
 
 		if (!span_is(c->head.path, a->path))
 			continue;
@@ -139,8 +144,10 @@ answer_page(RelayConn *c)
 static void
 answer_healthz(RelayConn *c)
 {
-	RelayReply reply = {.status = 200, .type = "application/health+json",
-						.body = "{\"status\":\"pass\"}", .len = 17};
+	RelayReply reply = {.status = 200,
+						.type = "application/health+json",
+						.body = "{\"status\":\"pass\"}",
+						.len = 17};
 
 	relay_conn_reply(c, &reply);
 }
@@ -151,16 +158,18 @@ static void
 answer_error(RelayConn *c, const RelayAnswer *a)
 {
 	relay_conn_problem(c, a->status, a->message, a->hint, a->code,
-					   a->status == 401	  ? "WWW-Authenticate: Bearer\r\n" :
+					   a->status == 401						? "WWW-Authenticate: Bearer\r\n" :
 					   a->status == 503 || a->status == 429 ? "Retry-After: 1\r\n" :
-										 NULL);
+															  NULL);
 }
 
 static void
 api_done(RelayRequest *r, void *owner)
 {
 	RelayConn *c = owner;
-	RelayReply reply = {.status = c->good, .type = "application/json", .body = r->answer.text,
+	RelayReply reply = {.status = c->good,
+						.type = "application/json",
+						.body = r->answer.text,
 						.len = r->answer.text_len};
 	char *csv;
 
@@ -186,8 +195,10 @@ static void
 ready_done(RelayRequest *r, void *owner)
 {
 	RelayConn *c = owner;
-	RelayReply reply = {.status = r->answer.status, .type = "application/health+json",
-						.body = r->answer.text, .len = r->answer.text_len};
+	RelayReply reply = {.status = r->answer.status,
+						.type = "application/health+json",
+						.body = r->answer.text,
+						.len = r->answer.text_len};
 
 	c->request = NULL;
 	if (r->answer.text == NULL)
@@ -200,8 +211,10 @@ static void
 metrics_done(RelayRequest *r, void *owner)
 {
 	RelayConn *c = owner;
-	RelayReply reply = {.status = 200, .type = "text/plain; version=0.0.4; charset=utf-8",
-						.body = r->answer.text, .len = r->answer.text_len};
+	RelayReply reply = {.status = 200,
+						.type = "text/plain; version=0.0.4; charset=utf-8",
+						.body = r->answer.text,
+						.len = r->answer.text_len};
 
 	c->request = NULL;
 	if (r->answer.status != 200)
@@ -332,8 +345,8 @@ relay_web_head(RelayConn *c)
 	if (answer_plain(c))
 		return false;
 	if (c->head.origin.p != NULL &&
-		!errand_origin_allowed(c->head.origin.p, c->head.origin.len, c->head.host.p, c->head.host.len,
-							   errand_allowed_origins, errand_public_url))
+		!errand_origin_allowed(c->head.origin.p, c->head.origin.len, c->head.host.p,
+							   c->head.host.len, c->tls, errand_allowed_origins, errand_public_url))
 		return refuse(c, 403, "pages of this origin are not in errand.allowed_origins");
 	route = relay_route_find(c, &allow);
 	if (route == NULL && allow != NULL)

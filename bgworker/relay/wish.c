@@ -41,8 +41,8 @@ relay_wish_channel(RelayWish *w)
 		RelayChannel kind;
 		bool number;
 	} named[] = {
-		{"task:", RELAY_CHANNEL_TASK, true},	   {"group:", RELAY_CHANNEL_GROUP, true},
-		{"queue:", RELAY_CHANNEL_QUEUE, false},	   {"source:", RELAY_CHANNEL_SOURCE, false},
+		{"task:", RELAY_CHANNEL_TASK, true},	  {"group:", RELAY_CHANNEL_GROUP, true},
+		{"queue:", RELAY_CHANNEL_QUEUE, false},	  {"source:", RELAY_CHANNEL_SOURCE, false},
 		{"notify:", RELAY_CHANNEL_NOTIFY, false},
 	};
 

@@ -13,9 +13,9 @@
 typedef enum RelayChannel
 {
 	RELAY_CHANNEL_TASKS,
-	RELAY_CHANNEL_TASK,	  /* task:ID */
-	RELAY_CHANNEL_QUEUE,  /* queue:NAME */
-	RELAY_CHANNEL_GROUP,  /* group:ID */
+	RELAY_CHANNEL_TASK,	 /* task:ID */
+	RELAY_CHANNEL_QUEUE, /* queue:NAME */
+	RELAY_CHANNEL_GROUP, /* group:ID */
 	RELAY_CHANNEL_STATS,
 	RELAY_CHANNEL_SOURCE, /* source:NAME */
 	RELAY_CHANNEL_NOTIFY  /* notify:CHANNEL */
@@ -34,15 +34,15 @@ typedef struct RelayValues
 /* All texts are malloc'd; zero-filled it is empty. */
 typedef struct RelayWish
 {
-	char *id;			  /* the client's name for it */
-	char *channel;		  /* as written */
+	char *id;	   /* the client's name for it */
+	char *channel; /* as written */
 	RelayChannel kind;
-	int64 number;		  /* of task: and group: */
-	const char *name;	  /* of the others, within channel */
-	uint32 states;		  /* bits of the states that pass; 0: all */
+	int64 number;	  /* of task: and group: */
+	const char *name; /* of the others, within channel */
+	uint32 states;	  /* bits of the states that pass; 0: all */
 	RelayValues queues;
 	RelayValues types;
-	char *args;			  /* {"channel":...,"filter":...}, what the snapshot is asked with */
+	char *args; /* {"channel":...,"filter":...}, what the snapshot is asked with */
 	bool has_since;
 	ErrandPosition since;
 	bool batch;

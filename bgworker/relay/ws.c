@@ -15,7 +15,9 @@
 
 #include "relay/log.h"
 #include "relay/session.h"
+#include "relay/tls.h"
 #include "relay/ws.h"
+#include "settings.h"
 
 #define HANDSHAKE_S 5
 
@@ -58,6 +60,9 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 			break;
 		case LWS_CALLBACK_SERVER_WRITEABLE:
 			return relay_session_writeable(session_of(wsi)) ? 0 : -1;
+		case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+			/* the answer to ours; to its own libwebsockets answers */
+			return relay_session_said_close(session_of(wsi)) ? -1 : 0;
 		case LWS_CALLBACK_CLOSED:
 			relay_session_closed(session_of(wsi));
 			break;
@@ -86,7 +91,7 @@ static const struct lws_protocols protocols[] = {
 /* No keepalive of libwebsockets': its timers lie in a list that is walked from its head. */
 static const lws_retry_bo_t no_keepalive = {0};
 
-void
+char *
 relay_ws_init(uv_loop_t *loop)
 {
 	struct lws_context_creation_info info = {0};
@@ -104,6 +109,8 @@ relay_ws_init(uv_loop_t *loop)
 	info.retry_and_idle_policy = &no_keepalive;
 	info.gid = -1;
 	info.uid = -1;
+	if (errand_tls_cert[0] != '\0')
+		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 	context = lws_create_context(&info);
 	if (context != NULL)
 		vhost = lws_create_vhost(context, &info);
@@ -112,6 +119,7 @@ relay_ws_init(uv_loop_t *loop)
 		ereport(ERROR, (errcode(ERRCODE_SYSTEM_ERROR),
 						errmsg("could not start libwebsockets"),
 						errhint("On Debian its libuv plugin is the package libwebsockets-evlib-uv.")));
+	return relay_tls_init(context, loop);
 }
 
 bool
@@ -121,7 +129,8 @@ relay_ws_adopt(int fd, const char *key, RelaySession *session)
 	int len = snprintf(request, sizeof(request),
 					   "GET /ws HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\n"
 					   "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-					   "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: " RELAY_SUBPROTOCOL "\r\n\r\n",
+					   "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: " RELAY_SUBPROTOCOL
+					   "\r\n\r\n",
 					   key);
 
 	adopting = session;
@@ -176,13 +185,28 @@ relay_ws_ping(struct lws *wsi)
 {
 	unsigned char room[LWS_PRE + 1];
 
-	return lws_write(wsi, room + LWS_PRE, 0, LWS_WRITE_PING) >= 0;
+	/* an answer without a payload would not be told to us */
+	room[LWS_PRE] = '.';
+	return lws_write(wsi, room + LWS_PRE, 1, LWS_WRITE_PING) >= 0;
 }
 
-void
-relay_ws_reason(struct lws *wsi, int code, const char *reason)
+bool
+relay_ws_say_close(struct lws *wsi, int code, const char *reason)
 {
-	lws_close_reason(wsi, (enum lws_close_status) code, (unsigned char *) reason, strlen(reason));
+	char frame[4 + 123];
+	size_t len = Min(strlen(reason), sizeof(frame) - 4);
+
+	/*
+	 * Not lws_close_reason(): on libuv Debian's 4.1.6 closes a connection
+	 * twice, since it is built with _DEBUG, and the second time no frame goes
+	 * out.
+	 */
+	frame[0] = (char) 0x88;
+	frame[1] = (char) (2 + len);
+	frame[2] = (char) (code >> 8);
+	frame[3] = (char) code;
+	memcpy(frame + 4, reason, len);
+	return relay_ws_write(wsi, frame, 4 + len);
 }
 
 void

@@ -17,8 +17,11 @@
 struct lws;
 typedef struct RelaySession RelaySession;
 
-/* Makes the context on the process's loop; raises if it cannot. */
-extern void relay_ws_init(uv_loop_t *loop);
+/*
+ * Makes the context on the process's loop; raises if it cannot.  Returns NULL,
+ * or what is wrong with the files of TLS, palloc'd.
+ */
+extern char *relay_ws_init(uv_loop_t *loop);
 
 /*
  * Hands a connected socket over, with the key of its upgrade request; the
@@ -42,8 +45,8 @@ extern bool relay_ws_choked(struct lws *wsi);
 /* Sends a ping, in relay_session_writeable() only. */
 extern bool relay_ws_ping(struct lws *wsi);
 
-/* What the connection is to be closed with: then relay_session_writeable() returns false. */
-extern void relay_ws_reason(struct lws *wsi, int code, const char *reason);
+/* Sends a close frame, in relay_session_writeable() only; its peer is to answer and to be gone. */
+extern bool relay_ws_say_close(struct lws *wsi, int code, const char *reason);
 
 /* Ends it after so many seconds, however it is. */
 extern void relay_ws_kill(struct lws *wsi, int seconds);

@@ -94,7 +94,7 @@ escape_read(const char **p, const char *end)
 	*p += 5;
 	if (high < 0xd800 || high > 0xdbff)
 		return high;
-	low = end - *p > 6 && (*p)[0] == '\\' && (*p)[1] == 'u' ? hex4(*p + 2, end) : -1;
+	low = end - *p >= 6 && (*p)[0] == '\\' && (*p)[1] == 'u' ? hex4(*p + 2, end) : -1;
 	if (low < 0xdc00 || low > 0xdfff)
 		return -1;
 	*p += 6;

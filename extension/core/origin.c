@@ -213,7 +213,7 @@ errand_host_allowed(const char *host, size_t len, const char *local, const char 
 }
 
 bool
-errand_origin_allowed(const char *origin, size_t len, const char *host, size_t host_len,
+errand_origin_allowed(const char *origin, size_t len, const char *host, size_t host_len, bool tls,
 					  const char *origins, const char *public_url)
 {
 	ErrandAuthority o;
@@ -225,7 +225,7 @@ errand_origin_allowed(const char *origin, size_t len, const char *host, size_t h
 
 	if (!origin_parse(origin, len, false, &https, &o))
 		return false;
-	if (errand_authority_parse(host, host_len, &h))
+	if (https == tls && errand_authority_parse(host, host_len, &h))
 	{
 		if (h.port == 0)
 			h.port = https ? 443 : 80;
@@ -233,8 +233,8 @@ errand_origin_allowed(const char *origin, size_t len, const char *host, size_t h
 			return true;
 	}
 	if (public_url != NULL &&
-		origin_parse(public_url, strlen(public_url), true, &listed_https, &h) && same_host(&o, &h) &&
-		o.port == h.port && https == listed_https)
+		origin_parse(public_url, strlen(public_url), true, &listed_https, &h) &&
+		same_host(&o, &h) && o.port == h.port && https == listed_https)
 		return true;
 	while (errand_list_next(&origins, &item, &item_len))
 		if (origin_parse(item, item_len, false, &listed_https, &h) && same_host(&o, &h) &&

@@ -41,10 +41,11 @@ extern bool errand_host_allowed(const char *host, size_t len, const char *local,
 								const char *origins, const char *public_url);
 
 /*
- * May a page of this origin use the relay?  It is the relay's own (the same
- * host and port as in the Host header), or stands in the list.
+ * May a page of this origin use the relay?  It is the relay's own (the scheme
+ * that the relay speaks, the host and port of the Host header), or it is the
+ * public URL's, or stands in the list.
  */
 extern bool errand_origin_allowed(const char *origin, size_t len, const char *host, size_t host_len,
-								  const char *origins, const char *public_url);
+								  bool tls, const char *origins, const char *public_url);
 
 #endif /* ERRAND_CORE_ORIGIN_H */
