@@ -344,6 +344,15 @@ errand_db_int8(int row, int column)
 	return isnull ? 0 : DatumGetInt64(d);
 }
 
+char
+errand_db_char(int row, const char *column)
+{
+	bool isnull;
+	Datum d = errand_db_value(row, errand_db_column(column), &isnull);
+
+	return isnull ? '\0' : DatumGetChar(d);
+}
+
 void
 errand_db_notify(const char *channel, const char *payload)
 {

@@ -10,6 +10,8 @@
 #include "base/db.h"
 #include "base/db_api.h"
 #include "contract.h"
+#include "mb/pg_wchar.h"
+#include "meters.h"
 #include "miscadmin.h"
 #include "relay/counters.h"
 #include "relay/ready.h"
@@ -94,6 +96,11 @@ relay_not_ready(RelayAnswer *a, bool details)
 void
 relay_metrics(RelayAnswer *a)
 {
-	a->status = 503;
-	a->message = strdup("metrics are not there yet");
+	char *text = errand_metrics_text(false);
+
+	text = pg_server_to_any(text, (int) strlen(text), PG_UTF8);
+	a->text = strdup(text);
+	a->text_len = a->text != NULL ? strlen(a->text) : 0;
+	a->status = a->text != NULL ? 200 : 503;
+	pfree(text);
 }
