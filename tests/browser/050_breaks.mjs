@@ -38,38 +38,42 @@ async function openCut(place) {
 	return { page, wire };
 }
 
+// a run finds nothing of the one before
+const run_ = Date.now().toString(36);
+const q = (name) => `${name}-${run_}`;
+
 const submit = (queue, n) => sql(`SELECT errand.http_get(:'url', queue => :'queue') FROM generate_series(1, ${n})`, { url: `${counting}/json`, queue });
 const allDone = (queue, n) => until('all done', async () => (await sql(`SELECT count(*) FROM errand.tasks WHERE queue = :'queue' AND state = 'succeeded'`, { queue })) === String(n));
 
 test('cut off while events flow, it resumes: none missed, none twice', async () => {
-	const { page, wire } = await openCut('/tasks?queue=cut');
-	await submit('cut', 50);
+	const { page, wire } = await openCut(`/tasks?queue=${q('cut')}`);
+	await submit(q('cut'), 50);
 	await until('some events', () => wire.events.length > 10);
 	const cut = wire.open;
 	wire.refuse = true;
 	await cut.close({ code: 1001 });
 	await page.getByText('Disconnected').waitFor();
-	await submit('cut', 200);
-	await allDone('cut', 250);
+	await submit(q('cut'), 200);
+	await allDone(q('cut'), 250);
 	wire.refuse = false;
 	await page.getByRole('button', { name: 'now' }).click();
 	await live(page);
-	const ids = (await sql(`SELECT id FROM errand.tasks WHERE queue = 'cut' ORDER BY id`)).split('\n').map(Number);
-	const ended = () => wire.events.filter((m) => m.data.queue === 'cut' && m.data.state === 'succeeded').map((m) => m.data.id);
+	const ids = (await sql(`SELECT id FROM errand.tasks WHERE queue = :'queue' ORDER BY id`, { queue: q('cut') })).split('\n').map(Number);
+	const ended = () => wire.events.filter((m) => m.data.queue === q('cut') && m.data.state === 'succeeded').map((m) => m.data.id);
 	await until('the end of each', () => new Set(ended()).size === 250);
 	assert.deepEqual(ended().sort((a, b) => a - b), ids, 'each once');
 	assert.ok(wire.sent.some((m) => m.type === 'subscribe' && m.channel === 'tasks' && m.since), 'it asked for what it had missed');
 	assert.ok(wire.subscribed.some((m) => m.recovered), 'and got it');
-	const positions = wire.events.filter((m) => m.data.queue === 'cut').map((m) => Number(m.position.split(':')[1]));
+	const positions = wire.events.filter((m) => m.data.queue === q('cut')).map((m) => Number(m.position.split(':')[1]));
 	assert.deepEqual(positions, [...positions].sort((a, b) => a - b), 'in order');
 	await until('the page counts them', async () => (await page.locator('.fresh').count()) === 1);
 	await clean(page);
 });
 
 test('the relay restarts: the page says so and comes back with all that is', async () => {
-	const { page, wire } = await openCut('/tasks?queue=restart');
-	await submit('restart', 3);
-	await allDone('restart', 3);
+	const { page, wire } = await openCut(`/tasks?queue=${q('restart')}`);
+	await submit(q('restart'), 3);
+	await allDone(q('restart'), 3);
 	const before = wire.connections;
 	const was = page.evaluate(() => new Promise((done) => {
 		const look = () => {
@@ -81,10 +85,10 @@ test('the relay restarts: the page says so and comes back with all that is', asy
 	}));
 	await sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'errand relay' AND datname = current_database()`);
 	assert.equal(await was, 'waiting');
-	await submit('restart', 20);
+	await submit(q('restart'), 20);
 	await until('another connection', () => wire.connections > before, 30);
 	await live(page);
-	await allDone('restart', 23);
+	await allDone(q('restart'), 23);
 	await until('all of them, or told of', async () => {
 		const chip = page.locator('.fresh');
 		if (await chip.count()) await chip.click();
@@ -95,20 +99,20 @@ test('the relay restarts: the page says so and comes back with all that is', asy
 });
 
 test('a page that nobody sees rests, and catches up', async () => {
-	const { page, wire } = await openCut('/tasks?queue=hidden');
+	const { page, wire } = await openCut(`/tasks?queue=${q('hidden')}`);
 	const hide = (is) => page.evaluate((hidden) => {
 		Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
 		document.dispatchEvent(new Event('visibilitychange'));
 	}, is);
-	await submit('hidden', 1);
-	await allDone('hidden', 1);
+	await submit(q('hidden'), 1);
+	await allDone(q('hidden'), 1);
 	await hide(true);
 	await until('it rests', async () => (await page.locator('[data-live=paused]').count()) === 1);
-	await submit('hidden', 5);
-	await allDone('hidden', 6);
+	await submit(q('hidden'), 5);
+	await allDone(q('hidden'), 6);
 	await hide(false);
 	await live(page);
-	await until('five ends', () => wire.events.filter((m) => m.data.queue === 'hidden' && m.data.state === 'succeeded').length >= 6);
+	await until('five ends', () => wire.events.filter((m) => m.data.queue === q('hidden') && m.data.state === 'succeeded').length >= 6);
 	await clean(page);
 });
 

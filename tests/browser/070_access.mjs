@@ -26,6 +26,7 @@ for (const scheme of ['light', 'dark']) {
 			found.push(...(await violations(page)).map((v) => `${name}: ${v}`));
 		}
 		await page.getByRole('button', { name: 'Keyboard help' }).click();
+		await page.getByRole('dialog').waitFor();
 		found.push(...(await violations(page)).map((v) => `help: ${v}`));
 		assert.deepEqual(found, []);
 		await clean(page);

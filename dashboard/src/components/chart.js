@@ -51,7 +51,7 @@ function optionsOf({ series, stacked, format, width, height, utc, onIndex }) {
 		scales: { y: { range: (u, min, max) => [0, Math.max(max * 1.05, 1)] } },
 		axes: [axis(null, utc), axis(format)],
 		series: [{}, ...drawn.map((s) => ({
-			stroke: color(s.color), width: stacked ? 1 : 1.75, fill: stacked ? color(s.color) : undefined, paths, points: { show: false },
+			stroke: color(s.color), width: stacked ? 1 : 1.75, fill: stacked ? color(s.color) : undefined, paths, points: stacked ? { show: false } : { size: 4, fill: color(s.color) },
 		}))],
 		hooks: { setCursor: [(u) => onIndex(u.cursor.idx)] },
 	};

@@ -4,6 +4,7 @@ import { useAtom } from '../lib/atom.js';
 import { overview, stats } from '../lib/facts.js';
 import { FIELDS, LABEL, SPANS, SPAN_LABEL, statesOf } from '../lib/filters.js';
 import { short } from '../lib/format.js';
+import { wanted } from '../lib/keys.js';
 import { link } from '../lib/route.js';
 import { STATES } from '../lib/states.js';
 import { Icon } from './icon.js';
@@ -55,6 +56,10 @@ export function Filters({ filter, change }) {
 	const set = (part) => change({ ...filter, ...part });
 	const active = FIELDS.filter((f) => filter[f]);
 	const number = /^#?(\d+)$/.exec(filter.q || '');
+	useEffect(() => {
+		if (wanted.search) document.getElementById('search').focus();
+		wanted.search = false;
+	}, []);
 	return html`<form class="filters" role="search" aria-label="Tasks" onSubmit=${(e) => e.preventDefault()}>
 		<div class="filter-row"><div class="search"><${Icon} name="search" /><${Text} id="search" label="Search in error, key, type or by number" hidden placeholder="Search error, key, type or number" value=${filter.q} set=${(q) => set({ q })} /><kbd aria-hidden="true">/</kbd></div>
 			<${Choice} id="f-queue" label="Queue" all="any" value=${filter.queue} set=${(queue) => set({ queue })} options=${queues} />
@@ -64,8 +69,8 @@ export function Filters({ filter, change }) {
 		<${States} filter=${filter} set=${set} />
 		<details class="more-filters" open=${MORE.some((f) => filter[f])}><summary>More filters</summary>
 			<div class="filter-row">${MORE.map((f) => html`<${Text} key=${f} id=${`f-${f}`} label=${LABEL[f][0].toUpperCase() + LABEL[f].slice(1)} value=${filter[f]} set=${(v) => set({ [f]: v })} />`)}</div></details>
-		${active.length > 0 && html`<div class="active-filters"><span class="dim">Filtered by</span>${active.map((f) => html`<button key=${f} type="button" class="chip small" onClick=${() => set({ [f]: '' })} aria-label=${`Remove the filter on ${LABEL[f]}`}>
-			${LABEL[f]}: <bdi>${SPAN_LABEL[filter[f]] || filter[f].replace(/,/g, ', ')}</bdi><${Icon} name="close" size=${12} /></button>`)}
+		${active.length > 0 && html`<div class="active-filters"><span class="dim">Filtered by</span>${active.map((f) => html`<button key=${f} type="button" class="chip small" onClick=${() => set({ [f]: '' })}>
+			<span class="hidden">Remove the filter on </span>${LABEL[f]}: <bdi>${SPAN_LABEL[filter[f]] || filter[f].replace(/,/g, ', ')}</bdi><${Icon} name="close" size=${12} /></button>`)}
 			<button type="button" class="plain" onClick=${() => change({})}>Clear all</button></div>`}
 	</form>`;
 }

@@ -15,6 +15,9 @@ export const KEYS = [
 	['Esc', 'close'],
 ];
 
+// The field takes the focus when its page is there.
+export const wanted = { search: false };
+
 const PLACES = { o: '#/', t: '#/tasks', q: '#/queues', s: '#/sources' };
 const typing = (e) => e.target.closest('input, textarea, select, [contenteditable]');
 const rows = () => [...document.querySelectorAll('main tbody tr')].filter((r) => r.querySelector('a'));
@@ -35,8 +38,8 @@ const drawn = (then) => requestAnimationFrame(() => requestAnimationFrame(then))
 function search() {
 	const field = document.getElementById('search');
 	if (field) return field.focus();
+	wanted.search = true;
 	go('#/tasks');
-	drawn(() => document.getElementById('search')?.focus());
 }
 
 // The row's task, unless some are selected.
