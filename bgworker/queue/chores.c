@@ -29,6 +29,7 @@
 #include "kinds/http.h"
 #include "queue/run.h"
 #include "queue/schedules.h"
+#include "queue/sources.h"
 #include "queue/specs.h"
 #include "queue/sweep.h"
 #include "settings.h"
@@ -292,6 +293,8 @@ lead_chores(bool polled)
 		in_transaction(errand_groups_work, true);
 	if (errand_schedules_due())
 		errand_schedules_run();
+	if (errand_sources_due())
+		in_transaction(errand_sources_tend, true);
 	if (now >= retain_at)
 		in_transaction(retain, false);
 	if (errand_sweep_due(polled))
@@ -308,7 +311,10 @@ errand_chores(bool lead)
 		next_due = wanted.next_due;
 	wanted.next_due = 0;
 	if (wanted.specs)
+	{
 		errand_schedules_changed();
+		errand_sources_changed();
+	}
 	wanted.specs = false;
 	if (errand_clock_monotonic() < rest_until)
 		return;
@@ -322,6 +328,7 @@ errand_chores(bool lead)
 			poll_at = errand_clock_monotonic() + POLL_US;
 		due_known = false;
 		errand_schedules_changed();
+		errand_sources_changed();
 	}
 	if (wanted.cancels)
 		in_transaction(read_cancels, false);
@@ -359,6 +366,8 @@ errand_chores_wait_ms(bool lead)
 			us = Min(us, next_due - errand_clock_now());
 		if (errand_schedules_next() != 0)
 			us = Min(us, errand_schedules_next() - errand_clock_now());
+		if (errand_sources_next() != 0)
+			us = Min(us, errand_sources_next() - errand_clock_now());
 		if (errand_quarantine_wanted())
 			us = Min(us, 20000);
 		us = Min(us,
