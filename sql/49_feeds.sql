@@ -125,10 +125,10 @@ BEGIN
             'guid', coalesce(f.guid, f.link, encode(sha256(convert_to(concat_ws(E'\n', f.title, f.published, f.summary, f.content), 'UTF8')), 'hex')),
             'title', f.title, 'link', f.link, 'author', f.author, 'published', f.published, 'updated', f.updated,
             'summary', f.summary, 'content', f.content, 'categories', errand._feed_categories(f.categories))
-        || CASE WHEN coalesce(f.guid, f.title, f.link, f.summary, f.content) IS NULL THEN '{"empty": true}' ELSE '{}' END ORDER BY f.n)
+        || CASE WHEN coalesce(f.guid, f.title, f.link, f.summary, f.content) IS NULL THEN jsonb '{"empty": true}' ELSE '{}' END ORDER BY f.n)
     INTO v_items FROM (
         SELECT x.n, nullif(coalesce(nullif(x.guid, ''), nullif(x.id, ''), x.about), '') AS guid,
-            errand.html_title('<title>' || x.title || '</title>') AS title,
+            nullif(errand.html_title('<title>' || x.title || '</title>'), '') AS title,
             errand._url_join(coalesce(errand._url_join(v_base, x.base), v_base), coalesce(nullif(x.link, ''), nullif(x.alternate, ''), nullif(x.any_link, ''),
                 CASE WHEN x.guid ~* '^https?://' AND coalesce(x.permalink, 'true') <> 'false' THEN x.guid END)) AS link,
             coalesce(nullif(x.author, ''), nullif(x.author_text, ''), nullif(x.creator, ''), nullif(x.feed_author, '')) AS author,

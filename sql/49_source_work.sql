@@ -136,6 +136,10 @@ BEGIN
     END IF;
     v := errand._source_items(p_source, v_document) || jsonb_strip_nulls(jsonb_build_object('ttl', v_document -> 'ttl',
         'rejects', CASE p_source.kind WHEN 'feed' THEN v_document -> 'rejects' END));
+    IF v -> 'items' = '[]' AND jsonb_typeof(v_document) = 'object' THEN
+        v := v || jsonb_build_object('holds', (SELECT string_agg(k.key, ', ') FROM (
+            SELECT x.key FROM jsonb_object_keys(v_document) AS x (key) LIMIT 20) AS k));
+    END IF;
     IF p_source.options #>> '{cursor,path}' IS NOT NULL THEN
         v := v || jsonb_build_object('cursor', errand._source_pick(v_document, p_source.options #>> '{cursor,path}',
             p_source.options #>> '{cursor,pick}'));

@@ -64,6 +64,7 @@ typedef enum ErrandDbCall
 	DB_SOURCES_SETTLED,
 	DB_SOURCES_TEND,
 	DB_SOURCES_TRIM,
+	DB_SOURCE_TEST,
 	DB_CALLS
 } ErrandDbCall;
 

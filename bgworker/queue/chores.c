@@ -274,6 +274,8 @@ lead_chores(bool polled)
 
 	if (errand_mailbox_any())
 		in_transaction(errand_mail_read, true);
+	if (errand_source_tests_any())
+		errand_source_tests_run();
 	if (!led_before || (d != NULL && pg_atomic_exchange_u32(&d->reap_wanted, 0) != 0))
 	{
 		reap_all(d);

@@ -14,9 +14,11 @@
 #include "base/fault.h"
 #include "catalog/pg_type.h"
 #include "kinds/kind.h"
+#include "letter.h"
 #include "queue/config.h"
 #include "queue/sources.h"
 #include "shared.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #define TRIM_US INT64CONST(60000000)
@@ -107,4 +109,32 @@ errand_sources_tend(void)
 		return;
 	(void) errand_db_call(DB_SOURCES_TRIM, &a);
 	trim_at = errand_clock_monotonic() + TRIM_US;
+}
+
+bool
+errand_source_tests_any(void)
+{
+	return errand_letters_any();
+}
+
+/* Who asked looks for the task when he is told its id: when it has committed. */
+void
+errand_source_tests_run(void)
+{
+	ErrandDbArgs a = {0};
+	bool isnull;
+	char *text;
+	int64 id;
+	int n;
+
+	while ((text = errand_letter_take(&n)) != NULL && errand_db_begin())
+	{
+		a.n = 0;
+		errand_db_arg(&a, CStringGetTextDatum(text));
+		errand_db_arg(&a, TimestampTzGetDatum(errand_clock_now()));
+		(void) errand_db_call(DB_SOURCE_TEST, &a);
+		id = DatumGetInt64(errand_db_value(0, 1, &isnull));
+		errand_db_commit(true);
+		errand_letter_reply(n, id);
+	}
 }

@@ -22,6 +22,10 @@ extern void errand_sources_changed(void);
 extern bool errand_sources_due(void);
 extern TimestampTz errand_sources_next(void);
 
+/* Sources that are to be tested: whether there are any, and fetching them, in transactions of its own. */
+extern bool errand_source_tests_any(void);
+extern void errand_source_tests_run(void);
+
 /* Looks: begins what is due.  For chores.c, within a transaction. */
 extern void errand_sources_tend(void);
 
