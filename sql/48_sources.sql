@@ -695,6 +695,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_source bigint;
 BEGIN
+    PERFORM errand._cached_trim(p_now);
     FOR v_source IN SELECT x.source FROM errand.source_state AS x LOOP
         DELETE FROM errand.source_run AS r WHERE r.source = v_source AND r.finished_at IS NOT NULL AND r.id < (
             SELECT y.id FROM errand.source_run AS y WHERE y.source = v_source ORDER BY y.id DESC OFFSET 100 LIMIT 1);
