@@ -30,8 +30,8 @@
 PG_FUNCTION_INFO_V1(errand_cached);
 PG_FUNCTION_INFO_V1(errand_cached_counts);
 
-#define LOCK_CLASS 21058	   /* no SQL function asks for advisory locks of this class */
-#define STALE_MOST 10		   /* times the ttl: older values are not shown, one waits */
+#define LOCK_CLASS 21058 /* no SQL function asks for advisory locks of this class */
+#define STALE_MOST 10	 /* times the ttl: older values are not shown, one waits */
 #define TTL_MAX_MS (INT64CONST(366) * 86400 * 1000)
 #define KEY_BYTES 1000
 

@@ -459,8 +459,8 @@ BEGIN
     IF p_before ? v_key THEN
         RETURN jsonb_build_object(v_key, p_before -> v_key);
     END IF;
-    v_etag := CASE WHEN v_etag ~ '^[\x21-\x7e ]{1,1000}$' THEN v_etag END;
-    v_modified := CASE WHEN v_modified ~ '^[\x21-\x7e ]{1,100}$' THEN v_modified END;
+    v_etag := CASE WHEN v_etag ~ '^[\x20-\x7e]+$' AND length(v_etag) <= 1000 THEN v_etag END;
+    v_modified := CASE WHEN v_modified ~ '^[\x20-\x7e]+$' AND length(v_modified) <= 100 THEN v_modified END;
     IF v_etag IS NULL AND v_modified IS NULL THEN
         RETURN '{}';
     END IF;
