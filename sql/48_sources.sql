@@ -540,7 +540,8 @@ BEGIN
         IF NOT FOUND OR s.id IS NULL OR o.id IS NULL THEN
             CONTINUE;
         ELSIF o.state <> 'S' THEN
-            PERFORM errand._source_fail(r.id, o.sqlstate, coalesce(o.error, 'cancelled'));
+            PERFORM errand._source_fail(r.id, o.sqlstate, regexp_replace(coalesce(o.error, 'cancelled'), '^page 1: ',
+                CASE WHEN p.page > 1 THEN format('page %s: ', p.page) ELSE '' END));
             IF p.stage = 'f' THEN
                 UPDATE errand.source_run AS x SET wait_until = greatest(x.wait_until,
                     errand._source_wait(errand._headers(o.head), o.status_code, p_now)) WHERE x.id = r.id AND o.head IS NOT NULL;
