@@ -573,7 +573,7 @@ BEGIN
     ELSIF NOT v_due THEN
         RETURN false;
     END IF;
-    IF v_due THEN
+    IF v_due AND v_base <= p_now THEN -- else it tries again before its time
         v_base := errand._source_grid(p_source, v_base, p_now);
     END IF;
     UPDATE errand.source_state AS x SET planned_for = v_fresh, next_base = v_base, next_run = v_base
