@@ -180,6 +180,8 @@ publish_one(const ErrandEvent *e, ErrandDatabase *d, Wakes *w)
 	if (e->kind != ERRAND_EVENT_TASK)
 	{
 		w->now |= e->kind != ERRAND_EVENT_COMPLETE;
+		if (e->kind == ERRAND_EVENT_SOURCE)
+			return;
 		w->executors = true;
 		w->role = InvalidOid;
 		if (e->kind == ERRAND_EVENT_COMPLETE)

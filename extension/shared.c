@@ -12,6 +12,7 @@
 #include "shared.h"
 #include "events.h"
 #include "limit_table.h"
+#include "letter.h"
 #include "mailbox.h"
 #include "meters.h"
 #include "storage/ipc.h"
@@ -39,6 +40,7 @@ shared_bytes(void)
 	n = add_size(n, MAXALIGN(mul_size(sizeof(ErrandDatabase), errand_max_databases)));
 	n = add_size(n, MAXALIGN(mul_size(sizeof(ErrandWaiter), errand_max_backends())));
 	n = add_size(n, MAXALIGN(errand_mailbox_bytes()));
+	n = add_size(n, MAXALIGN(errand_letters_bytes()));
 	n = add_size(n, mul_size(mul_size(ERRAND_CELL, ERRAND_CELLS_AN_EVENT), errand_ring_size));
 	return n;
 }
@@ -98,6 +100,8 @@ shared_startup(void)
 	p += MAXALIGN(sizeof(ErrandWaiter) * errand_max_backends());
 	errand_mailbox_attach(p);
 	p += MAXALIGN(errand_mailbox_bytes());
+	errand_letters_attach(p);
+	p += MAXALIGN(errand_letters_bytes());
 	errand_ring_cells = p;
 	if (!found)
 	{
@@ -112,6 +116,9 @@ shared_startup(void)
 			pg_atomic_init_u64(&errand_databases[i].worker_starts, 0);
 			pg_atomic_init_u64(&errand_databases[i].limited_by_type, 0);
 			pg_atomic_init_u64(&errand_databases[i].limited_by_host, 0);
+			pg_atomic_init_u64(&errand_databases[i].cache_hits, 0);
+			pg_atomic_init_u64(&errand_databases[i].cache_stale, 0);
+			pg_atomic_init_u64(&errand_databases[i].cache_misses, 0);
 			pg_atomic_init_u32(&errand_databases[i].queue_limits, 1);
 			pg_atomic_init_u32(&errand_databases[i].dependencies, 1);
 			pg_atomic_init_u32(&errand_databases[i].limits_ready, 0);

@@ -28,9 +28,9 @@
 #include "queue/reap.h"
 #include "queue/rollup.h"
 #include "queue/roles.h"
-#include "kinds/http.h"
 #include "queue/run.h"
 #include "queue/schedules.h"
+#include "queue/sources.h"
 #include "queue/specs.h"
 #include "queue/sweep.h"
 #include "settings.h"
@@ -312,6 +312,7 @@ lead_chores(bool polled)
 		in_transaction(errand_groups_work, true);
 	if (errand_schedules_due())
 		errand_schedules_run();
+	errand_sources_work();
 	if (now >= retain_at)
 		in_transaction(retain, false);
 	if (errand_sweep_due(polled))
@@ -385,7 +386,7 @@ errand_chores_wait_ms(bool lead)
 			us = Min(us, errand_schedules_next() - errand_clock_now());
 		if (errand_quarantine_wanted())
 			us = Min(us, 20000);
-		us = Min(us,
+		us = Min(Min(us, errand_sources_wait_us()),
 				 Min(errand_roles_wait_us(), Min(errand_free_wait_us(), errand_groups_wait_us())));
 	}
 	return Max(0, (us + 999) / 1000);

@@ -38,7 +38,7 @@ REVOKE ALL ON SCHEMA errand FROM tap_nick;
 SELECT is((SELECT string_agg(p.proname || '/' || r.rolname, ', ') FROM pg_proc AS p, pg_roles AS r
     WHERE p.pronamespace = 'errand'::regnamespace AND p.proname ~ '^_' AND r.rolname LIKE 'tap\_%' AND has_function_privilege(r.oid, p.oid, 'EXECUTE')
       AND (r.rolname = 'tap_nick' OR p.proname NOT IN ('_sees_all', '_text', '_json', '_headers', '_http_result', '_look', '_group_look', '_counters', '_hosts', '_host_limits', '_workers',
-        '_oldest', '_progress', '_progress_text') AND p.proname !~ '^_(api|arg)(_|$)'
+        '_oldest', '_progress', '_progress_text', '_source_queue', '_cached_counts') AND p.proname !~ '^_(api|arg)(_|$)'
         -- the API's, which read by the views and _page() and _rows(), which ask who calls
         AND p.proname NOT IN ('_iso', '_ms', '_mask', '_mask_all', '_bounded', '_page', '_rows', '_page_filter', '_task_json', '_tasks_json', '_csv', '_tasks_csv',
         '_follow_up_json', '_sql_text', '_attempts_json', '_result_json', '_group_json', '_task_gone', '_brief_json', '_fingerprint', '_queue_rows', '_schedule_rows',
