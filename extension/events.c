@@ -10,6 +10,7 @@
 
 #include "access/xact.h"
 #include "compat.h"
+#include "core/standing.h"
 #include "events.h"
 #include "hooks.h"
 #include "ring.h"
@@ -96,6 +97,15 @@ errand_event_add(const ErrandEvent *e)
 	p->event.channel = pending_name(e->channel, before ? before->channel : NULL);
 	p->level = GetCurrentTransactionNestLevel();
 	n_pending++;
+}
+
+bool
+errand_event_late(const ErrandEvent *e, int32 run, int32 attempt, char state)
+{
+	ErrandStanding known = {run, attempt, errand_state_rank(state)};
+	ErrandStanding told = {e->run, e->attempt, errand_state_rank(e->to)};
+
+	return errand_standing_late(&known, &told, errand_state_rank(e->from));
 }
 
 bool

@@ -321,6 +321,15 @@ errand_db_text(int row, int column)
 	return isnull ? NULL : TextDatumGetCString(d);
 }
 
+int64
+errand_db_int8(int row, int column)
+{
+	bool isnull;
+	Datum d = errand_db_value(row, column, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(d);
+}
+
 void
 errand_db_notify(const char *channel, const char *payload)
 {

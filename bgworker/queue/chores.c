@@ -104,6 +104,8 @@ announce_move(int row, char to)
 	e.id = DatumGetInt64(errand_db_value(row, errand_db_column("id"), &isnull));
 	e.run = DatumGetInt16(errand_db_value(row, errand_db_column("run"), &isnull));
 	e.attempt = DatumGetInt32(errand_db_value(row, errand_db_column("attempt"), &isnull));
+	e.submitter = DatumGetObjectId(errand_db_value(row, errand_db_column("owner_oid"), &isnull));
+	e.group = errand_db_int8(row, errand_db_column("task_group"));
 	e.from = DatumGetChar(errand_db_value(row, errand_db_column("state"), &isnull));
 	e.to = to;
 	e.wait_us = e.run_us = -1;
@@ -112,7 +114,7 @@ announce_move(int row, char to)
 	if (to == ERRAND_FAILED)
 	{
 		e.channel = errand_db_text(row, errand_db_column("notify"));
-		e.owner = DatumGetObjectId(errand_db_value(row, errand_db_column("owner_oid"), &isnull));
+		e.owner = e.submitter;
 	}
 	if (to == ERRAND_READY)
 	{
