@@ -1,51 +1,72 @@
 -- WebSocket sources, for `errand stream` (bgworker/stream.c, bgworker/sources/).
 --
--- The seam: sql/ of sources owns errand.source (what was defined) and
--- _stream_batch(source, items, now), which puts a batch of messages into the
--- source's transform stage, returns the tasks that it submitted, and raises if
--- it cannot.  This file owns what a connection knows of itself.
+-- 48_sources.sql owns what was defined, and _stream_batch(), which puts a batch
+-- of messages into the source's transform stage.  This file owns what a
+-- connection knows of itself.
 
 -- One small row a stream; written by the stream process only, with each batch
 -- and at each change of the connection.
 CREATE TABLE errand.stream_state (
-    source       text        NOT NULL COLLATE "C",
+    source       bigint      NOT NULL,
     connected_at timestamptz,
     last_message timestamptz,
     next_try     timestamptz,
     messages     bigint      NOT NULL DEFAULT 0,
     malformed    bigint      NOT NULL DEFAULT 0,
     dropped      bigint      NOT NULL DEFAULT 0,
-    gaps         bigint      NOT NULL DEFAULT 0,
-    missed       numeric     NOT NULL DEFAULT 0,
     connects     bigint      NOT NULL DEFAULT 0,
+    gaps         bigint      NOT NULL DEFAULT 0,
     failures     integer     NOT NULL DEFAULT 0,
+    missed       numeric     NOT NULL DEFAULT 0,
     sequence     numeric,
     gap          text,
     error        text,
     PRIMARY KEY (source)
 );
-ALTER TABLE errand.stream_state SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+ALTER TABLE errand.stream_state SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
+
+-- Function:   _streams_wanted()
+-- Returns:    whether a WebSocket source is started
+-- Tables:     reads source
+CREATE FUNCTION errand._streams_wanted()
+RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM errand.source AS s WHERE s.kind = 'websocket' AND s.enabled);
+END $$;
+
+-- Function:   _stream_ms(text, default)
+-- Returns:    an interval as milliseconds, at least 0
+CREATE FUNCTION errand._stream_ms(p_interval text, p_default bigint)
+RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN greatest(0, coalesce(extract(epoch FROM p_interval::interval) * 1000, p_default))::bigint;
+END $$;
 
 -- Function:   _streams()
--- Returns:    the WebSocket sources that were started; mark changes with
---             whatever was defined of them.  payload is read like that of an HTTP
---             task (url, headers, auth; the frames to send first are its body)
+-- Returns:    the WebSocket sources that are started; mark changes with whatever
+--             was defined of them.  payload is read like that of an HTTP task:
+--             url, headers, auth; the messages to send first are its body
 -- Tables:     reads source
 CREATE FUNCTION errand._streams()
-RETURNS TABLE (name text, mark bigint, payload jsonb, ping_ms bigint, idle_ms bigint, batch_rows integer, batch_ms bigint)
+RETURNS TABLE (name text, mark bigint, payload jsonb, queue text, ping_ms bigint, idle_ms bigint, batch_rows integer,
+    batch_ms bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
     SELECT s.name, hashtextextended(s::text, 0),
-        jsonb_strip_nulls(jsonb_build_object('url', s.url, 'headers', s.headers, 'auth', s.auth))
-        || CASE WHEN cardinality(s.subscribe) > 0 THEN jsonb_build_object('json', to_jsonb(s.subscribe)) ELSE '{}' END,
-        coalesce(extract(epoch FROM s.ping_interval) * 1000, 0)::bigint,
-        coalesce(extract(epoch FROM s.idle_timeout) * 1000, 30000)::bigint,
-        coalesce(s.batch_rows, 100), coalesce(extract(epoch FROM s.batch_interval) * 1000, 1000)::bigint
+        s.request || jsonb_build_object('url', regexp_replace(s.request ->> 'url', '^ws', 'http', 'i'))
+        || CASE WHEN jsonb_array_length(coalesce(s.options -> 'subscribe', '[]')) > 0
+                THEN jsonb_build_object('json', s.options -> 'subscribe') ELSE '{}' END,
+        errand._source_queue(s.name, 'transform'),
+        errand._stream_ms(s.options ->> 'ping_interval', i.idle / 3), i.idle,
+        coalesce((s.options ->> 'batch_rows')::integer, 100), errand._stream_ms(s.options ->> 'batch_interval', 1000)
     FROM errand.source AS s
     JOIN pg_roles AS r ON r.oid = s.owner_oid AND r.rolname = s.owner
-    WHERE s.kind = 'websocket' AND s.started
+    CROSS JOIN LATERAL (SELECT errand._stream_ms(s.options ->> 'idle_timeout', 30000) AS idle) AS i
+    WHERE s.kind = 'websocket' AND s.enabled
     ORDER BY s.name;
 END $$;
 
@@ -69,15 +90,19 @@ BEGIN
     WHERE o.name = p_source;
 END $$;
 
--- Function:   _stream_parse(frame)
+-- Function:   _stream_parse(frame, mark)
 -- Returns:    the message as jsonb, or why it is none
 -- Raises:     what passes with time
-CREATE FUNCTION errand._stream_parse(p_frame bytea, OUT item jsonb, OUT problem text)
+CREATE FUNCTION errand._stream_parse(p_frame bytea, p_mark "char", OUT item jsonb, OUT problem text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_sqlstate text;
     v_detail text;
 BEGIN
+    IF p_mark = 'o' THEN
+        problem := 'the message is larger than errand.max_response_bytes';
+        RETURN;
+    END IF;
     item := convert_from(p_frame, 'UTF8')::jsonb;
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS v_sqlstate = RETURNED_SQLSTATE, v_detail = PG_EXCEPTION_DETAIL;
@@ -85,6 +110,26 @@ EXCEPTION WHEN OTHERS THEN
         RAISE;
     END IF;
     problem := SQLERRM || coalesce(': ' || nullif(v_detail, ''), '');
+END $$;
+
+-- Function:   _stream_parse_all(frames, marks)
+-- Returns:    all of them as jsonb, in order; NULL if one of them is none
+CREATE FUNCTION errand._stream_parse_all(p_frames bytea[], p_marks "char"[])
+RETURNS jsonb[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_sqlstate text;
+BEGIN
+    IF 'o' = ANY (p_marks) THEN
+        RETURN NULL;
+    END IF;
+    RETURN ARRAY(SELECT convert_from(u.frame, 'UTF8')::jsonb FROM unnest(p_frames) WITH ORDINALITY AS u (frame, n) ORDER BY u.n);
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS v_sqlstate = RETURNED_SQLSTATE;
+    IF errand._transient(v_sqlstate) THEN
+        RAISE;
+    END IF;
+    RETURN NULL;
 END $$;
 
 -- Function:   _stream_follow(state, path, items, marks)
@@ -122,63 +167,72 @@ END $$;
 
 -- Function:   _stream_frames(source, frames, marks, dropped, now)
 -- Takes in what a connection received, in order; dropped were let go before.
--- What is no JSON goes to the rejects with the reason, the rest goes on.
--- Returns:    the tasks that were submitted for it
+-- What is no JSON goes to the rejects with the reason, the rest goes on.  A
+-- mark o says that only the beginning of a message was kept.
 -- Tables:     reads source; writes stream_state; as _stream_batch(), _source_reject()
 CREATE FUNCTION errand._stream_frames(p_source text, p_frames bytea[], p_marks "char"[], p_dropped bigint, p_now timestamptz)
-RETURNS SETOF errand._spec_result
+RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    v_path text;
+    s errand.source;
+    v_state errand.stream_state;
     v_items jsonb[];
     v_marks "char"[] := p_marks;
-    v_problems text[];
-    v_state errand.stream_state;
+    v_bad integer;
 BEGIN
-    SELECT s.sequence INTO v_path FROM errand.source AS s WHERE s.name = p_source FOR SHARE;
+    SELECT x.* INTO s FROM errand.source AS x WHERE x.name = p_source;
     IF NOT FOUND THEN
         RETURN; -- dropped meanwhile
     END IF;
-    BEGIN
-        SELECT array_agg(convert_from(u.frame, 'UTF8')::jsonb ORDER BY u.n) INTO v_items
-        FROM unnest(p_frames) WITH ORDINALITY AS u (frame, n);
-    EXCEPTION WHEN OTHERS THEN
+    INSERT INTO errand.stream_state AS t (source) VALUES (s.id) ON CONFLICT (source) DO UPDATE SET source = excluded.source
+    RETURNING t.* INTO v_state;
+    v_items := errand._stream_parse_all(p_frames, p_marks);
+    IF v_items IS NULL THEN
         SELECT array_agg(p.item ORDER BY u.n) FILTER (WHERE p.problem IS NULL),
             array_agg(u.mark ORDER BY u.n) FILTER (WHERE p.problem IS NULL),
-            array_agg(p.problem ORDER BY u.n)
-        INTO v_items, v_marks, v_problems
+            count(errand._source_reject(s.id, p.problem, u.frame, p_now)) FILTER (WHERE p.problem IS NOT NULL)
+        INTO v_items, v_marks, v_bad
         FROM unnest(p_frames, p_marks) WITH ORDINALITY AS u (frame, mark, n)
-        CROSS JOIN LATERAL errand._stream_parse(u.frame) AS p;
-        FOR i IN 1 .. cardinality(p_frames) LOOP
-            CONTINUE WHEN v_problems[i] IS NULL;
-            PERFORM errand._source_reject(p_source, v_problems[i], p_frames[i], p_now);
-        END LOOP;
-    END;
-    INSERT INTO errand.stream_state AS t (source) VALUES (p_source) ON CONFLICT (source) DO UPDATE SET source = excluded.source
-    RETURNING t.* INTO v_state;
-    IF v_path IS NOT NULL THEN
-        v_state := errand._stream_follow(v_state, v_path, v_items, v_marks);
+        CROSS JOIN LATERAL errand._stream_parse(u.frame, u.mark) AS p;
+    END IF;
+    IF s.options ? 'sequence' THEN
+        v_state := errand._stream_follow(v_state, s.options ->> 'sequence', v_items, v_marks);
     END IF;
     UPDATE errand.stream_state AS t SET last_message = p_now, messages = t.messages + cardinality(p_frames),
         malformed = t.malformed + cardinality(p_frames) - coalesce(cardinality(v_items), 0),
         dropped = t.dropped + p_dropped, gaps = v_state.gaps, missed = v_state.missed, gap = v_state.gap, sequence = v_state.sequence
-    WHERE t.source = p_source;
+    WHERE t.source = s.id;
     IF v_items IS NOT NULL THEN
-        RETURN QUERY SELECT b.* FROM errand._stream_batch(p_source, v_items, p_now) AS b;
+        PERFORM errand._stream_batch(p_source, v_items, p_now);
     END IF;
 END $$;
 
--- Function:   _stream_told(source, connected, next, connects, failures, error, dropped)
--- Records what became of a connection; connects and dropped are added.
--- Tables:     writes stream_state
+-- Function:   _stream_told(source, connected, next, connects, failures, error, dropped, troubled, now)
+-- Records what became of a connection; connects and dropped are added.  The
+-- source is degraded while it is in trouble, and the change is told.
+-- Tables:     reads source; writes stream_state, source_state
 CREATE FUNCTION errand._stream_told(p_source text, p_connected timestamptz, p_next timestamptz, p_connects bigint,
-    p_failures integer, p_error text, p_dropped bigint)
+    p_failures integer, p_error text, p_dropped bigint, p_troubled boolean, p_now timestamptz)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_id bigint := (SELECT s.id FROM errand.source AS s WHERE s.name = p_source);
+    v_state errand.source_state;
 BEGIN
+    IF v_id IS NULL THEN
+        RETURN;
+    END IF;
     INSERT INTO errand.stream_state AS t (source, connected_at, next_try, connects, failures, error, dropped)
-    SELECT s.name, p_connected, p_next, p_connects, p_failures, p_error, p_dropped FROM errand.source AS s WHERE s.name = p_source
+    VALUES (v_id, p_connected, p_next, p_connects, p_failures, p_error, p_dropped)
     ON CONFLICT (source) DO UPDATE SET connected_at = excluded.connected_at, next_try = excluded.next_try,
         connects = t.connects + excluded.connects, failures = excluded.failures, error = excluded.error,
         dropped = t.dropped + excluded.dropped;
+    SELECT x.* INTO v_state FROM errand.source_state AS x WHERE x.source = v_id FOR UPDATE;
+    UPDATE errand.source_state AS x SET failures = p_failures,
+        degraded_since = CASE WHEN p_troubled THEN coalesce(x.degraded_since, p_now) END,
+        error = CASE WHEN p_troubled THEN p_error END, sqlstate = CASE WHEN p_troubled THEN '08006' END
+    WHERE x.source = v_id;
+    IF (v_state.degraded_since IS NOT NULL) <> p_troubled THEN
+        PERFORM errand._announce_source(p_source, CASE WHEN p_troubled THEN 'degraded' ELSE 'running' END, v_id);
+    END IF;
 END $$;

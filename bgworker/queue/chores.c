@@ -30,6 +30,7 @@
 #include "queue/run.h"
 #include "queue/schedules.h"
 #include "queue/specs.h"
+#include "queue/streams.h"
 #include "queue/sweep.h"
 #include "settings.h"
 #include "shared.h"
@@ -64,6 +65,7 @@ read_config(void)
 	errand_config_queues();
 	errand_config_proxies();
 	errand_config_instance(NULL, 0);
+	errand_streams_look();
 	wanted.config = false;
 }
 
@@ -333,6 +335,7 @@ errand_chores(bool lead)
 	{
 		lead_chores(polled);
 		errand_roles_tend();
+		errand_streams_tend();
 	}
 	if (lead && (polled || !counted) && recount_wanted())
 		in_transaction(recount, false);
@@ -365,6 +368,7 @@ errand_chores_wait_ms(bool lead)
 			us = Min(us, 20000);
 		us = Min(us,
 				 Min(errand_roles_wait_us(), Min(errand_free_wait_us(), errand_groups_wait_us())));
+		us = Min(us, errand_streams_wait_us());
 	}
 	return Max(0, (us + 999) / 1000);
 }
