@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/url.h"
+#include "net/refusal.h"
 #include "sources/peer_internal.h"
 
 void
@@ -142,18 +143,30 @@ errand_peer_open(const ErrandPeerRequest *r, ErrandFrames *frames)
 
 /* The next address, or the last one's error stands. */
 static void
-try_next(ErrandPeer *p)
+try_next(ErrandPeer *p, int64_t now_us)
 {
-	bool last;
-
 	while (p->wsi == NULL && !p->state.over && p->next_address < p->dial.n_addresses)
 	{
+		int left = p->dial.n_addresses - p->next_address;
+
 		p->state.error[0] = '\0';
+		p->connected_by_us = now_us + (p->until_us - now_us) / left;
 		errand_peer_connect(p, &p->dial.addresses[p->next_address++]);
 	}
-	last = p->next_address >= p->dial.n_addresses;
-	if (p->wsi == NULL && last && !p->state.over)
+	if (p->wsi == NULL && !p->state.over)
 		errand_peer_fail(p, ERRAND_PEER_FAILED, "could not connect");
+}
+
+/* This address does not answer: no time is left for it, but for the others. */
+static void
+give_up_address(ErrandPeer *p)
+{
+	char text[64];
+
+	errand_address_format(&p->address, text, sizeof(text));
+	snprintf(p->state.error, sizeof(p->state.error), "timed out: no connection to %s port %d", text,
+			 p->port);
+	errand_peer_detach(p, 0);
 }
 
 static void
@@ -179,8 +192,10 @@ errand_peer_step(ErrandPeer *p, int64_t now_us)
 		return;
 	if (!p->dialed)
 		dialed(p);
+	if (p->wsi != NULL && !p->connected && now_us >= p->connected_by_us)
+		give_up_address(p);
 	if (p->dialed && p->wsi == NULL)
-		try_next(p);
+		try_next(p, now_us);
 	if (!p->state.over && !p->state.open && now_us >= p->until_us)
 		errand_peer_fail(p, ERRAND_PEER_FAILED,
 						 p->dialed ? "timed out: the connection was not open in time" :

@@ -20,6 +20,7 @@
 #define RX_BYTES 65536
 #define SERVICE_BYTES 16384 /* room for the request's head */
 #define BYE_SECONDS 2
+#define LWS_SECONDS 30 /* of a handshake; our own patience ends before */
 
 ErrandDialer *errand_peers_dialer = NULL;
 
@@ -412,8 +413,8 @@ errand_peers_start(uv_loop_t *loop, const ErrandPeersConfig *c, const char **why
 	info.max_http_header_data2 = SERVICE_BYTES;
 	info.max_http_header_pool2 = 64;
 	info.pt_serv_buf_size = SERVICE_BYTES;
-	info.timeout_secs = 10;
-	info.connect_timeout_secs = 10;
+	info.timeout_secs = LWS_SECONDS;
+	info.connect_timeout_secs = LWS_SECONDS;
 	context = lws_create_context(&info);
 	*why = "libwebsockets could not be set up; is libwebsockets-evlib-uv installed?";
 	return context != NULL;
