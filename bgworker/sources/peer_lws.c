@@ -19,7 +19,6 @@
 
 #define RX_BYTES 65536
 #define SERVICE_BYTES 16384 /* room for the request's head */
-#define BYE_SECONDS 2
 #define LWS_SECONDS 30 /* of a handshake; our own patience ends before */
 
 ErrandDialer *errand_peers_dialer = NULL;
@@ -28,8 +27,8 @@ static struct lws_context *context = NULL;
 static char tls_error[200] = ""; /* what was last said of a certificate */
 static int leaving = 0;
 
-/* In the place of a peer: its owner let go, and it says goodbye with this code. */
-static const int goodbyes[] = {LWS_CLOSE_STATUS_NORMAL, LWS_CLOSE_STATUS_GOINGAWAY};
+/* In the place of a peer: its owner let go, and it says goodbye by itself. */
+static char goodbye;
 
 int64_t
 errand_peer_now(void)
@@ -41,12 +40,6 @@ int
 errand_peers_alive(void)
 {
 	return leaving;
-}
-
-static bool
-is_goodbye(const void *user)
-{
-	return user == &goodbyes[0] || user == &goodbyes[1];
 }
 
 bool
@@ -253,23 +246,6 @@ receive(struct lws *wsi, ErrandPeer *p, const void *in, size_t len)
 							 lws_is_final_fragment(wsi) != 0, p->state.heard_us);
 }
 
-/* Nobody owns it any more. */
-static int
-say_goodbye(struct lws *wsi, enum lws_callback_reasons reason, const void *user)
-{
-	if (reason == LWS_CALLBACK_CLIENT_WRITEABLE)
-	{
-		lws_close_reason(wsi, (enum lws_close_status) *(const int *) user, NULL, 0);
-		return -1;
-	}
-	if (reason == LWS_CALLBACK_WSI_DESTROY)
-	{
-		lws_set_opaque_user_data(wsi, NULL);
-		leaving--;
-	}
-	return 0;
-}
-
 static int
 on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
@@ -279,8 +255,11 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 	(void) user;
 	if (owner == NULL)
 		return 0;
-	if (is_goodbye(owner))
-		return say_goodbye(wsi, reason, owner);
+	if (owner == &goodbye)
+	{
+		leaving -= reason == LWS_CALLBACK_WSI_DESTROY;
+		return 0;
+	}
 	switch (reason)
 	{
 		case LWS_CALLBACK_WSI_CREATE:
@@ -374,16 +353,17 @@ errand_peer_detach(ErrandPeer *p, int code)
 	bool polite = code != 0 && p->state.open && !p->state.over;
 
 	p->wsi = NULL;
-	lws_set_opaque_user_data(
-		wsi, polite ? (void *) &goodbyes[code == LWS_CLOSE_STATUS_GOINGAWAY ? 1 : 0] : NULL);
+	lws_set_opaque_user_data(wsi, polite ? &goodbye : NULL);
+	leaving += polite;
 	if (polite)
-	{
-		leaving++;
-		lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, BYE_SECONDS);
-		lws_callback_on_writable(wsi);
-	}
-	else
-		lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+		lws_close_reason(wsi, (enum lws_close_status) code, NULL, 0);
+	/*
+	 * "Now" with a reason still is a goodbye.  Returning -1 from a callback
+	 * instead would not be one: a libwebsockets that was built for debugging, as
+	 * Debian's is, closes twice then, if it runs on libuv.
+	 */
+	lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE,
+					polite ? LWS_TO_KILL_SYNC : LWS_TO_KILL_ASYNC);
 }
 
 bool
