@@ -181,6 +181,8 @@ publish_one(const ErrandEvent *e, ErrandDatabase *d, Wakes *w)
 	{
 		w->now |= e->kind != ERRAND_EVENT_COMPLETE;
 		w->streams |= e->kind == ERRAND_EVENT_CONFIG;
+		if (e->kind == ERRAND_EVENT_SOURCE)
+			return;
 		w->executors = true;
 		w->role = InvalidOid;
 		if (e->kind == ERRAND_EVENT_COMPLETE)

@@ -24,7 +24,8 @@ typedef enum ErrandEventKind
 	ERRAND_EVENT_OUTBOX,   /* a spec waits in the outbox */
 	ERRAND_EVENT_WAKE,	   /* just look */
 	ERRAND_EVENT_GROUP,	   /* counts of groups changed */
-	ERRAND_EVENT_COMPLETE  /* all tasks of group id are final */
+	ERRAND_EVENT_COMPLETE, /* all tasks of group id are final */
+	ERRAND_EVENT_SOURCE	   /* of source "queue": "task" says what, rows, look or a state */
 } ErrandEventKind;
 
 typedef struct ErrandEvent

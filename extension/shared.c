@@ -12,6 +12,7 @@
 #include "shared.h"
 #include "events.h"
 #include "limit_table.h"
+#include "letter.h"
 #include "mailbox.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -38,6 +39,7 @@ shared_bytes(void)
 	n = add_size(n, MAXALIGN(mul_size(sizeof(ErrandDatabase), errand_max_databases)));
 	n = add_size(n, MAXALIGN(mul_size(sizeof(ErrandWaiter), errand_max_backends())));
 	n = add_size(n, MAXALIGN(errand_mailbox_bytes()));
+	n = add_size(n, MAXALIGN(errand_letters_bytes()));
 	n = add_size(n, mul_size(mul_size(ERRAND_CELL, ERRAND_CELLS_AN_EVENT), errand_ring_size));
 	return n;
 }
@@ -96,6 +98,8 @@ shared_startup(void)
 	p += MAXALIGN(sizeof(ErrandWaiter) * errand_max_backends());
 	errand_mailbox_attach(p);
 	p += MAXALIGN(errand_mailbox_bytes());
+	errand_letters_attach(p);
+	p += MAXALIGN(errand_letters_bytes());
 	errand_ring_cells = p;
 	if (!found)
 	{

@@ -56,6 +56,9 @@ extern Jsonb *errand_sql_payload(const char *signature, Jsonb *args);
 extern Jsonb *errand_sql_payload_from_options(const ErrandOptions *o);
 extern Jsonb *errand_sql_prepare(const ErrandTaskType *t, ErrandOptions *o, Jsonb *payload);
 
+/* Raises 42501 if the caller's role can have no executor. */
+extern void errand_sql_check_role(void);
+
 /* Looks a type up; raises 42704 if there is none. */
 extern void errand_type_find(const char *name, ErrandTaskType *t);
 

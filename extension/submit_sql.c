@@ -28,8 +28,8 @@ PG_FUNCTION_INFO_V1(errand_call_sql);
 #define BAD_ARGUMENT errcode(ERRCODE_INVALID_PARAMETER_VALUE)
 
 /* An executor's session is its role's: it must be able to begin one. */
-static void
-check_role(void)
+void
+errand_sql_check_role(void)
 {
 	Oid role = GetUserId();
 	HeapTuple tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
@@ -107,7 +107,7 @@ errand_sql_payload(const char *signature, Jsonb *args)
 	JsonbParseState *state = NULL;
 	JsonbValue v = {.type = jbvString};
 
-	check_role();
+	errand_sql_check_role();
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	v.val.string.val = "args";
 	v.val.string.len = 4;

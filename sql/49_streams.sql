@@ -50,17 +50,14 @@ END $$;
 --             url, headers, auth; the messages to send first are its body
 -- Tables:     reads source
 CREATE FUNCTION errand._streams()
-RETURNS TABLE (name text, mark bigint, payload jsonb, queue text, ping_ms bigint, idle_ms bigint, batch_rows integer,
-    batch_ms bigint)
+RETURNS TABLE (name text, mark bigint, payload jsonb, ping_ms bigint, idle_ms bigint, batch_rows integer, batch_ms bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
     SELECT s.name, hashtextextended(s::text, 0),
-        s.request || jsonb_build_object('url', regexp_replace(s.request ->> 'url', '^ws', 'http', 'i'))
-        || CASE WHEN jsonb_array_length(coalesce(s.options -> 'subscribe', '[]')) > 0
+        s.request || CASE WHEN jsonb_array_length(coalesce(s.options -> 'subscribe', '[]')) > 0
                 THEN jsonb_build_object('json', s.options -> 'subscribe') ELSE '{}' END,
-        errand._source_queue(s.name, 'transform'),
         errand._stream_ms(s.options ->> 'ping_interval', i.idle / 3), i.idle,
         coalesce((s.options ->> 'batch_rows')::integer, 100), errand._stream_ms(s.options ->> 'batch_interval', 1000)
     FROM errand.source AS s
@@ -91,22 +88,24 @@ BEGIN
 END $$;
 
 -- Function:   _stream_parse(frame, mark)
--- Returns:    the message as jsonb, or why it is none
+-- Returns:    the message as jsonb; or why it is none, and what it looks like
 -- Raises:     what passes with time
-CREATE FUNCTION errand._stream_parse(p_frame bytea, p_mark "char", OUT item jsonb, OUT problem text)
+CREATE FUNCTION errand._stream_parse(p_frame bytea, p_mark "char", OUT item jsonb, OUT sqlstate text, OUT problem text, OUT raw text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    v_sqlstate text;
     v_detail text;
 BEGIN
+    raw := encode(p_frame, 'escape');
     IF p_mark = 'o' THEN
+        sqlstate := '54000';
         problem := 'the message is larger than errand.max_response_bytes';
         RETURN;
     END IF;
-    item := convert_from(p_frame, 'UTF8')::jsonb;
+    raw := convert_from(p_frame, 'UTF8');
+    item := raw::jsonb;
 EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS v_sqlstate = RETURNED_SQLSTATE, v_detail = PG_EXCEPTION_DETAIL;
-    IF errand._transient(v_sqlstate) THEN
+    GET STACKED DIAGNOSTICS sqlstate = RETURNED_SQLSTATE, v_detail = PG_EXCEPTION_DETAIL;
+    IF errand._transient(sqlstate) THEN
         RAISE;
     END IF;
     problem := SQLERRM || coalesce(': ' || nullif(v_detail, ''), '');
@@ -165,35 +164,56 @@ BEGIN
     RETURN v;
 END $$;
 
--- Function:   _stream_frames(source, frames, marks, dropped, now)
--- Takes in what a connection received, in order; dropped were let go before.
--- What is no JSON goes to the rejects with the reason, the rest goes on.  A
+-- Function:   _stream_spoilt(source, frames, marks, now)
+-- Takes in a batch in which not all is JSON: what is none goes to the rejects
+-- with the reason.
+-- Returns:    the others as they are wanted by _stream_follow()
+-- Tables:     updates source_state; as _source_reject()
+CREATE FUNCTION errand._stream_spoilt(p_source errand.source, p_frames bytea[], p_marks "char"[], p_now timestamptz,
+    OUT items jsonb[], OUT marks "char"[])
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    p record;
+BEGIN
+    FOR i IN 1 .. cardinality(p_frames) LOOP
+        p := errand._stream_parse(p_frames[i], p_marks[i]);
+        IF p.problem IS NULL THEN
+            items := items || p.item;
+            marks := marks || p_marks[i];
+        ELSE
+            PERFORM errand._source_reject(p_source, 0, 'fetch',
+                jsonb_build_array(jsonb_build_object('sqlstate', p.sqlstate, 'reason', p.problem)), left(p.raw, 8000), p_now);
+        END IF;
+    END LOOP;
+    UPDATE errand.source_state AS x SET items_rejected = x.items_rejected + cardinality(p_frames) - coalesce(cardinality(items), 0)
+    WHERE x.source = p_source.id;
+END $$;
+
+-- Function:   _stream_frames(source, frames, marks, dropped, most, now)
+-- Takes in what a connection received, in order; dropped were let go before.  A
 -- mark o says that only the beginning of a message was kept.
--- Tables:     reads source; writes stream_state; as _stream_batch(), _source_reject()
-CREATE FUNCTION errand._stream_frames(p_source text, p_frames bytea[], p_marks "char"[], p_dropped bigint, p_now timestamptz)
-RETURNS void
+-- Returns:    false, with nothing done, while that many batches of the source
+--             are not stored yet
+-- Tables:     reads source, source_run; writes stream_state; as _stream_batch(), _stream_spoilt()
+CREATE FUNCTION errand._stream_frames(p_source text, p_frames bytea[], p_marks "char"[], p_dropped bigint, p_most integer, p_now timestamptz)
+RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     s errand.source;
     v_state errand.stream_state;
-    v_items jsonb[];
+    v_items jsonb[] := errand._stream_parse_all(p_frames, p_marks);
     v_marks "char"[] := p_marks;
-    v_bad integer;
 BEGIN
     SELECT x.* INTO s FROM errand.source AS x WHERE x.name = p_source;
     IF NOT FOUND THEN
-        RETURN; -- dropped meanwhile
+        RETURN true; -- dropped meanwhile
+    ELSIF (SELECT count(*) FROM errand.source_run AS r WHERE r.source = s.id AND r.finished_at IS NULL) >= p_most THEN
+        RETURN false;
     END IF;
     INSERT INTO errand.stream_state AS t (source) VALUES (s.id) ON CONFLICT (source) DO UPDATE SET source = excluded.source
     RETURNING t.* INTO v_state;
-    v_items := errand._stream_parse_all(p_frames, p_marks);
     IF v_items IS NULL THEN
-        SELECT array_agg(p.item ORDER BY u.n) FILTER (WHERE p.problem IS NULL),
-            array_agg(u.mark ORDER BY u.n) FILTER (WHERE p.problem IS NULL),
-            count(errand._source_reject(s.id, p.problem, u.frame, p_now)) FILTER (WHERE p.problem IS NOT NULL)
-        INTO v_items, v_marks, v_bad
-        FROM unnest(p_frames, p_marks) WITH ORDINALITY AS u (frame, mark, n)
-        CROSS JOIN LATERAL errand._stream_parse(u.frame, u.mark) AS p;
+        SELECT x.items, x.marks INTO v_items, v_marks FROM errand._stream_spoilt(s, p_frames, p_marks, p_now) AS x;
     END IF;
     IF s.options ? 'sequence' THEN
         v_state := errand._stream_follow(v_state, s.options ->> 'sequence', v_items, v_marks);
@@ -205,19 +225,19 @@ BEGIN
     IF v_items IS NOT NULL THEN
         PERFORM errand._stream_batch(p_source, v_items, p_now);
     END IF;
+    RETURN true;
 END $$;
 
--- Function:   _stream_told(source, connected, next, connects, failures, error, dropped, troubled, now)
--- Records what became of a connection; connects and dropped are added.  The
--- source is degraded while it is in trouble, and the change is told.
+-- Function:   _stream_told(source, connected, next, connects, failures, error, dropped, troubled, sqlstate, now)
+-- Records what became of a connection; connects and dropped are added.  Unless
+-- troubled is NULL the source is degraded or well from now on; a change is told.
 -- Tables:     reads source; writes stream_state, source_state
 CREATE FUNCTION errand._stream_told(p_source text, p_connected timestamptz, p_next timestamptz, p_connects bigint,
-    p_failures integer, p_error text, p_dropped bigint, p_troubled boolean, p_now timestamptz)
+    p_failures integer, p_error text, p_dropped bigint, p_troubled boolean, p_sqlstate text, p_now timestamptz)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_id bigint := (SELECT s.id FROM errand.source AS s WHERE s.name = p_source);
-    v_state errand.source_state;
 BEGIN
     IF v_id IS NULL THEN
         RETURN;
@@ -227,12 +247,10 @@ BEGIN
     ON CONFLICT (source) DO UPDATE SET connected_at = excluded.connected_at, next_try = excluded.next_try,
         connects = t.connects + excluded.connects, failures = excluded.failures, error = excluded.error,
         dropped = t.dropped + excluded.dropped;
-    SELECT x.* INTO v_state FROM errand.source_state AS x WHERE x.source = v_id FOR UPDATE;
-    UPDATE errand.source_state AS x SET failures = p_failures,
-        degraded_since = CASE WHEN p_troubled THEN coalesce(x.degraded_since, p_now) END,
-        error = CASE WHEN p_troubled THEN p_error END, sqlstate = CASE WHEN p_troubled THEN '08006' END
-    WHERE x.source = v_id;
-    IF (v_state.degraded_since IS NOT NULL) <> p_troubled THEN
+    UPDATE errand.source_state AS x SET degraded_since = CASE WHEN p_troubled THEN p_now END,
+        error = CASE WHEN p_troubled THEN p_error END, sqlstate = CASE WHEN p_troubled THEN p_sqlstate END
+    WHERE x.source = v_id AND (x.degraded_since IS NOT NULL) <> p_troubled;
+    IF FOUND THEN
         PERFORM errand._announce_source(p_source, CASE WHEN p_troubled THEN 'degraded' ELSE 'running' END, v_id);
     END IF;
 END $$;

@@ -7,12 +7,13 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_names text[] := ARRAY['status', 'result', 'response', 'task', 'chunks', 'wait_for', 'gather', 'version', 'health',
         'wait_until_running', 'wait_group', '_group_look', '_sees_all', '_text', '_json', '_headers', '_http_result', '_look', '_counters', '_hosts', '_host_limits',
-        '_workers', '_oldest', '_progress', '_progress_text'];
+        '_workers', '_oldest', '_progress', '_progress_text', '_source_queue'];
 BEGIN
     v_names := v_names || ARRAY['wait', 'as_completed', 'race', 'html_title'];
     IF p_level IN ('submit', 'admin') THEN
         v_names := v_names || ARRAY['submit', 'submit_many', 'http', 'http_get', 'http_head', 'http_delete', 'http_post',
             'http_put', 'http_patch', 'call', 'email', 'current_task', 'parent_results', 'set_progress', 'cancel', 'retry', 'reschedule', 'reprioritize', 'wake', 'set_secret', 'drop_secret', 'schedule', 'unschedule', 'pause_schedule', 'resume_schedule', 'open_group', 'close_group', 'cancel_group'];
+        v_names := v_names || ARRAY['define_source', 'start_source', 'stop_source', 'run_source_now', 'drop_source', 'test_source'];
         v_names := v_names || ARRAY['run', 'cancel_where', 'retry_where', 'purge', 'task_on_change'];
     END IF;
     IF p_level = 'admin' THEN

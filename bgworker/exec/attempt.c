@@ -18,6 +18,7 @@
 #include "exec/handler.h"
 #include "exec/notices.h"
 #include "exec/session.h"
+#include "exec/source.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -192,13 +193,14 @@ fire_deferred(void)
 	AfterTriggerSetState(all);
 }
 
+/* h is NULL for a source's stage. */
 static void
 call_handler(ErrandRun *r, ErrandHandler *h)
 {
 	Jsonb *result;
 
 	PushActiveSnapshot(GetTransactionSnapshot());
-	result = errand_handler_call(h, args_of(r));
+	result = h != NULL ? errand_handler_call(h, args_of(r)) : errand_source_work(r);
 	CommandCounterIncrement();
 	fire_deferred();
 	PopActiveSnapshot();
@@ -277,7 +279,8 @@ errand_attempt(ErrandRun *r, bool first)
 	PG_TRY();
 	{
 		settings = NewGUCNestLevel();
-		h = handler_of(r);
+		if (!errand_is_source(r))
+			h = handler_of(r);
 		call_handler(r, h);
 		AtEOXact_GUC(false, settings);
 		ReleaseCurrentSubTransaction();
@@ -311,7 +314,7 @@ errand_attempt(ErrandRun *r, bool first)
 		return false;
 	else
 	{
-		take_error(r, error, h != NULL);
+		take_error(r, error, h != NULL || errand_is_source(r));
 		if (asked && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 			r->cancel_asked = true;
 	}

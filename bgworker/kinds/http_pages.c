@@ -14,6 +14,7 @@
 #include "kinds/http_pages_body.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/json.h"
 #include "utils/memutils.h"
 
 /* The URL of the page that this count stands for. */
@@ -24,6 +25,13 @@ counted_url(const HttpPages *p)
 
 	snprintf(number, sizeof(number), "%lld", (long long) p->count);
 	return errand_url_with(p->first, p->how.param, number);
+}
+
+/* That URL; of a source only the number, since the URL may hold secrets. */
+static char *
+counted(const HttpPages *p)
+{
+	return p->one ? psprintf("%lld", (long long) p->count) : counted_url(p);
 }
 
 /* Counting begins at what the URL says, else at page 1 or offset 0. */
@@ -37,6 +45,21 @@ begin_count(HttpPages *p, ErrandRequest *q)
 	if (given == NULL || *given == '\0' || *end != '\0')
 		p->count = p->how.mode == ERRAND_PAGE_NUMBER ? 1 : 0;
 	q->url = counted_url(p);
+}
+
+/* A source's page: one_page, and the value of its parameter if it is not the first. */
+static void
+begin_source(HttpPages *p, ErrandRequest *q)
+{
+	JsonbContainer *payload = &p->run->payload->root;
+	JsonbValue *v = getKeyJsonValueFromContainer(payload, "page_value", 10, NULL);
+
+	p->one = getKeyJsonValueFromContainer(payload, "one_page", 8, NULL) != NULL;
+	if (v == NULL || v->type != jbvString || p->how.param == NULL)
+		return;
+	q->url = errand_url_with(p->first, p->how.param,
+							 pnstrdup(v->val.string.val, v->val.string.len));
+	p->count = strtol(pnstrdup(v->val.string.val, v->val.string.len), NULL, 10);
 }
 
 void
@@ -65,6 +88,7 @@ errand_http_pages_start(ErrandRun *run, HttpWork *work)
 	initStringInfo(&p->body);
 	if (p->how.mode == ERRAND_PAGE_NUMBER || p->how.mode == ERRAND_PAGE_OFFSET)
 		begin_count(p, &work->request);
+	begin_source(p, &work->request);
 	p->seen = list_make1((char *) work->request.url);
 	work->pages = p;
 	run->steps = true;
@@ -170,13 +194,15 @@ next_of(HttpPages *p, Jsonb *page, int64 items)
 			return errand_page_word(page, p->how.path);
 		case ERRAND_PAGE_CURSOR:
 			word = errand_page_word(page, p->how.path);
+			if (p->one)
+				return word;
 			return word ? errand_url_with(p->first, p->how.param, word) : NULL;
 		case ERRAND_PAGE_NUMBER:
 			p->count++;
-			return counted_url(p);
+			return counted(p);
 		case ERRAND_PAGE_OFFSET:
 			p->count += p->how.size;
-			return items >= 0 && items < p->how.size ? NULL : counted_url(p);
+			return items >= 0 && items < p->how.size ? NULL : counted(p);
 	}
 	return NULL;
 }
@@ -220,6 +246,33 @@ take_page(HttpPages *p)
 	return next;
 }
 
+/* A source's page is the task's answer as it came; where the next one is, is its result. */
+static void
+tell_next(HttpPages *p)
+{
+	ErrandRun *run = p->run;
+	bool by_url = p->how.mode == ERRAND_PAGE_LINK || p->how.mode == ERRAND_PAGE_NEXT_URL;
+	Jsonb *page = errand_page_parse(run->body, run->body_len);
+	int64 items = errand_page_items(page, run->body_len,
+									p->how.mode >= ERRAND_PAGE_NUMBER ? p->how.path : NULL);
+	bool empty = is_empty(p, items);
+	char *next = run->status == 304 || empty ? NULL : next_of(p, page, items);
+	StringInfoData s;
+
+	if (next != NULL && by_url && (next = errand_page_follow(p, next)) == NULL)
+		return; /* it failed */
+	initStringInfo(&s);
+	appendStringInfo(&s, "{\"empty\": %s", empty ? "true" : "false");
+	if (next != NULL)
+	{
+		appendStringInfo(&s, ", \"next\": {\"%s\": ", by_url ? "url" : "value");
+		escape_json(&s, next);
+		appendStringInfo(&s, "%s}", p->left_host ? ", \"away\": true" : "");
+	}
+	appendStringInfoChar(&s, '}');
+	run->result = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(s.data)));
+}
+
 bool
 errand_http_pages_next(ErrandRun *run, HttpWork *work)
 {
@@ -237,6 +290,11 @@ errand_http_pages_next(ErrandRun *run, HttpWork *work)
 		return false;
 	}
 	errand_cookies_take(&p->jar, work->url, run->head, run->head_len);
+	if (p->one)
+	{
+		tell_next(p);
+		return false;
+	}
 	next = take_page(p);
 	if (next != NULL)
 		next = errand_page_follow(p, next);

@@ -45,6 +45,7 @@ typedef struct HttpPages
 	size_t bytes; /* of the pages up to now */
 	bool bytes_sent;
 	bool left_host;
+	bool one; /* of a source: this page is all, and says where the next one is */
 	dlist_node node;
 	bool waits;
 	int64 due_us;

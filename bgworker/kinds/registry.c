@@ -15,6 +15,7 @@ static const ErrandKind *const kinds[] = {
 	&errand_kind_http,
 	&errand_kind_sql,
 	&errand_kind_email,
+	&errand_kind_source,
 };
 
 const ErrandKind *

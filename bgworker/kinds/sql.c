@@ -1,6 +1,7 @@
 /*
  * sql.c
- *		Kind sql: a function of the submitter's, run by an executor.
+ *		Kind sql: a function of the submitter's, run by an executor; and kind
+ *		source: a stage of a source (exec/source.c), run likewise.
  *
  * Here nothing starts: in an executor a run that is handed over waits for its
  * turn (executor.c), and in a worker only those come by whose role is gone.
@@ -39,6 +40,14 @@ sql_release(ErrandRun *run)
 
 const ErrandKind errand_kind_sql = {
 	.name = "sql",
+	.start = sql_start,
+	.cancel = sql_cancel,
+	.release = sql_release,
+};
+
+/* Nobody can submit one: only the engine does (sql/48_sources.sql). */
+const ErrandKind errand_kind_source = {
+	.name = "source",
 	.start = sql_start,
 	.cancel = sql_cancel,
 	.release = sql_release,

@@ -8,5 +8,6 @@
 #include "kinds/kind.h"
 
 extern const ErrandKind errand_kind_sql;
+extern const ErrandKind errand_kind_source;
 
 #endif

@@ -29,6 +29,7 @@
 #include "kinds/http.h"
 #include "queue/run.h"
 #include "queue/schedules.h"
+#include "queue/sources.h"
 #include "queue/specs.h"
 #include "queue/streams.h"
 #include "queue/sweep.h"
@@ -277,6 +278,8 @@ lead_chores(bool polled)
 
 	if (errand_mailbox_any())
 		in_transaction(errand_mail_read, true);
+	if (errand_source_tests_any())
+		errand_source_tests_run();
 	if (!led_before || (d != NULL && pg_atomic_exchange_u32(&d->reap_wanted, 0) != 0))
 	{
 		reap_all(d);
@@ -296,6 +299,8 @@ lead_chores(bool polled)
 		in_transaction(errand_groups_work, true);
 	if (errand_schedules_due())
 		errand_schedules_run();
+	if (errand_sources_due())
+		in_transaction(errand_sources_tend, true);
 	if (now >= retain_at)
 		in_transaction(retain, false);
 	if (errand_sweep_due(polled))
@@ -312,7 +317,10 @@ errand_chores(bool lead)
 		next_due = wanted.next_due;
 	wanted.next_due = 0;
 	if (wanted.specs)
+	{
 		errand_schedules_changed();
+		errand_sources_changed();
+	}
 	wanted.specs = false;
 	if (errand_clock_monotonic() < rest_until)
 		return;
@@ -326,6 +334,7 @@ errand_chores(bool lead)
 			poll_at = errand_clock_monotonic() + POLL_US;
 		due_known = false;
 		errand_schedules_changed();
+		errand_sources_changed();
 	}
 	if (wanted.cancels)
 		in_transaction(read_cancels, false);
@@ -364,6 +373,8 @@ errand_chores_wait_ms(bool lead)
 			us = Min(us, next_due - errand_clock_now());
 		if (errand_schedules_next() != 0)
 			us = Min(us, errand_schedules_next() - errand_clock_now());
+		if (errand_sources_next() != 0)
+			us = Min(us, errand_sources_next() - errand_clock_now());
 		if (errand_quarantine_wanted())
 			us = Min(us, 20000);
 		us = Min(us,

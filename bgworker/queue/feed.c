@@ -19,6 +19,7 @@
 #include "queue/groups.h"
 #include "queue/pairs.h"
 #include "queue/roles.h"
+#include "queue/sources.h"
 #include "settings.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
@@ -61,6 +62,31 @@ keep_notice(const ErrandEvent *e)
 									 pstrdup(e->channel) :
 									 NULL;
 	n_notices++;
+	MemoryContextSwitchTo(old);
+}
+
+/* A source changed its state: not that it stored rows. */
+static bool
+is_source_state(const ErrandEvent *e)
+{
+	return e->kind == ERRAND_EVENT_SOURCE && strcmp(e->task, "rows") != 0 &&
+		   strcmp(e->task, "look") != 0;
+}
+
+static void
+keep_source_notice(const ErrandEvent *e)
+{
+	MemoryContext old = MemoryContextSwitchTo(notices_context);
+	StringInfoData s;
+
+	initStringInfo(&s);
+	appendStringInfoString(&s, "{\"v\":1,\"source\":");
+	escape_json(&s, e->queue);
+	appendStringInfoString(&s, ",\"state\":");
+	escape_json(&s, e->task);
+	appendStringInfoChar(&s, '}');
+	notices[n_notices].payload = s.data;
+	notices[n_notices++].channel = NULL;
 	MemoryContextSwitchTo(old);
 }
 
@@ -113,6 +139,10 @@ hear(const ErrandEvent *e, ErrandFeed *f, bool lead)
 			break;
 		case ERRAND_EVENT_COMPLETE:
 			break;
+		case ERRAND_EVENT_SOURCE:
+			if (strcmp(e->task, "rows") != 0)
+				errand_sources_changed();
+			break;
 		case ERRAND_EVENT_REWIND:
 		case ERRAND_EVENT_WAKE:
 			errand_pairs_rewind();
@@ -133,6 +163,8 @@ errand_feed_read(ErrandFeed *f, bool lead)
 		hear(&buffer.event, f, lead);
 		if (tell && buffer.event.kind == ERRAND_EVENT_TASK)
 			keep_notice(&buffer.event);
+		if (tell && is_source_state(&buffer.event))
+			keep_source_notice(&buffer.event);
 	}
 	if (overrun)
 	{

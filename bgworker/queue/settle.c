@@ -25,6 +25,7 @@
 #include "queue/run.h"
 #include "queue/settle.h"
 #include "queue/settle_args.h"
+#include "queue/sources.h"
 #include "queue/specs.h"
 #include "settings.h"
 #include "shared.h"
@@ -220,6 +221,7 @@ errand_settle(int most)
 	errand_settle_requeues(batch, n_in_batch);
 	errand_settle_side(batch, n_in_batch);
 	errand_follow_ups_of(batch, n_in_batch);
+	errand_sources_settled(batch, n_in_batch);
 	errand_free_settled(batch, n_in_batch);
 	errand_groups_settled(batch, n_in_batch);
 	errand_http_cache_store(batch, n_in_batch);

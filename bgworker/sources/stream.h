@@ -44,7 +44,6 @@ typedef struct ErrandStream
 	/* what was defined */
 	int64 mark; /* changes with the definition */
 	Jsonb *payload;
-	char *queue; /* of its next stage; NULL: not told */
 	int64 ping_us; /* 0: none */
 	int64 idle_us;
 	int64 batch_us;

@@ -188,6 +188,7 @@ settle_down(ErrandStream *s)
 	s->untold = true;
 	s->failures = 0;
 	s->troubled = false;
+	s->told_troubled = true; /* whoever said otherwise: it is well now */
 	set_error(s, NULL, "");
 }
 

@@ -14,33 +14,14 @@
 #include "base/fault.h"
 #include "base/process.h"
 #include "catalog/pg_type.h"
-#include "events.h"
-#include "miscadmin.h"
-#include "shared.h"
 #include "sources/stream.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #define BATCH_BYTES (4 * 1024 * 1024)
-#define QUEUE_DEPTH_MOST 100 /* batches that wait for the next stage */
+#define AHEAD_MOST 100 /* batches that the next stages have not stored yet */
 #define FULL_AGAIN_US INT64CONST(50000)
 #define FAILURES_MAX 8
-
-/* The next stage is behind: messages wait here meanwhile, where they can be counted. */
-static bool
-next_stage_full(const ErrandStream *s)
-{
-	ErrandCounter *c;
-	bool full;
-
-	if (s->queue == NULL)
-		return false;
-	LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
-	c = errand_counter_find(MyDatabaseId, ERRAND_COUNT_QUEUE, s->queue);
-	full = c != NULL && c->ready + c->scheduled + c->waiting >= QUEUE_DEPTH_MOST;
-	LWLockRelease(errand_shared->event_lock);
-	return full;
-}
 
 /* How many messages go into one batch. */
 static int
@@ -69,9 +50,11 @@ frame_datum(const ErrandFrame *f)
 	return PointerGetDatum(b);
 }
 
-static void
+/* False if the next stages are behind: messages wait here, where they can be counted. */
+static bool
 write_batch(ErrandStream *s, int n)
 {
+	bool isnull;
 	ErrandDbArgs a = {0};
 	Datum *frames = palloc(sizeof(Datum) * n);
 	Datum *marks = palloc(sizeof(Datum) * n);
@@ -86,9 +69,11 @@ write_batch(ErrandStream *s, int n)
 	errand_db_arg(&a, errand_db_array(frames, NULL, n, BYTEAOID));
 	errand_db_arg(&a, errand_db_array(marks, NULL, n, CHAROID));
 	errand_db_arg(&a, Int64GetDatum((int64) (s->dropped + s->frames.dropped)));
+	errand_db_arg(&a, Int32GetDatum(s->listed ? AHEAD_MOST : PG_INT32_MAX));
 	errand_db_arg(&a, TimestampTzGetDatum(errand_clock_now()));
 	(void) errand_db_call(DB_STREAM_FRAMES, &a);
 	ERRAND_FAULT("stream");
+	return DatumGetBool(errand_db_value(0, errand_db_column("taken"), &isnull));
 }
 
 /* In a catch block: the messages stay, and it is tried again. */
@@ -121,9 +106,10 @@ store_batch(ErrandStream *s, int64 now)
 	{
 		if (errand_db_begin())
 		{
-			write_batch(s, n);
-			errand_db_commit(true);
-			stored = true;
+			stored = write_batch(s, n);
+			errand_db_commit(stored);
+			if (!stored)
+				s->store_at = now + FULL_AGAIN_US;
 		}
 	}
 	PG_CATCH();
@@ -160,11 +146,6 @@ errand_stream_store(ErrandStream *s, bool all, int64 now)
 {
 	while (s->frames.n > 0 && (all || errand_stream_store_at(s) <= now))
 	{
-		if (!all && next_stage_full(s))
-		{
-			s->store_at = now + FULL_AGAIN_US;
-			return false;
-		}
 		if (!store_batch(s, now))
 			return false;
 		if (!all)
@@ -198,7 +179,13 @@ errand_stream_tell(ErrandStream *s)
 	else
 		errand_db_arg(&a, CStringGetTextDatum(s->error));
 	errand_db_arg(&a, Int64GetDatum((int64) s->frames.dropped));
-	errand_db_arg(&a, BoolGetDatum(s->troubled));
+	if (s->troubled == s->told_troubled)
+		errand_db_arg_null(&a);
+	else
+		errand_db_arg(&a, BoolGetDatum(s->troubled));
+	errand_db_arg(&a, CStringGetTextDatum(s->end == ERRAND_PEER_BANNED	  ? "42501" :
+										  s->end == ERRAND_PEER_REFUSED ? "28000" :
+																		  "08006"));
 	errand_db_arg(&a, TimestampTzGetDatum(errand_clock_now()));
 	(void) errand_db_call(DB_STREAM_TOLD, &a);
 }

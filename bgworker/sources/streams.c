@@ -107,7 +107,6 @@ add(int row)
 
 	s->memory = memory;
 	s->name = errand_db_text(row, errand_db_column("name"));
-	s->queue = errand_db_text(row, errand_db_column("queue"));
 	s->payload = DatumGetJsonbPCopy(errand_db_value(row, errand_db_column("payload"), &isnull));
 	s->mark = row_int64(row, "mark");
 	s->ping_us = row_int64(row, "ping_ms") * 1000;
@@ -293,6 +292,7 @@ told(void)
 		ErrandStream *s = dlist_container(ErrandStream, node, it.cur);
 
 		s->untold = false;
+		s->told_troubled = s->troubled;
 		s->connects = 0;
 		s->frames.dropped = 0;
 	}
