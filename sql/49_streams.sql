@@ -17,6 +17,7 @@ CREATE TABLE errand.stream_state (
     connects     bigint      NOT NULL DEFAULT 0,
     gaps         bigint      NOT NULL DEFAULT 0,
     failures     integer     NOT NULL DEFAULT 0,
+    troubled     boolean     NOT NULL DEFAULT false,
     missed       numeric     NOT NULL DEFAULT 0,
     sequence     numeric,
     gap          text,
@@ -90,22 +91,22 @@ END $$;
 -- Function:   _stream_parse(frame, mark)
 -- Returns:    the message as jsonb; or why it is none, and what it looks like
 -- Raises:     what passes with time
-CREATE FUNCTION errand._stream_parse(p_frame bytea, p_mark "char", OUT item jsonb, OUT sqlstate text, OUT problem text, OUT raw text)
+CREATE FUNCTION errand._stream_parse(p_frame bytea, p_mark "char", OUT item jsonb, OUT code text, OUT problem text, OUT raw text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_detail text;
 BEGIN
     raw := encode(p_frame, 'escape');
     IF p_mark = 'o' THEN
-        sqlstate := '54000';
+        code := '54000';
         problem := 'the message is larger than errand.max_response_bytes';
         RETURN;
     END IF;
     raw := convert_from(p_frame, 'UTF8');
     item := raw::jsonb;
 EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS sqlstate = RETURNED_SQLSTATE, v_detail = PG_EXCEPTION_DETAIL;
-    IF errand._transient(sqlstate) THEN
+    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, v_detail = PG_EXCEPTION_DETAIL;
+    IF errand._transient(code) THEN
         RAISE;
     END IF;
     problem := SQLERRM || coalesce(': ' || nullif(v_detail, ''), '');
@@ -182,7 +183,7 @@ BEGIN
             marks := marks || p_marks[i];
         ELSE
             PERFORM errand._source_reject(p_source, 0, 'fetch',
-                jsonb_build_array(jsonb_build_object('sqlstate', p.sqlstate, 'reason', p.problem)), left(p.raw, 8000), p_now);
+                jsonb_build_array(jsonb_build_object('sqlstate', p.code, 'reason', p.problem)), left(p.raw, 8000), p_now);
         END IF;
     END LOOP;
     UPDATE errand.source_state AS x SET items_rejected = x.items_rejected + cardinality(p_frames) - coalesce(cardinality(items), 0)
@@ -242,11 +243,11 @@ BEGIN
     IF v_id IS NULL THEN
         RETURN;
     END IF;
-    INSERT INTO errand.stream_state AS t (source, connected_at, next_try, connects, failures, error, dropped)
-    VALUES (v_id, p_connected, p_next, p_connects, p_failures, p_error, p_dropped)
+    INSERT INTO errand.stream_state AS t (source, connected_at, next_try, connects, failures, troubled, error, dropped)
+    VALUES (v_id, p_connected, p_next, p_connects, p_failures, coalesce(p_troubled, false), p_error, p_dropped)
     ON CONFLICT (source) DO UPDATE SET connected_at = excluded.connected_at, next_try = excluded.next_try,
         connects = t.connects + excluded.connects, failures = excluded.failures, error = excluded.error,
-        dropped = t.dropped + excluded.dropped;
+        troubled = coalesce(p_troubled, t.troubled), dropped = t.dropped + excluded.dropped;
     UPDATE errand.source_state AS x SET degraded_since = CASE WHEN p_troubled THEN p_now END,
         error = CASE WHEN p_troubled THEN p_error END, sqlstate = CASE WHEN p_troubled THEN p_sqlstate END
     WHERE x.source = v_id AND (x.degraded_since IS NOT NULL) <> p_troubled;

@@ -126,7 +126,7 @@ static void
 compare(int n)
 {
 	bool isnull;
-	int column = errand_db_column("name");
+	int column = n > 0 ? errand_db_column("name") : 0;
 	dlist_iter it;
 
 	dlist_foreach (it, &streams)
