@@ -152,7 +152,7 @@ errand_stream_main(Datum main_arg)
 		}
 		PG_END_TRY();
 		if (errand_db_gone())
-			proc_exit(0);
+			break;
 		errand_loop_wait(sleep_ms());
 	}
 	leave();

@@ -239,6 +239,7 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_id bigint := (SELECT s.id FROM errand.source AS s WHERE s.name = p_source);
+    v_before boolean;
 BEGIN
     IF v_id IS NULL THEN
         RETURN;
@@ -248,10 +249,14 @@ BEGIN
     ON CONFLICT (source) DO UPDATE SET connected_at = excluded.connected_at, next_try = excluded.next_try,
         connects = t.connects + excluded.connects, failures = excluded.failures, error = excluded.error,
         troubled = coalesce(p_troubled, t.troubled), dropped = t.dropped + excluded.dropped;
-    UPDATE errand.source_state AS x SET degraded_since = CASE WHEN p_troubled THEN p_now END,
+    IF p_troubled IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT x.degraded_since IS NOT NULL INTO v_before FROM errand.source_state AS x WHERE x.source = v_id FOR UPDATE;
+    UPDATE errand.source_state AS x SET degraded_since = CASE WHEN p_troubled THEN coalesce(x.degraded_since, p_now) END,
         error = CASE WHEN p_troubled THEN p_error END, sqlstate = CASE WHEN p_troubled THEN p_sqlstate END
-    WHERE x.source = v_id AND (x.degraded_since IS NOT NULL) <> p_troubled;
-    IF FOUND THEN
+    WHERE x.source = v_id AND (p_troubled OR v_before);
+    IF v_before <> p_troubled THEN
         PERFORM errand._announce_source(p_source, CASE WHEN p_troubled THEN 'degraded' ELSE 'running' END, v_id);
     END IF;
 END $$;

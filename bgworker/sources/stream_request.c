@@ -8,9 +8,12 @@
  */
 #include "postgres.h"
 
+#include <arpa/inet.h>
+
 #include "base/db.h"
 #include "catalog/pg_type.h"
 #include "contract.h"
+#include "core/url.h"
 #include "kinds/http_request.h"
 #include "kinds/http_secrets.h"
 #include "lib/stringinfo.h"
@@ -123,6 +126,46 @@ build_frames(const ErrandRequest *q, ErrandPeerRequest *r)
 	explicit_bzero(array, VARSIZE(array));
 }
 
+/* The host in its one spelling, as errand.define_host() knows it; and with the port. */
+static void
+host_keys(const ErrandUrlParts *parts, char *name, char *key, size_t size)
+{
+	struct in6_addr v6;
+	uint32 v4;
+
+	snprintf(name, size, "%.*s", (int) parts->host_len, parts->host);
+	for (char *p = name; *p; p++)
+		*p = pg_ascii_tolower((unsigned char) *p);
+	if (parts->ipv6_literal && inet_pton(AF_INET6, name, &v6) == 1)
+		(void) inet_ntop(AF_INET6, &v6, name, size);
+	else if (errand_host_ipv4(parts->host, parts->host_len, &v4))
+		snprintf(name, size, "%u.%u.%u.%u", v4 >> 24, (v4 >> 16) & 255, (v4 >> 8) & 255, v4 & 255);
+	snprintf(key, size, parts->ipv6_literal ? "[%s]:%d" : "%s:%d", name, parts->port);
+}
+
+/* A host that has a proxy is never reached without it, and streams know none. */
+static bool
+has_proxy(const char *url)
+{
+	ErrandUrlParts parts;
+	char name[ERRAND_HOST_MAX_LENGTH + 16];
+	char key[ERRAND_HOST_MAX_LENGTH + 16];
+	int n;
+
+	if (!errand_url_split(url, strlen(url), &parts))
+		return false;
+	host_keys(&parts, name, key, sizeof(name));
+	n = errand_db_call(DB_PROXIES, NULL);
+	for (int i = 0; i < n; i++)
+	{
+		char *host = errand_db_text(i, errand_db_column("host"));
+
+		if (strcmp(host, name) == 0 || strcmp(host, key) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* What was copied is overwritten here. */
 static void
 wipe_texts(const ErrandPeerRequest *r)
@@ -144,6 +187,8 @@ errand_stream_request(ErrandStream *s, const char **why)
 	if (errand_secret_possible(run.payload))
 		fetch_secrets(s, &run);
 	*why = errand_http_build(&run, "", &q, &discard);
+	if (*why == NULL && has_proxy(q.url))
+		*why = "its host is behind a proxy, and streams do not go through proxies";
 	if (*why != NULL)
 	{
 		errand_secrets_wipe(&run);

@@ -179,8 +179,8 @@ errand_stream_tell(ErrandStream *s)
 	else
 		errand_db_arg(&a, CStringGetTextDatum(s->error));
 	errand_db_arg(&a, Int64GetDatum((int64) s->frames.dropped));
-	if (s->troubled == s->told_troubled)
-		errand_db_arg_null(&a);
+	if (!s->troubled && !s->told_troubled)
+		errand_db_arg_null(&a); /* whatever else troubles the source is not our business */
 	else
 		errand_db_arg(&a, BoolGetDatum(s->troubled));
 	errand_db_arg(&a, CStringGetTextDatum(s->end == ERRAND_PEER_BANNED	  ? "42501" :

@@ -180,6 +180,14 @@ ok(wait_of('fine', "sequence > $sequence"), 'started: it goes on');
 define('fine', '/count?n=100000&rate=100&name=fine&again=1');
 ok(happened(5, 'closed', '/count?n=100000&rate=100&name=fine', 2) && happened(5, 'open', '/count?n=100000&rate=100&name=fine&again'), 'defined anew: it connects anew, at once');
 
+# ---- a connection that held for ten seconds is forgiven everything ----
+
+ok(happened(40, 'open', '/hold', 3), 'two connections that held');
+my @held = grep { $_->{event} =~ /^(request|cut)$/ } $server->events(undef, '/hold');
+cmp_ok($held[4]{at} - $held[3]{at}, '<', 0.8, 'the wait begins anew after a stable connection') if @held > 4;
+is(of('hold', 'state'), 'running', '... and is no trouble');
+ok(wait_of('slow', "state = 'degraded' AND error LIKE 'timed out: %'", 40), 'a handshake without an answer times out');
+
 # ---- the pause ----
 
 sql($node, 'SELECT errand.pause_all()');
@@ -197,14 +205,6 @@ ok(wait_of('quiet', "state = 'degraded' AND error LIKE 'egress to 127.0.0.1 (loo
 is(of('quiet', 'sqlstate'), '42501', '... with the SQLSTATE of what is not allowed');
 reload_settings($node, 'errand.allow_networks' => '127.0.0.1/32, ::1/128');
 ok(happened(10, 'open', '/quiet', $opened + 1), 'allowed again: connected at once');
-
-# ---- a connection that held for ten seconds is forgiven everything ----
-
-ok(happened(40, 'open', '/hold', 3), 'two connections that held');
-my @held = grep { $_->{event} =~ /^(request|cut)$/ } $server->events(undef, '/hold');
-cmp_ok($held[4]{at} - $held[3]{at}, '<', 0.8, 'the wait begins anew after a stable connection') if @held > 4;
-is(of('hold', 'state'), 'running', '... and is no trouble');
-ok(wait_of('slow', "state = 'degraded' AND error LIKE 'timed out: %'", 40), 'a handshake without an answer times out');
 
 # ---- ends of the process ----
 
