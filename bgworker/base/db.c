@@ -119,7 +119,9 @@ static const DbCallDef calls[DB_CALLS] = {
 	[DB_SOURCES_SETTLED] = {"SELECT errand._sources_settled($1,$2)", 2, {A_INT8, TIMESTAMPTZOID}},
 	[DB_SOURCES_TEND] = {"SELECT errand._sources_tend($1) AS at", 1, {TIMESTAMPTZOID}},
 	[DB_SOURCES_TRIM] = {"SELECT errand._sources_trim($1)", 1, {TIMESTAMPTZOID}},
-	[DB_SOURCE_TEST] = {"SELECT errand._source_test_submit($1::jsonb,$2) AS id", 2, {TEXTOID, TIMESTAMPTZOID}},
+	[DB_SOURCE_TEST] = {"SELECT errand._source_test_submit($1::jsonb,$2) AS id",
+						2,
+						{TEXTOID, TIMESTAMPTZOID}},
 	[DB_QUEUE_SET] = {"SELECT errand._queue_set($1,$2,$3)", 3, {TEXTOID, BOOLOID, BOOLOID}},
 	[DB_SECRETS] = {"SELECT * FROM errand._secrets($1,$2)", 2, {A_INT8, A_TEXT}},
 	[DB_SECRET_SETTING] = {"SELECT errand._secret_setting($1) AS value", 1, {TEXTOID}},
@@ -148,8 +150,8 @@ static const DbCallDef calls[DB_CALLS] = {
 						  {TEXTOID, A_BYTES, A_CHAR, INT8OID, INT4OID, TIMESTAMPTZOID}},
 	[DB_STREAM_TOLD] = {"SELECT errand._stream_told($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)",
 						10,
-						{TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT4OID, TEXTOID, INT8OID,
-						 BOOLOID, TEXTOID, TIMESTAMPTZOID}},
+						{TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT4OID, TEXTOID,
+						 INT8OID, BOOLOID, TEXTOID, TIMESTAMPTZOID}},
 	[DB_GROUP_FOLD] = {"SELECT * FROM errand._group_fold($1,$2)", 2, {TIMESTAMPTZOID, INT4OID}},
 };
 

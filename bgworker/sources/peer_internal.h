@@ -39,9 +39,9 @@ struct ErrandPeer
 	bool dialed;
 	int next_address;
 	int64_t connected_by_us; /* else the next address is tried */
-	bool connected;		   /* TCP is */
-	bool ended;			   /* the attempt at this address is over */
-	ErrandAddress address; /* the one that it is connected to, or shall be */
+	bool connected;			 /* TCP is */
+	bool ended;				 /* the attempt at this address is over */
+	ErrandAddress address;	 /* the one that it is connected to, or shall be */
 	struct lws *wsi;
 	bool ping;
 };

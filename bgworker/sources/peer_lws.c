@@ -19,7 +19,7 @@
 
 #define RX_BYTES 65536
 #define SERVICE_BYTES 16384 /* room for the request's head */
-#define LWS_SECONDS 30 /* of a handshake; our own patience ends before */
+#define LWS_SECONDS 30		/* of a handshake; our own patience ends before */
 
 ErrandDialer *errand_peers_dialer = NULL;
 
@@ -95,7 +95,8 @@ append_head(struct lws *wsi, ErrandPeer *p, char **at, size_t room)
 
 	if (!peer_is_judged(wsi, p))
 	{
-		errand_peer_fail(p, ERRAND_PEER_BANNED, "it is connected to an address that is not allowed");
+		errand_peer_fail(p, ERRAND_PEER_BANNED,
+						 "it is connected to an address that is not allowed");
 		return -1;
 	}
 	if (len > room)
@@ -189,8 +190,9 @@ take_close(ErrandPeer *p, const unsigned char *in, size_t len)
 	if (len < 2)
 		return;
 	p->state.close_code = (in[0] << 8) | in[1];
-	snprintf(p->state.error, sizeof(p->state.error), "the server closed the connection with code %d%s",
-			 p->state.close_code, len > 2 ? ": " : "");
+	snprintf(p->state.error, sizeof(p->state.error),
+			 "the server closed the connection with code %d%s", p->state.close_code,
+			 len > 2 ? ": " : "");
 	/* its reason, as far as it can stand in a line */
 	for (size_t i = 2, at = strlen(p->state.error); i < len && at < sizeof(p->state.error) - 1; i++)
 	{
@@ -302,9 +304,10 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 	return 0;
 }
 
-static const struct lws_protocols protocols[] = {
-	{.name = "errand-stream", .callback = on_event, .rx_buffer_size = RX_BYTES},
-	{.name = NULL}};
+static const struct lws_protocols protocols[] = {{.name = "errand-stream",
+												  .callback = on_event,
+												  .rx_buffer_size = RX_BYTES},
+												 {.name = NULL}};
 
 void
 errand_peer_connect(ErrandPeer *p, const ErrandAddress *address)
