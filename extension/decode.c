@@ -65,9 +65,9 @@ static int
 encoding_of(const char *name)
 {
 	static const char *const others[][2] = {
-		{"gb2312", "gbk"},		  {"x-gbk", "gbk"},		  {"x-sjis", "sjis"}, {"windows-31j", "sjis"},
-		{"ks_c_5601-1987", "uhc"}, {"euc-kr", "uhc"}, {"x-euc-jp", "eucjp"}, {"koi8-ru", "koi8u"},
-		{"big5-hkscs", "big5"},
+		{"gb2312", "gbk"},		 {"x-gbk", "gbk"},			{"x-sjis", "sjis"},
+		{"windows-31j", "sjis"}, {"ks_c_5601-1987", "uhc"}, {"euc-kr", "uhc"},
+		{"x-euc-jp", "eucjp"},	 {"koi8-ru", "koi8u"},		{"big5-hkscs", "big5"},
 	};
 
 	for (int i = 0; i < (int) lengthof(others); i++)
@@ -98,8 +98,8 @@ to_utf8(const char *s, size_t len, const char *type)
 	encoding = encoding_of(name);
 	if (encoding < 0 || encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
 		return from_utf8(s, len);
-	d.s = (char *) pg_do_encoding_conversion((unsigned char *) pnstrdup(s, len), (int) len, encoding,
-											 PG_UTF8);
+	d.s = (char *) pg_do_encoding_conversion((unsigned char *) pnstrdup(s, len), (int) len,
+											 encoding, PG_UTF8);
 	d.len = strlen(d.s);
 	return d;
 }

@@ -66,8 +66,7 @@ errand_letter_post(const char *text)
 	{
 		Letter *l = &box[i];
 
-		if (l->state != LETTER_FREE &&
-			!TimestampDifferenceExceeds(l->posted_at, now, FORGOTTEN_MS))
+		if (l->state != LETTER_FREE && !TimestampDifferenceExceeds(l->posted_at, now, FORGOTTEN_MS))
 			continue;
 		l->state = LETTER_POSTED;
 		l->database = MyDatabaseId;

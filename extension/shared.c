@@ -112,6 +112,9 @@ shared_startup(void)
 			pg_atomic_init_u32(&errand_databases[i].paused, 0);
 			pg_atomic_init_u32(&errand_databases[i].changes, 0);
 			pg_atomic_init_u64(&errand_databases[i].lost_settles, 0);
+			pg_atomic_init_u64(&errand_databases[i].cache_hits, 0);
+			pg_atomic_init_u64(&errand_databases[i].cache_stale, 0);
+			pg_atomic_init_u64(&errand_databases[i].cache_misses, 0);
 			pg_atomic_init_u32(&errand_databases[i].queue_limits, 1);
 			pg_atomic_init_u32(&errand_databases[i].dependencies, 1);
 			pg_atomic_init_u32(&errand_databases[i].limits_ready, 0);

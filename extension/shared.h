@@ -58,6 +58,9 @@ typedef struct ErrandDatabase
 		changes; /* +1 with each change of a definition: for who does not read the ring; atomic */
 	pg_atomic_uint32 paused;	   /* pause_all() is in force, as last read; atomic */
 	pg_atomic_uint64 lost_settles; /* results dropped by the fence; atomic */
+	pg_atomic_uint64 cache_hits;   /* of errand.cached(): fresh values; atomic */
+	pg_atomic_uint64 cache_stale;  /* old ones, while another computed; atomic */
+	pg_atomic_uint64 cache_misses; /* computed; atomic */
 	pg_atomic_uint32
 		queue_limits; /* queues may drain or have a limit: look before a submit; atomic */
 	pg_atomic_uint32

@@ -178,10 +178,12 @@ dry_run(const char *name, Jsonb *letter)
 	char *error = NULL;
 
 	if (task == 0)
-		return report(name, 0, NULL, NULL, NULL, "no worker took the test: SELECT errand.health() tells why");
-	if (!wait_for(task, after_ms(whole_number(letter, "timeout_ms") + ANSWER_MS)))
 		return report(name, 0, NULL, NULL, NULL,
-					  "the request was not made in time: the engine is paused, or busy, or the host is held back");
+					  "no worker took the test: SELECT errand.health() tells why");
+	if (!wait_for(task, after_ms(whole_number(letter, "timeout_ms") + ANSWER_MS)))
+		return report(
+			name, 0, NULL, NULL, NULL,
+			"the request was not made in time: the engine is paused, or busy, or the host is held back");
 	plan = read_answer(name, task);
 	if (getKeyJsonValueFromContainer(&plan->root, "items", 5, NULL) != NULL)
 		mapped = try_part("_source_map", plan, &error);

@@ -283,7 +283,7 @@ END $$;
 
 -- Function:   _specs_remap()
 -- In a restored copy roles have other oids: owners are found again by their names.
--- Tables:     updates outbox, schedule
+-- Tables:     updates outbox, schedule, source
 CREATE FUNCTION errand._specs_remap()
 RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -291,5 +291,7 @@ BEGIN
     UPDATE errand.outbox AS b SET spec = b.spec || jsonb_build_object('owner_oid', r.oid::bigint) FROM pg_roles AS r
     WHERE r.rolname = b.spec ->> 'owner' AND r.oid <> (b.spec ->> 'owner_oid')::oid;
     UPDATE errand.schedule AS s SET owner_oid = r.oid FROM pg_roles AS r
+    WHERE r.rolname = s.owner AND r.oid <> s.owner_oid;
+    UPDATE errand.source AS s SET owner_oid = r.oid FROM pg_roles AS r
     WHERE r.rolname = s.owner AND r.oid <> s.owner_oid;
 END $$;

@@ -462,8 +462,8 @@ BEGIN
     IF p_before ? v_key THEN
         RETURN jsonb_build_object(v_key, p_before -> v_key);
     END IF;
-    v_etag := CASE WHEN v_etag ~ '^[\x21-\x7e ]{1,1000}$' THEN v_etag END;
-    v_modified := CASE WHEN v_modified ~ '^[\x21-\x7e ]{1,100}$' THEN v_modified END;
+    v_etag := CASE WHEN v_etag ~ '^[\x20-\x7e]+$' AND length(v_etag) <= 1000 THEN v_etag END;
+    v_modified := CASE WHEN v_modified ~ '^[\x20-\x7e]+$' AND length(v_modified) <= 100 THEN v_modified END;
     IF v_etag IS NULL AND v_modified IS NULL THEN
         RETURN '{}';
     END IF;
@@ -699,6 +699,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_source bigint;
 BEGIN
+    PERFORM errand._cached_trim(p_now);
     FOR v_source IN SELECT x.source FROM errand.source_state AS x LOOP
         DELETE FROM errand.source_run AS r WHERE r.source = v_source AND r.finished_at IS NOT NULL AND r.id < (
             SELECT y.id FROM errand.source_run AS y WHERE y.source = v_source ORDER BY y.id DESC OFFSET 100 LIMIT 1);

@@ -7,7 +7,7 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_names text[] := ARRAY['status', 'result', 'response', 'task', 'chunks', 'wait_for', 'gather', 'version', 'health',
         'wait_until_running', 'wait_group', '_group_look', '_sees_all', '_text', '_json', '_headers', '_http_result', '_look', '_counters', '_hosts', '_host_limits',
-        '_workers', '_oldest', '_progress', '_progress_text', '_source_queue'];
+        '_workers', '_oldest', '_progress', '_progress_text', '_source_queue', 'cached', '_cached_counts'];
 BEGIN
     v_names := v_names || ARRAY['wait', 'as_completed', 'race', 'html_title'];
     IF p_level IN ('submit', 'admin') THEN

@@ -102,9 +102,7 @@ errand_sources_tend(void)
 	errand_db_arg(&a, TimestampTzGetDatum(errand_clock_now()));
 	(void) errand_db_call(DB_SOURCES_TEND, &a);
 	at = errand_db_value(0, 1, &isnull);
-	if (isnull)
-		return;
-	next = DatumGetTimestampTz(at);
+	next = isnull ? 0 : DatumGetTimestampTz(at);
 	if (errand_clock_monotonic() < trim_at)
 		return;
 	(void) errand_db_call(DB_SOURCES_TRIM, &a);

@@ -309,6 +309,9 @@ static const struct lws_protocols protocols[] = {{.name = "errand-stream",
 												  .rx_buffer_size = RX_BYTES},
 												 {.name = NULL}};
 
+/* When to ping and when to give up is our business. */
+static const lws_retry_bo_t no_keepalive = {0};
+
 void
 errand_peer_connect(ErrandPeer *p, const ErrandAddress *address)
 {
@@ -333,6 +336,7 @@ errand_peer_connect(ErrandPeer *p, const ErrandAddress *address)
 	i.ietf_version_or_minus_one = -1;
 	i.ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT | (p->tls ? LCCSCF_USE_SSL : 0);
 	i.opaque_user_data = p;
+	i.retry_and_idle_policy = &no_keepalive;
 	i.pwsi = &p->wsi;
 	wsi = lws_client_connect_via_info(&i);
 	if (wsi == NULL && !p->ended)

@@ -9,6 +9,7 @@
  *	conn.c		connections and timers
  *	request.c	taking a request apart
  *	routes.c	what each route answers
+ *	sources.c	what sources fetch
  *	ledger.c	the ledger file and the count of hits for each key
  */
 #ifndef COUNTING_H

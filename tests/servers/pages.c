@@ -10,7 +10,7 @@
 #include "routes.h"
 
 /* The number behind NAME= in the query, or if_missing. */
-static uint64_t
+uint64_t
 query_number(const Request *request, const char *name, uint64_t if_missing)
 {
 	size_t len = strlen(name);
@@ -26,7 +26,7 @@ query_number(const Request *request, const char *name, uint64_t if_missing)
 	return if_missing;
 }
 
-static bool
+bool
 has_header(const Request *request, const char *line)
 {
 	size_t len = strlen(line);

@@ -83,7 +83,7 @@ WHERE c.relnamespace = 'errand'::regnamespace AND k.contype = 'f';
 -- and secrets must be
 SELECT c.relname FROM pg_class AS c, pg_extension AS e
 WHERE e.extname = 'pg_errand' AND c.relnamespace = 'errand'::regnamespace AND c.relkind IN ('r', 'S')
-  AND c.oid <> ALL (e.extconfig) AND c.relname NOT IN ('cancel_request', 'secret', 'http_cache');
+  AND c.oid <> ALL (e.extconfig) AND c.relname NOT IN ('cancel_request', 'secret', 'http_cache', 'query_cache');
 
 -- tables without a primary key
 SELECT c.relname FROM pg_class AS c

@@ -231,7 +231,7 @@ sub nginx
 	system_or_bail($program, 'start', $base);
 	push @served, $base;
 	my %ports = slurp_file("$base/ports") =~ /(\w+)_PORT=(\d+)/g;
-	return { map { lc $_ => $ports{$_} } keys %ports };
+	return { dir => $base, map { lc $_ => $ports{$_} } keys %ports };
 }
 
 # ---- mail ----
