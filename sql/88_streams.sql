@@ -27,3 +27,15 @@ COMMENT ON FUNCTION errand._stream_follow(errand.stream_state, text, jsonb[], "c
 COMMENT ON FUNCTION errand._stream_spoilt(errand.source, bytea[], "char"[], timestamptz) IS 'internal: takes in a batch in which not all is JSON.';
 COMMENT ON FUNCTION errand._stream_frames(text, bytea[], "char"[], bigint, integer, timestamptz) IS 'internal: takes in what a connection received.';
 COMMENT ON FUNCTION errand._stream_told(text, timestamptz, timestamptz, bigint, integer, text, bigint, boolean, text, timestamptz) IS 'internal: records what became of a connection.';
+
+COMMENT ON COLUMN errand.stat_sources.connected_since IS 'Streams: since when it is connected; NULL: it is not.';
+COMMENT ON COLUMN errand.stat_sources.last_message IS 'Streams: when the last batch of messages was taken in.';
+COMMENT ON COLUMN errand.stat_sources.messages IS 'Streams: messages taken in, malformed ones included.';
+COMMENT ON COLUMN errand.stat_sources.malformed IS 'Streams: messages that were no JSON; see errand.rejects.';
+COMMENT ON COLUMN errand.stat_sources.dropped IS 'Streams: messages let go since they could not be stored in time.';
+COMMENT ON COLUMN errand.stat_sources.gaps IS 'Streams: gaps in the numbers that "sequence" finds.';
+COMMENT ON COLUMN errand.stat_sources.missed IS 'Streams: numbers that were never seen.';
+COMMENT ON COLUMN errand.stat_sources.last_gap IS 'Streams: the last gap, in words.';
+COMMENT ON COLUMN errand.stat_sources.sequence IS 'Streams: the last number.';
+COMMENT ON COLUMN errand.stat_sources.connects IS 'Streams: how often it was connected.';
+COMMENT ON COLUMN errand.stat_sources.connection_error IS 'Streams: why it was last cut or could not connect; NULL once it has been open for 10 seconds.';

@@ -55,6 +55,15 @@ extern int64_t errand_peer_now(void);
 /* It is over, if it was not: the first error stands. */
 extern void errand_peer_fail(ErrandPeer *p, ErrandPeerEnd end, const char *error);
 
+/*
+ * From callbacks: it did not come to be open (said: by libwebsockets, len
+ * bytes; tls_error: of its certificate, or ""); it was, and is over; the
+ * server's close, a code and its words.
+ */
+extern void errand_peer_failed(ErrandPeer *p, const char *said, size_t len, const char *tls_error);
+extern void errand_peer_closed(ErrandPeer *p);
+extern void errand_peer_take_close(ErrandPeer *p, const unsigned char *in, size_t len);
+
 /* Wipes and frees the texts of the request. */
 extern void errand_peer_forget(ErrandPeer *p);
 
