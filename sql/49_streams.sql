@@ -25,6 +25,7 @@ CREATE TABLE errand.stream_state (
     PRIMARY KEY (source)
 );
 ALTER TABLE errand.stream_state SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
+SELECT pg_catalog.pg_extension_config_dump('errand.stream_state', '');
 
 -- Function:   _streams_wanted()
 -- Returns:    whether a WebSocket source is started
