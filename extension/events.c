@@ -168,6 +168,7 @@ typedef struct Wakes
 {
 	bool workers; /* have something to do, unless they are paused */
 	bool now;	  /* must be heard even then */
+	bool streams; /* definitions changed */
 	bool executors;
 	Oid role; /* of one executor, InvalidOid if of several */
 	ErrandFinals finals;
@@ -180,6 +181,7 @@ publish_one(const ErrandEvent *e, ErrandDatabase *d, Wakes *w)
 	if (e->kind != ERRAND_EVENT_TASK)
 	{
 		w->now |= e->kind != ERRAND_EVENT_COMPLETE;
+		w->streams |= e->kind == ERRAND_EVENT_CONFIG;
 		if (e->kind == ERRAND_EVENT_SOURCE)
 			return;
 		w->executors = true;
@@ -260,6 +262,8 @@ publish(void)
 	/* The leader passes every change on to who listens. */
 	if (w.now || errand_anybody_listens() || (w.workers && !paused()))
 		errand_wake_workers(MyDatabaseId);
+	if (w.streams)
+		errand_tell_streams();
 	if (w.executors && (w.now || !paused()))
 		errand_wake_executors(MyDatabaseId, w.role);
 }

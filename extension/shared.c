@@ -112,6 +112,7 @@ shared_startup(void)
 			pg_atomic_init_u32(&errand_databases[i].quarantine, 0);
 			pg_atomic_init_u32(&errand_databases[i].resumed, 0);
 			pg_atomic_init_u32(&errand_databases[i].paused, 0);
+			pg_atomic_init_u32(&errand_databases[i].changes, 0);
 			pg_atomic_init_u64(&errand_databases[i].lost_settles, 0);
 			pg_atomic_init_u64(&errand_databases[i].worker_starts, 0);
 			pg_atomic_init_u64(&errand_databases[i].limited_by_type, 0);
@@ -249,6 +250,24 @@ void
 errand_wake_relay(ErrandDatabase *d)
 {
 	errand_latch_set((int) pg_atomic_read_u32(&d->relay_procno) - 1);
+}
+
+void
+errand_tell_streams(void)
+{
+	ErrandDatabase *d = errand_database_mine();
+
+	if (d != NULL)
+		(void) pg_atomic_fetch_add_u32(&d->changes, 1);
+	LWLockAcquire(errand_shared->slot_lock, LW_SHARED);
+	for (int i = 0; i < ERRAND_MAX_SLOTS; i++)
+	{
+		ErrandSlot *s = &errand_shared->slots[i];
+
+		if (s->kind == ERRAND_PROCESS_STREAM && s->database == MyDatabaseId && s->pid != 0)
+			errand_latch_set(s->procno);
+	}
+	LWLockRelease(errand_shared->slot_lock);
 }
 
 void

@@ -146,8 +146,8 @@ rule_curl_stays_in_net()
 
 rule_websockets_stay_in_relay()
 {
-	fix="libwebsockets.h belongs in bgworker/relay/ws.c, relay/tls.c and stream.c"
-	only_in '#[[:space:]]*include[[:space:]]*[<"]libwebsockets' bgworker/relay/ws.c bgworker/relay/tls.c bgworker/stream.c
+	fix="libwebsockets.h belongs in bgworker/relay/ws.c, relay/tls.c and sources/peer_lws.c"
+	only_in '#[[:space:]]*include[[:space:]]*[<"]libwebsockets' bgworker/relay/ws.c bgworker/relay/tls.c bgworker/sources/peer_lws.c
 }
 
 rule_libpq_stays_in_notify()
@@ -205,7 +205,8 @@ rule_nothing_throws_through_curl()
 {
 	fix="callbacks of foreign libraries only record and return a code; raise the error in queue/ or base/"
 	search '\b(ereport|elog|palloc[0-9a-z_]*|repalloc|pstrdup|psprintf|MemoryContext[A-Z][A-Za-z]*|CHECK_FOR_INTERRUPTS)[[:space:]]*\(' \
-		bgworker/net extension/core
+		bgworker/net extension/core bgworker/sources/peer.c bgworker/sources/peer_end.c bgworker/sources/peer_lws.c \
+		bgworker/sources/frames.c
 }
 
 # What libuv and libwebsockets call back; the others run in the main loop, or once at the start.

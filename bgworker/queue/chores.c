@@ -32,12 +32,12 @@
 #include "queue/schedules.h"
 #include "queue/sources.h"
 #include "queue/specs.h"
+#include "queue/streams.h"
 #include "queue/sweep.h"
 #include "settings.h"
 #include "shared.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
-#include "utils/uuid.h"
 
 #define REST_US INT64CONST(500000)
 #define POLL_US INT64CONST(5000000)
@@ -69,6 +69,7 @@ read_config(void)
 	errand_config_proxies();
 	errand_config_mail();
 	errand_config_instance(NULL, 0);
+	errand_streams_look();
 	wanted.config = false;
 }
 
@@ -356,6 +357,7 @@ errand_chores(bool lead)
 	{
 		lead_chores(polled);
 		errand_roles_tend();
+		errand_streams_tend();
 	}
 	if (lead && (polled || !counted) && recount_wanted())
 		in_transaction(recount, false);
@@ -386,8 +388,8 @@ errand_chores_wait_ms(bool lead)
 			us = Min(us, errand_schedules_next() - errand_clock_now());
 		if (errand_quarantine_wanted())
 			us = Min(us, 20000);
-		us = Min(Min(us, errand_sources_wait_us()),
-				 Min(errand_roles_wait_us(), Min(errand_free_wait_us(), errand_groups_wait_us())));
+		us = Min(Min(us, errand_sources_wait_us()), Min(errand_roles_wait_us(), errand_streams_wait_us()));
+		us = Min(us, Min(errand_free_wait_us(), errand_groups_wait_us()));
 	}
 	return Max(0, (us + 999) / 1000);
 }

@@ -91,8 +91,8 @@ errand_config_instance(char *secret, size_t size)
 	paused |= copied ||
 			  (errand_start_paused && (d == NULL || pg_atomic_read_u32(&d->resumed) == 0));
 	errand_claim_pause(paused);
-	if (d != NULL)
-		pg_atomic_write_u32(&d->paused, paused);
+	if (d != NULL && pg_atomic_exchange_u32(&d->paused, paused) != (uint32) paused)
+		errand_tell_streams();
 }
 
 static void

@@ -130,7 +130,8 @@ add_held(int64 id)
 /* What a call of _free() and its kin returned, by column. */
 typedef struct FreeColumns
 {
-	int id, what, run, attempt, role, priority, place, at, queue, type, notify, owner_oid, task_group;
+	int id, what, run, attempt, role, priority, place, at, queue, type, notify, owner_oid,
+		task_group;
 } FreeColumns;
 
 static void

@@ -150,7 +150,7 @@ SELECT is((SELECT count(*) FROM errand.rejects WHERE source = 'tick95'), 1::bigi
 SELECT errand.define_source('stream95', 'websocket', 'wss://errand.test/ws', subscribe => ARRAY['{"op": "sub"}'::jsonb], sequence => '$.seq', ping_interval => '10 s', idle_timeout => '30 s',
     batch_rows => 100, batch_interval => '200 ms', items => '$[*]', columns => '{"id": "$.id", "at": {"path": "$.ts", "epoch": "ms"}}', target => 't95', on_conflict => 'update') \g /dev/null
 SELECT is((SELECT options FROM errand.sources WHERE name = 'stream95'), '{"subscribe": [{"op": "sub"}], "sequence": "$.seq", "ping_interval": "00:00:10", "idle_timeout": "00:00:30", "batch_rows": "100", "batch_interval": "00:00:00.2"}'::jsonb, 'a stream keeps its options');
-SELECT is(errand._stream_batch('stream95', ARRAY['{"id": 1}']::jsonb[], now()), NULL, 'stopped: no batch is taken');
+SELECT is(errand._stream_batch('nobody95', ARRAY['{"id": 1}']::jsonb[], now()), NULL, 'no such stream: no batch is taken');
 SELECT is(t.state('SELECT errand.run_source_now(''stream95'')'), '55000', 'a stream is not run');
 SELECT is(t.state('SELECT errand.test_source(''stream95'')'), '55000', '... nor tested');
 SELECT errand.start_source('stream95') \g /dev/null
