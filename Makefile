@@ -7,12 +7,12 @@ MODULE_big = pg_errand
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard \
 	extension/*.c extension/core/*.c \
 	bgworker/*.c bgworker/base/*.c bgworker/queue/*.c \
-	bgworker/net/*.c bgworker/kinds/*.c bgworker/exec/*.c)))
+	bgworker/net/*.c bgworker/kinds/*.c bgworker/exec/*.c bgworker/sources/*.c)))
 
 # The install script is these files in reading order; never OR REPLACE.
 SQL_PARTS = 00_header 10_tables 12_relations 20_submit 22_depend 24_specs 30_claim 32_settle 34_reap 36_free 36_http_extras \
 	38_groups 40_chores 44_schedules 46_secrets 47_proxies \
-	48_sources 49_feeds 49_source_work 49_source_define 49_source_test \
+	48_sources 49_streams 49_feeds 49_source_work 49_source_define 49_source_test \
 	50_steering 60_views 61_secrets 62_relations 62_spec_views 65_statistics 66_source_views 67_filters 70_functions 72_groups 73_sources 74_cached 75_waiting \
 	80_rights 85_comments 86_relations 87_sources 90_grants
 SQL_FILES = $(SQL_PARTS:%=sql/%.sql)
@@ -21,7 +21,7 @@ DATA = $(wildcard sql/upgrade/*--*--*.sql)
 
 PG_CONFIG ?= pg_config
 PKG_CONFIG ?= pkg-config
-LIBS_USED = libcurl libcares libuv
+LIBS_USED = libcurl libcares libuv libwebsockets
 PG_CPPFLAGS = -I$(srcdir)/extension -I$(srcdir)/bgworker $(shell $(PKG_CONFIG) --cflags $(LIBS_USED))
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare
 SHLIB_LINK = $(shell $(PKG_CONFIG) --libs $(LIBS_USED))

@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "contract.h"
+#include "core/standing.h"
 
 const char *
 errand_state_name(ErrandState s)
@@ -35,4 +36,30 @@ errand_state_name(ErrandState s)
 			return "unknown";
 	}
 	return "none";
+}
+
+int
+errand_state_rank(ErrandState s)
+{
+	switch (s)
+	{
+		case ERRAND_NONE:
+			return 0;
+		case ERRAND_WAITING:
+			return 1;
+		case ERRAND_SCHEDULED:
+			return 2;
+		case ERRAND_RUNNING:
+			return 3; /* gives its number to what follows */
+		case ERRAND_RETRYING:
+			return 4;
+		case ERRAND_READY:
+			return 5;
+		case ERRAND_SUCCEEDED:
+		case ERRAND_FAILED:
+		case ERRAND_CANCELLED:
+		case ERRAND_UNKNOWN:
+			return ERRAND_RANK_FINAL;
+	}
+	return 0;
 }

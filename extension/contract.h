@@ -60,4 +60,7 @@ errand_state_is_final(ErrandState s)
 /* The word users see. */
 extern const char *errand_state_name(ErrandState s);
 
+/* The order of states within one attempt number, from what waits to what is final. */
+extern int errand_state_rank(ErrandState s);
+
 #endif

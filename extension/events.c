@@ -10,6 +10,7 @@
 
 #include "access/xact.h"
 #include "compat.h"
+#include "core/standing.h"
 #include "events.h"
 #include "hooks.h"
 #include "ring.h"
@@ -99,6 +100,15 @@ errand_event_add(const ErrandEvent *e)
 }
 
 bool
+errand_event_late(const ErrandEvent *e, int32 run, int32 attempt, char state)
+{
+	ErrandStanding known = {run, attempt, errand_state_rank(state)};
+	ErrandStanding told = {e->run, e->attempt, errand_state_rank(e->to)};
+
+	return errand_standing_late(&known, &told, errand_state_rank(e->from));
+}
+
+bool
 errand_event_pending(int64 id)
 {
 	for (int i = n_pending - 1; i >= 0; i--)
@@ -157,6 +167,7 @@ typedef struct Wakes
 {
 	bool workers; /* have something to do, unless they are paused */
 	bool now;	  /* must be heard even then */
+	bool streams; /* definitions changed */
 	bool executors;
 	Oid role; /* of one executor, InvalidOid if of several */
 	ErrandFinals finals;
@@ -169,6 +180,7 @@ publish_one(const ErrandEvent *e, ErrandDatabase *d, Wakes *w)
 	if (e->kind != ERRAND_EVENT_TASK)
 	{
 		w->now |= e->kind != ERRAND_EVENT_COMPLETE;
+		w->streams |= e->kind == ERRAND_EVENT_CONFIG;
 		if (e->kind == ERRAND_EVENT_SOURCE)
 			return;
 		w->executors = true;
@@ -246,6 +258,8 @@ publish(void)
 	/* The leader passes every change on to who listens. */
 	if (w.now || errand_anybody_listens() || (w.workers && !paused()))
 		errand_wake_workers(MyDatabaseId);
+	if (w.streams)
+		errand_tell_streams();
 	if (w.executors && (w.now || !paused()))
 		errand_wake_executors(MyDatabaseId, w.role);
 }

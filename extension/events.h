@@ -31,10 +31,12 @@ typedef enum ErrandEventKind
 typedef struct ErrandEvent
 {
 	ErrandEventKind kind;
-	uint64 seq;	  /* given at publication, in order of commit */
-	Oid database; /* filled in by errand_event_add */
-	Oid owner;	  /* of the task; 0: not told, since what waits stays as many */
-	int64 id;	  /* of the task */
+	Oid submitter; /* of a TASK event: who owns the task, always told */
+	uint64 seq;	   /* given at publication, in order of commit */
+	Oid database;  /* filled in by errand_event_add */
+	Oid owner;	   /* of the task; 0: not told, since what waits stays as many */
+	int64 id;	   /* of the task */
+	int64 group;   /* of the task; 0: none */
 	int32 run;	  /* of the task: +1 by retry() */
 	int32 attempt;
 	Oid role;  /* whose executor runs it; 0: the event loop */
@@ -44,8 +46,10 @@ typedef struct ErrandEvent
 	int64 place;	 /* where it lies in ready, if to is READY */
 	int64 wait_us;	 /* ready until started, -1 if not known yet */
 	int64 run_us;	 /* started until finished, -1 likewise */
-	bool unmeasured; /* the type's times are not kept */
 	TimestampTz at;	 /* when it happened */
+	bool unmeasured; /* the type's times are not kept */
+
+	/* What the ring holds ends here: it has the names apart. */
 	const char *queue;
 	const char *task;	 /* the task type */
 	const char *channel; /* the user's own NOTIFY channel, or NULL */
@@ -66,6 +70,15 @@ typedef struct ErrandRingCursor
 	uint64 cell;
 	uint64 seq; /* of the last record read */
 } ErrandRingCursor;
+
+/*
+ * Whether the event tells of something before the state that is known of its
+ * task.  Commits and their callbacks are not one step: a worker may have
+ * settled a task before its submitter's event is in the ring.  A state that the
+ * event itself begins at is never too late for it; a final one is left by the
+ * next run only.
+ */
+extern bool errand_event_late(const ErrandEvent *e, int32 run, int32 attempt, char state);
 
 /* Registers the transaction callbacks; once, from _PG_init. */
 extern void errand_events_init(void);

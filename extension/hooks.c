@@ -94,6 +94,7 @@ poke_callback(XactEvent event, void *arg)
 		errand_ring_write(&e);
 		LWLockRelease(errand_shared->event_lock);
 		errand_wake_workers(MyDatabaseId);
+		errand_tell_streams();
 	}
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
 		poke = false;

@@ -15,9 +15,11 @@
 #include "ring.h"
 #include "shared.h"
 
+#define EVENT_BYTES offsetof(ErrandEvent, queue) /* without the pointers to its names */
+
 typedef struct RingRecord
 {
-	ErrandEvent event; /* its pointers mean nothing here */
+	char event[EVENT_BYTES];
 	uint16 cells;
 	uint16 queue_len;
 	uint16 task_len;
@@ -63,8 +65,9 @@ errand_ring_write(const ErrandEvent *e)
 	size_t total;
 	uint64 at = errand_shared->head_cell * ERRAND_CELL;
 
-	r.event = *e;
-	r.event.seq = ++errand_shared->head_seq;
+	errand_shared->head_seq++;
+	memcpy(r.event, e, EVENT_BYTES);
+	memcpy(r.event + offsetof(ErrandEvent, seq), &errand_shared->head_seq, sizeof(uint64));
 	r.queue_len = name_len(e->queue, ERRAND_NAME_BYTES);
 	r.task_len = name_len(e->task, ERRAND_NAME_BYTES);
 	r.channel_len = name_len(e->channel, NAMEDATALEN);
@@ -105,7 +108,7 @@ ring_take(ErrandRingCursor *c, ErrandEventBuffer *out)
 	uint64 at = c->cell * ERRAND_CELL;
 
 	ring_copy_out(&at, &r, sizeof(r));
-	out->event = r.event;
+	memcpy(&out->event, r.event, EVENT_BYTES);
 	ring_copy_out(&at, out->queue, r.queue_len);
 	out->queue[r.queue_len] = '\0';
 	ring_copy_out(&at, out->task, r.task_len);
@@ -116,7 +119,7 @@ ring_take(ErrandRingCursor *c, ErrandEventBuffer *out)
 	out->event.task = out->task;
 	out->event.channel = r.channel_len > 0 ? out->channel : NULL;
 	c->cell += r.cells;
-	c->seq = r.event.seq;
+	c->seq = out->event.seq;
 }
 
 bool

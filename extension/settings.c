@@ -35,6 +35,7 @@ int errand_ring_size = 8192;
 int errand_max_databases = 16;
 int errand_max_keys = 4096;
 char *errand_dns_servers = "";
+char *errand_ca_file = "";
 char *errand_user_agent = "";
 bool errand_log_failures = false;
 int errand_log_min_task_duration = -1;
@@ -242,6 +243,9 @@ define_network_settings(void)
 			   &errand_memory_limit, 256 * 1024, 1024, INT_MAX, PGC_SIGHUP, GUC_UNIT_KB);
 	define_string("errand.dns_servers", "Name servers to ask instead of the system's.",
 				  &errand_dns_servers, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY);
+	define_string("errand.ca_file",
+				  "PEM file of the certificate authorities to trust instead of the system's.",
+				  &errand_ca_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY);
 	define_string("errand.user_agent", "User-Agent of requests that set none.", &errand_user_agent,
 				  "", PGC_SIGHUP, 0);
 }

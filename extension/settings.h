@@ -24,6 +24,7 @@ extern int errand_ring_size;	 /* events kept in shared memory */
 extern int errand_max_databases; /* databases with the extension */
 extern int errand_max_keys;		 /* queues, types and hosts with counters */
 extern char *errand_dns_servers;
+extern char *errand_ca_file; /* '' = the system's */
 extern char *errand_user_agent;
 extern char *errand_smtp_url;	  /* '' = no e-mail */
 extern char *errand_smtp_from;	  /* the sender of what names none */

@@ -110,6 +110,7 @@ shared_startup(void)
 			pg_atomic_init_u32(&errand_databases[i].quarantine, 0);
 			pg_atomic_init_u32(&errand_databases[i].resumed, 0);
 			pg_atomic_init_u32(&errand_databases[i].paused, 0);
+			pg_atomic_init_u32(&errand_databases[i].changes, 0);
 			pg_atomic_init_u64(&errand_databases[i].lost_settles, 0);
 			pg_atomic_init_u64(&errand_databases[i].cache_hits, 0);
 			pg_atomic_init_u64(&errand_databases[i].cache_stale, 0);
@@ -225,6 +226,24 @@ errand_wake_executors(Oid database, Oid role)
 
 		if (s->kind == ERRAND_PROCESS_EXECUTOR && s->database == database && s->pid != 0 &&
 			(!OidIsValid(role) || s->role == role))
+			errand_latch_set(s->procno);
+	}
+	LWLockRelease(errand_shared->slot_lock);
+}
+
+void
+errand_tell_streams(void)
+{
+	ErrandDatabase *d = errand_database_mine();
+
+	if (d != NULL)
+		(void) pg_atomic_fetch_add_u32(&d->changes, 1);
+	LWLockAcquire(errand_shared->slot_lock, LW_SHARED);
+	for (int i = 0; i < ERRAND_MAX_SLOTS; i++)
+	{
+		ErrandSlot *s = &errand_shared->slots[i];
+
+		if (s->kind == ERRAND_PROCESS_STREAM && s->database == MyDatabaseId && s->pid != 0)
 			errand_latch_set(s->procno);
 	}
 	LWLockRelease(errand_shared->slot_lock);

@@ -54,6 +54,8 @@ typedef struct ErrandDatabase
 	pg_atomic_uint32 quarantine; /* suspects run apart: claim nothing else; atomic */
 	pg_atomic_uint32
 		dependencies;		 /* 0: nothing waits for another task; moves with each change; atomic */
+	pg_atomic_uint32
+		changes; /* +1 with each change of a definition: for who does not read the ring; atomic */
 	pg_atomic_uint32 paused; /* pause_all() is in force, as last read; atomic */
 	pg_atomic_uint64 lost_settles; /* results dropped by the fence; atomic */
 	pg_atomic_uint64 cache_hits;   /* of errand.cached(): fresh values; atomic */
@@ -202,6 +204,9 @@ extern void errand_wake_workers(Oid database);
 
 /* Sets the latches of the executors of a role; InvalidOid: of all.  Takes slot_lock shared. */
 extern void errand_wake_executors(Oid database, Oid role);
+
+/* Tells the stream process of this database that a definition changed.  Takes slot_lock shared. */
+extern void errand_tell_streams(void);
 
 /* Sets the launcher's latch. */
 extern void errand_wake_launcher(void);

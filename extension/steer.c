@@ -28,13 +28,15 @@ PG_FUNCTION_INFO_V1(errand_reprioritize);
 
 /* An event of a task from the row that an internal function returned. */
 static void
-announce_row(int64 id, Oid owner, Datum row, char from, char to)
+announce_row(int64 id, Datum row, char from, char to)
 {
 	ErrandEvent e = {0};
 
 	e.kind = ERRAND_EVENT_TASK;
 	e.id = id;
-	e.owner = owner;
+	e.submitter = (Oid) errand_column_int(row, "owner_oid", 0);
+	e.owner = to == ERRAND_CANCELLED || errand_state_is_final(from) ? e.submitter : InvalidOid;
+	e.group = errand_column_int(row, "task_group", 0);
 	e.run = errand_column_int(row, "run", 1);
 	e.attempt = errand_column_int(row, "attempt", 0);
 	e.from = from;
@@ -85,8 +87,7 @@ errand_cancel_one(int64 id, bool all, const char *reason)
 	if (how == NULL || strcmp(how, "final") == 0)
 		return false;
 	if (strcmp(how, "done") == 0)
-		announce_row(id, errand_column_int(row, "owner_oid", 0), row,
-					 errand_column_char(row, "from"), ERRAND_CANCELLED);
+		announce_row(id, row, errand_column_char(row, "from"), ERRAND_CANCELLED);
 	else
 	{
 		ErrandEvent e = {.kind = ERRAND_EVENT_CANCEL, .id = id};
@@ -121,7 +122,7 @@ errand_retry_one(int64 id, bool all)
 	from = errand_column_char(row, "from");
 	if (from == '\0')
 		return false;
-	announce_row(id, errand_column_int(row, "owner_oid", 0), row, from, ERRAND_READY);
+	announce_row(id, row, from, ERRAND_READY);
 	return true;
 }
 
@@ -158,7 +159,7 @@ move_task(int64 id, NullableDatum priority, NullableDatum run_at)
 	from = errand_column_char(row, "from");
 	if (from == '\0')
 		return false;
-	announce_row(id, InvalidOid, row, from, errand_column_char(row, "to"));
+	announce_row(id, row, from, errand_column_char(row, "to"));
 	return true;
 }
 

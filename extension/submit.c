@@ -124,7 +124,8 @@ announce(const ErrandTaskType *t, const ErrandPolicy *p, int64 id, TimestampTz n
 	ErrandEvent e = {0};
 	e.kind = ERRAND_EVENT_TASK;
 	e.id = id;
-	e.owner = GetUserId();
+	e.owner = e.submitter = GetUserId();
+	e.group = p->task_group;
 	e.run = 1;
 	e.to = errand_after_state(p, now);
 	e.role = role_of(t);

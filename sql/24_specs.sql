@@ -36,7 +36,7 @@ SELECT pg_catalog.pg_extension_config_dump('errand.outbox', '');
 -- there before (its key was held); boxed: it waits in the outbox; or the
 -- problem for which it was not submitted.
 CREATE TYPE errand._spec_result AS (id bigint, queue text, type text, priority smallint, state "char", at timestamptz,
-    deadline timestamptz, notify text, boxed boolean, problem text, role oid);
+    deadline timestamptz, notify text, boxed boolean, problem text, role oid, owner_oid oid);
 
 -- Function:   _spec_problem(spec)
 -- Returns:    why the spec cannot be submitted any more, or NULL
@@ -72,9 +72,10 @@ BEGIN
     v.notify := p_spec ->> 'notify';
     v.deadline := p_now + (p_spec ->> 'deadline_ms')::bigint * interval '1 ms';
     v.boxed := false;
-    v.role := CASE p_spec ->> 'kind' WHEN 'sql' THEN (p_spec ->> 'owner_oid')::oid ELSE 0 END;
+    v.owner_oid := (p_spec ->> 'owner_oid')::oid;
+    v.role := CASE p_spec ->> 'kind' WHEN 'sql' THEN v.owner_oid ELSE 0 END;
     v.id := errand._submit(
-        p_owner_oid => (p_spec ->> 'owner_oid')::oid, p_owner => p_spec ->> 'owner', p_type => v.type,
+        p_owner_oid => v.owner_oid, p_owner => p_spec ->> 'owner', p_type => v.type,
         p_kind => p_spec ->> 'kind', p_queue => v.queue, p_priority => v.priority, p_run_at => v_run_at,
         p_max_attempts => (p_spec ->> 'max_attempts')::smallint, p_timeout_ms => (p_spec ->> 'timeout_ms')::integer,
         p_backoff => (p_spec ->> 'backoff')::smallint, p_base_ms => (p_spec ->> 'base_ms')::bigint,
@@ -227,7 +228,7 @@ END $$;
 -- Tables:     deletes from outbox, writes follow_up, schedule, schedule_run; as _submit()
 CREATE FUNCTION errand._outbox_submit(p_after bigint, p_now timestamptz, OUT box bigint, OUT blocked boolean,
     OUT id bigint, OUT queue text, OUT type text, OUT priority smallint, OUT state "char", OUT at timestamptz,
-    OUT deadline timestamptz, OUT notify text, OUT boxed boolean, OUT problem text, OUT role oid)
+    OUT deadline timestamptz, OUT notify text, OUT boxed boolean, OUT problem text, OUT role oid, OUT owner_oid oid)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -275,6 +276,7 @@ BEGIN
     deadline := v.deadline;
     notify := v.notify;
     role := v.role;
+    owner_oid := v.owner_oid;
     boxed := false;
     problem := v.problem;
 END $$;

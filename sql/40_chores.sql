@@ -63,7 +63,7 @@ END $$;
 -- Tables:     deletes from later, writes ready
 CREATE FUNCTION errand._due(p_now timestamptz, p_limit integer)
 RETURNS TABLE (id bigint, place bigint, role oid, priority smallint, run smallint, attempt integer, state "char", queue text,
-    type text)
+    type text, owner_oid oid, task_group bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
@@ -79,7 +79,7 @@ BEGIN
         INSERT INTO errand.ready (id, place, attempt, role, priority, failures, run, queue)
         SELECT p.id, p.place, p.attempt, p.role, p.priority, p.failures, p.run, p.queue FROM placed AS p
     )
-    SELECT p.id, p.place, p.role, p.priority, p.run, p.attempt, p.state, p.queue, t.type
+    SELECT p.id, p.place, p.role, p.priority, p.run, p.attempt, p.state, p.queue, t.type, t.owner_oid, t.task_group
     FROM placed AS p JOIN errand.task AS t ON t.id = p.id ORDER BY p.place;
 END $$;
 
@@ -104,7 +104,8 @@ END $$;
 -- waits for a client: a task that one holds has another second.
 -- Tables:     deletes from deadline, ready, later, task_key; writes outcome, deadline, group_delta
 CREATE FUNCTION errand._expire(p_now timestamptz, p_limit integer)
-RETURNS TABLE (id bigint, state "char", run smallint, attempt integer, queue text, type text, notify text, owner_oid oid)
+RETURNS TABLE (id bigint, state "char", run smallint, attempt integer, queue text, type text, notify text, owner_oid oid,
+    task_group bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -144,7 +145,7 @@ BEGIN
         WHERE t.task_group IS NOT NULL GROUP BY t.task_group
     )
     SELECT t.id, coalesce(e.state, 'x'), coalesce(e.run, 1::smallint), coalesce(e.attempt, 0), t.queue, t.type, t.notify,
-        t.owner_oid
+        t.owner_oid, t.task_group
     FROM unnest(v_ids) AS u (id)
     JOIN errand.task AS t ON t.id = u.id
     LEFT JOIN ended AS e ON e.id = u.id

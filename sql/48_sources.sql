@@ -330,6 +330,8 @@ DECLARE
     v_good boolean := p_run.error IS NULL;
     v_keep boolean := v_good AND (p_run.rejected = 0 OR p_run.stored + p_run.duplicate > 0);
     v_next timestamptz;
+    -- That a batch was stored does not mean that its stream's connection is well.
+    v_cut boolean := p_run.stream AND EXISTS (SELECT FROM errand.stream_state AS t WHERE t.source = p_run.source AND t.troubled);
 BEGIN
     UPDATE errand.source_run AS r SET finished_at = p_now, seen = NULL, validators = NULL, cursor = NULL,
         state = CASE WHEN NOT v_good THEN 'F' WHEN r.pages > 0 AND r.unchanged = r.pages THEN 'N' ELSE 'S' END
@@ -347,14 +349,15 @@ BEGIN
         items_duplicate = x.items_duplicate + p_run.duplicate,
         last_success = CASE WHEN v_good THEN p_now ELSE x.last_success END,
         failures = CASE WHEN v_good THEN 0 ELSE x.failures + 1 END,
-        degraded_since = CASE WHEN v_good THEN NULL ELSE coalesce(x.degraded_since, p_now) END,
-        error = p_run.error, sqlstate = p_run.sqlstate,
+        degraded_since = CASE WHEN NOT v_good THEN coalesce(x.degraded_since, p_now) WHEN v_cut THEN x.degraded_since END,
+        error = CASE WHEN v_good AND v_cut THEN x.error ELSE p_run.error END,
+        sqlstate = CASE WHEN v_good AND v_cut THEN x.sqlstate ELSE p_run.sqlstate END,
         cursor = CASE WHEN v_good THEN p_run.cursor ELSE x.cursor END,
         validators = CASE WHEN v_keep AND NOT p_run.stream THEN p_run.validators WHEN v_keep THEN x.validators END,
         last_run = CASE WHEN p_run.stream THEN p_run.started_at ELSE x.last_run END,
         next_run = CASE WHEN NOT p_run.stream THEN greatest(v_next, p_run.wait_until) END
     WHERE x.source = p_run.source;
-    IF v_good AND v_state.degraded_since IS NOT NULL THEN
+    IF v_good AND v_state.degraded_since IS NOT NULL AND NOT v_cut THEN
         PERFORM errand._announce_source(s.name, CASE WHEN s.enabled THEN 'idle' ELSE 'stopped' END, p_run.id);
     ELSIF NOT v_good AND v_state.degraded_since IS NULL THEN
         PERFORM errand._announce_source(s.name, 'degraded', p_run.id);
@@ -650,6 +653,7 @@ BEGIN
         DELETE FROM errand.source_run AS r WHERE r.source = v_source;
         DELETE FROM errand.source_news AS n WHERE n.source = v_source;
         DELETE FROM errand.reject AS j WHERE j.source = v_source;
+        DELETE FROM errand.stream_state AS t WHERE t.source = v_source;
         DELETE FROM errand.source_state AS x WHERE x.source = v_source;
     END LOOP;
 END $$;

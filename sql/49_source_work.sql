@@ -475,7 +475,7 @@ END $$;
 -- What a stream's process hands over: items are transformed and stored like
 -- those of a page.
 -- Returns:    how many batches of the source are not stored yet, this one
---             included; NULL if there is no such source, or it is stopped
+--             included; NULL if there is no such source
 -- Tables:     writes source_run, source_piece; as _submit()
 CREATE FUNCTION errand._stream_batch(p_source text, p_items jsonb[], p_now timestamptz)
 RETURNS bigint
@@ -484,7 +484,7 @@ DECLARE
     s errand.source;
     v_run bigint := nextval('errand.task_id');
 BEGIN
-    SELECT x.* INTO s FROM errand.source AS x WHERE x.name = p_source AND x.enabled AND x.kind = 'websocket';
+    SELECT x.* INTO s FROM errand.source AS x WHERE x.name = p_source AND x.kind = 'websocket';
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;

@@ -29,11 +29,11 @@ END $$;
 -- Tables:     deletes from ready, later, suspect, task_key; writes outcome and group_delta, or cancel_request
 CREATE FUNCTION errand._cancel(p_id bigint, p_caller oid, p_all boolean, p_reason text, p_now timestamptz,
     OUT how text, OUT "from" "char", OUT run smallint, OUT attempt integer, OUT queue text, OUT type text, OUT notify text,
-    OUT owner_oid oid)
+    OUT owner_oid oid, OUT task_group bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-    SELECT t.queue, t.type, t.notify, t.owner_oid INTO queue, type, notify, owner_oid FROM errand.task AS t
+    SELECT t.queue, t.type, t.notify, t.owner_oid, t.task_group INTO queue, type, notify, owner_oid, task_group FROM errand.task AS t
     WHERE t.id = p_id AND (p_all OR t.owner_oid = p_caller);
     IF NOT FOUND THEN
         RETURN;
@@ -83,7 +83,7 @@ END $$;
 -- Tables:     outcome to attempt, or deletes from later; deletes from cancel_request; writes ready, task_key, chunk_drop
 CREATE FUNCTION errand._retry(p_id bigint, p_caller oid, p_all boolean, p_now timestamptz,
     OUT "from" "char", OUT run smallint, OUT attempt integer, OUT priority smallint, OUT place bigint, OUT queue text,
-    OUT type text, OUT role oid, OUT owner_oid oid)
+    OUT type text, OUT role oid, OUT owner_oid oid, OUT task_group bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -125,6 +125,7 @@ BEGIN
     queue := v_task.queue;
     type := v_task.type;
     owner_oid := v_task.owner_oid;
+    task_group := v_task.task_group;
     role := v_task.role;
     INSERT INTO errand.ready (id, place, attempt, role, priority, failures, run, queue)
     VALUES (p_id, place, attempt, role, priority, v_failures, run, queue);
@@ -137,7 +138,7 @@ END $$;
 -- Tables:     deletes from and writes ready, later; updates task
 CREATE FUNCTION errand._move(p_id bigint, p_caller oid, p_all boolean, p_priority smallint, p_run_at timestamptz,
     p_now timestamptz, OUT "from" "char", OUT "to" "char", OUT run smallint, OUT attempt integer, OUT priority smallint,
-    OUT place bigint, OUT queue text, OUT type text, OUT role oid)
+    OUT place bigint, OUT queue text, OUT type text, OUT role oid, OUT owner_oid oid, OUT task_group bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -145,7 +146,7 @@ DECLARE
     v_due timestamptz;
     v_unmet integer;
 BEGIN
-    SELECT t.queue, t.type, t.role INTO queue, type, role FROM errand.task AS t
+    SELECT t.queue, t.type, t.role, t.owner_oid, t.task_group INTO queue, type, role, owner_oid, task_group FROM errand.task AS t
     WHERE t.id = p_id AND (p_all OR t.owner_oid = p_caller);
     IF NOT FOUND THEN
         RETURN;

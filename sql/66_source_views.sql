@@ -2,7 +2,7 @@
 
 CREATE VIEW errand.sources WITH (security_barrier) AS
 SELECT s.name, s.kind, s.url, CASE WHEN NOT s.enabled AND o.id IS NULL THEN 'stopped' WHEN t.degraded_since IS NOT NULL AND s.enabled THEN 'degraded'
-        WHEN o.id IS NOT NULL THEN 'running' ELSE 'idle' END AS state,
+        WHEN o.id IS NOT NULL OR w.connected_at IS NOT NULL THEN 'running' ELSE 'idle' END AS state,
     s.every, s.cron, s.timezone, s.target, s.options ->> 'items' AS items, s.options ->> 'item_key' AS item_key, s.options ->> 'transform' AS transform,
     s.options -> 'columns' AS columns, s.options ->> 'on_conflict' AS on_conflict, s.options -> 'paginate' AS paginate,
     s.options -> 'cursor' AS cursor, t.cursor ->> 'value' AS cursor_value, s.fetch_workers, s.transform_workers, s.store_workers,
@@ -10,18 +10,23 @@ SELECT s.name, s.kind, s.url, CASE WHEN NOT s.enabled AND o.id IS NULL THEN 'sto
     s.options - ARRAY['items', 'item_key', 'transform', 'columns', 'on_conflict', 'paginate', 'cursor', 'keys'] AS options,
     s.owner::name AS owner, s.enabled AS started, s.enabled_at AS started_at, s.defined_at, s.description
 FROM errand.source AS s JOIN errand.source_state AS t ON t.source = s.id
+LEFT JOIN errand.stream_state AS w ON w.source = s.id
 LEFT JOIN LATERAL (SELECT r.id FROM errand.source_run AS r WHERE r.source = s.id AND r.finished_at IS NULL LIMIT 1) AS o ON true
 WHERE s.owner_oid = (SELECT r.oid FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user)
    OR (SELECT errand._sees_all(current_user));
 
 CREATE VIEW errand.stat_sources WITH (security_barrier) AS
 SELECT s.name AS source, CASE WHEN NOT s.enabled AND o.runs = 0 THEN 'stopped' WHEN t.degraded_since IS NOT NULL AND s.enabled THEN 'degraded'
-        WHEN o.runs > 0 THEN 'running' ELSE 'idle' END AS state,
-    t.last_run, CASE WHEN s.enabled AND s.kind <> 'websocket' THEN coalesce(CASE WHEN t.planned_for = greatest(s.enabled_at, s.defined_at) THEN t.next_run END, s.enabled_at) END AS next_run,
+        WHEN o.runs > 0 OR w.connected_at IS NOT NULL THEN 'running' ELSE 'idle' END AS state,
+    t.last_run, CASE WHEN s.enabled AND s.kind <> 'websocket' THEN coalesce(CASE WHEN t.planned_for = greatest(s.enabled_at, s.defined_at) THEN t.next_run END, s.enabled_at)
+        WHEN s.enabled THEN w.next_try END AS next_run,
     t.last_success, t.items_stored + o.stored AS items_stored, t.items_rejected + o.rejected AS items_rejected,
     t.items_duplicate + o.duplicate AS items_duplicate, t.error, t.sqlstate, clock_timestamp() - t.last_success AS age,
-    t.degraded_since, t.failures, t.runs, t.cursor ->> 'value' AS cursor_value, s.kind, s.owner::name AS owner
+    t.degraded_since, t.failures, t.runs, t.cursor ->> 'value' AS cursor_value, s.kind, s.owner::name AS owner,
+    w.connected_at AS connected_since, w.last_message, w.messages, w.malformed, w.dropped, w.gaps, w.missed, w.gap AS last_gap,
+    w.sequence, w.connects, w.error AS connection_error
 FROM errand.source AS s JOIN errand.source_state AS t ON t.source = s.id
+LEFT JOIN errand.stream_state AS w ON w.source = s.id
 CROSS JOIN LATERAL (SELECT count(*) AS runs, coalesce(sum(r.stored), 0)::bigint AS stored, coalesce(sum(r.rejected), 0)::bigint AS rejected,
     coalesce(sum(r.duplicate), 0)::bigint AS duplicate FROM errand.source_run AS r WHERE r.source = s.id AND r.finished_at IS NULL) AS o
 WHERE s.owner_oid = (SELECT r.oid FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user)

@@ -142,6 +142,16 @@ static const DbCallDef calls[DB_CALLS] = {
 						  {A_INT8, TIMESTAMPTZOID, INT4OID}},
 	[DB_UNFREED] = {"SELECT * FROM errand._unfreed($1,$2)", 2, {INT8OID, INT4OID}},
 	[DB_GROUP_COUNT] = {"SELECT errand._group_count($1,$2)", 2, {A_INT8, A_CHAR}},
+	[DB_STREAMS] = {"SELECT * FROM errand._streams()", 0, {0}},
+	[DB_STREAMS_WANTED] = {"SELECT errand._streams_wanted() AS wanted", 0, {0}},
+	[DB_STREAM_SECRETS] = {"SELECT * FROM errand._stream_secrets($1,$2)", 2, {TEXTOID, A_TEXT}},
+	[DB_STREAM_FRAMES] = {"SELECT errand._stream_frames($1,$2,$3,$4,$5,$6) AS taken",
+						  6,
+						  {TEXTOID, A_BYTES, A_CHAR, INT8OID, INT4OID, TIMESTAMPTZOID}},
+	[DB_STREAM_TOLD] = {"SELECT errand._stream_told($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)",
+						10,
+						{TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT4OID, TEXTOID, INT8OID,
+						 BOOLOID, TEXTOID, TIMESTAMPTZOID}},
 	[DB_GROUP_FOLD] = {"SELECT * FROM errand._group_fold($1,$2)", 2, {TIMESTAMPTZOID, INT4OID}},
 };
 
@@ -325,6 +335,15 @@ errand_db_text(int row, int column)
 	Datum d = errand_db_value(row, column, &isnull);
 
 	return isnull ? NULL : TextDatumGetCString(d);
+}
+
+int64
+errand_db_int8(int row, int column)
+{
+	bool isnull;
+	Datum d = errand_db_value(row, column, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(d);
 }
 
 void

@@ -61,6 +61,11 @@ typedef enum ErrandDbCall
 	DB_CHUNKS_ADD,
 	DB_CHUNKS_FORGET,
 	DB_CHUNKS_SWEEP,
+	DB_STREAMS,
+	DB_STREAMS_WANTED,
+	DB_STREAM_SECRETS,
+	DB_STREAM_FRAMES,
+	DB_STREAM_TOLD,
 	DB_SOURCES_SETTLED,
 	DB_SOURCES_TEND,
 	DB_SOURCES_TRIM,
@@ -136,6 +141,7 @@ extern int errand_db_column(const char *name);
 /* A value of the last result. */
 extern Datum errand_db_value(int row, int column, bool *isnull);
 extern char *errand_db_text(int row, int column); /* palloc'd, NULL for NULL */
+extern int64 errand_db_int8(int row, int column); /* of a bigint; 0 for NULL */
 
 /* Sends notifications of the current transaction. */
 extern void errand_db_notify(const char *channel, const char *payload);

@@ -3,7 +3,7 @@
  *		Asks the postmaster for our processes.
  *
  * Runs in the launcher (workers, probes) and in each database's leader
- * (executors).  It must never wait for a process it started.
+ * (executors, streams).  It must never wait for a process it started.
  */
 #include "postgres.h"
 
@@ -73,6 +73,7 @@ errand_start_process(ErrandKindOfProcess kind, Oid database, int number, Oid rol
 	int index = slot_allocate(kind, database, number, role, &packed);
 	const char *name = kind == ERRAND_PROCESS_PROBE	   ? "probe" :
 					   kind == ERRAND_PROCESS_EXECUTOR ? "executor" :
+					   kind == ERRAND_PROCESS_STREAM   ? "stream" :
 														 "worker";
 
 	if (index < 0)

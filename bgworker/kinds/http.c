@@ -302,6 +302,7 @@ config_fill(ErrandNetConfig *c, ErrandCidr *allow)
 	c->user_agent = errand_user_agent[0] ? errand_user_agent : "pg_errand/" ERRAND_VERSION;
 	c->dns_servers = errand_dns_servers;
 	c->dns_timeout_ms = 10000;
+	c->ca_file = errand_ca_file;
 }
 
 void

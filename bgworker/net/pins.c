@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "net/internal.h"
+#include "net/refusal.h"
 
 void
 errand_pins_release(ErrandPins *pins)
@@ -24,41 +25,14 @@ errand_pins_release(ErrandPins *pins)
 		free(pins);
 }
 
-static void
-format_address(const ErrandAddress *a, char *buf, socklen_t size)
-{
-	const void *address = a->u.sa.sa_family == AF_INET6 ? (const void *) &a->u.v6.sin6_addr :
-														  (const void *) &a->u.v4.sin_addr;
-
-	if (inet_ntop(a->u.sa.sa_family, address, buf, size) == NULL)
-		snprintf(buf, size, "an unknown address");
-}
-
 /* The egress policy says no: fail, and say what would allow it. */
 void
 errand_pins_refused(ErrandTransfer *t, const ErrandAddress *a, ErrandEgress egress)
 {
-	char address[INET6_ADDRSTRLEN + 20];
-	char item[64];
-	const char *led = t->resp.redirects > 0 ? ", where a redirect led," : "";
-
-	format_address(a, address, sizeof(address));
-	if (t->url->numeric)
-		errand_net_fail(t, ERRAND_FAIL_POLICY, "egress to %s (%s)%s is not allowed", address,
-						errand_egress_name(egress), led);
-	else
-		errand_net_fail(t, ERRAND_FAIL_POLICY, "egress to %s (%s, %s)%s is not allowed",
-						t->url->name, address, errand_egress_name(egress), led);
-	if (!errand_policy_suggest(&a->u.sa, item, sizeof(item)))
-		return;
-	if (t->net->n_allow == 0)
-		snprintf(t->resp.hint, sizeof(t->resp.hint),
-				 "to allow it, use: "
-				 "ALTER SYSTEM SET errand.allow_networks = '%s'",
-				 item);
-	else
-		snprintf(t->resp.hint, sizeof(t->resp.hint), "to allow it, add %s to errand.allow_networks",
-				 item);
+	t->resp.failure = ERRAND_FAIL_POLICY;
+	errand_refusal_describe(a, egress, t->url->numeric ? NULL : t->url->name,
+							t->resp.redirects > 0, t->net->n_allow > 0, t->resp.error,
+							sizeof(t->resp.error), t->resp.hint, sizeof(t->resp.hint));
 }
 
 static ErrandEgress
@@ -114,7 +88,7 @@ list_allowed(ErrandTransfer *t, const ErrandName *name, char *list, size_t size)
 		egress = classify(t->net, &a);
 		if (errand_egress_allowed(egress))
 		{
-			format_address(&a, text, sizeof(text));
+			errand_address_format(&a, text, sizeof(text));
 			len += (size_t) snprintf(list + len, size - len, "%s%s", len > 0 ? "," : "", text);
 		}
 		else if (t->refused.len == 0)
@@ -162,7 +136,7 @@ pin_proxy(ErrandTransfer *t, const ErrandName *name)
 	{
 		char text[INET6_ADDRSTRLEN + 20];
 
-		format_address(&name->addresses[i], text, sizeof(text));
+		errand_address_format(&name->addresses[i], text, sizeof(text));
 		len += (size_t) snprintf(list + len, sizeof(list) - len, "%s%s", len > 0 ? "," : "", text);
 	}
 	t->pins = make_pins(t->proxy->name, t->proxy->port, list);

@@ -31,6 +31,7 @@
 #include "queue/schedules.h"
 #include "queue/sources.h"
 #include "queue/specs.h"
+#include "queue/streams.h"
 #include "queue/sweep.h"
 #include "settings.h"
 #include "shared.h"
@@ -65,6 +66,7 @@ read_config(void)
 	errand_config_queues();
 	errand_config_proxies();
 	errand_config_instance(NULL, 0);
+	errand_streams_look();
 	wanted.config = false;
 }
 
@@ -105,6 +107,8 @@ announce_move(int row, char to)
 	e.id = DatumGetInt64(errand_db_value(row, errand_db_column("id"), &isnull));
 	e.run = DatumGetInt16(errand_db_value(row, errand_db_column("run"), &isnull));
 	e.attempt = DatumGetInt32(errand_db_value(row, errand_db_column("attempt"), &isnull));
+	e.submitter = DatumGetObjectId(errand_db_value(row, errand_db_column("owner_oid"), &isnull));
+	e.group = errand_db_int8(row, errand_db_column("task_group"));
 	e.from = DatumGetChar(errand_db_value(row, errand_db_column("state"), &isnull));
 	e.to = to;
 	e.wait_us = e.run_us = -1;
@@ -113,7 +117,7 @@ announce_move(int row, char to)
 	if (to == ERRAND_FAILED)
 	{
 		e.channel = errand_db_text(row, errand_db_column("notify"));
-		e.owner = DatumGetObjectId(errand_db_value(row, errand_db_column("owner_oid"), &isnull));
+		e.owner = e.submitter;
 	}
 	if (to == ERRAND_READY)
 	{
@@ -340,6 +344,7 @@ errand_chores(bool lead)
 	{
 		lead_chores(polled);
 		errand_roles_tend();
+		errand_streams_tend();
 	}
 	if (lead && (polled || !counted) && recount_wanted())
 		in_transaction(recount, false);
@@ -374,6 +379,7 @@ errand_chores_wait_ms(bool lead)
 			us = Min(us, 20000);
 		us = Min(us,
 				 Min(errand_roles_wait_us(), Min(errand_free_wait_us(), errand_groups_wait_us())));
+		us = Min(us, errand_streams_wait_us());
 	}
 	return Max(0, (us + 999) / 1000);
 }

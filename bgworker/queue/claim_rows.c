@@ -135,7 +135,8 @@ announce_running(const ErrandRun *r)
 
 	e.kind = ERRAND_EVENT_TASK;
 	e.id = r->id;
-	e.owner = r->owner;
+	e.owner = e.submitter = r->owner;
+	e.group = r->task_group;
 	e.run = r->number;
 	e.attempt = r->attempt;
 	e.from = ERRAND_READY;

@@ -89,8 +89,8 @@ errand_config_instance(char *secret, size_t size)
 	paused |= copied ||
 			  (errand_start_paused && (d == NULL || pg_atomic_read_u32(&d->resumed) == 0));
 	errand_claim_pause(paused);
-	if (d != NULL)
-		pg_atomic_write_u32(&d->paused, paused);
+	if (d != NULL && pg_atomic_exchange_u32(&d->paused, paused) != (uint32) paused)
+		errand_tell_streams();
 }
 
 static void
@@ -101,7 +101,9 @@ announce_cancel(int row, int64 id)
 
 	e.kind = ERRAND_EVENT_TASK;
 	e.id = id;
-	e.owner = DatumGetObjectId(errand_db_value(row, errand_db_column("owner_oid"), &isnull));
+	e.submitter = DatumGetObjectId(errand_db_value(row, errand_db_column("owner_oid"), &isnull));
+	e.owner = e.submitter;
+	e.group = errand_db_int8(row, errand_db_column("task_group"));
 	e.run = DatumGetInt16(errand_db_value(row, errand_db_column("run"), &isnull));
 	e.attempt = DatumGetInt32(errand_db_value(row, errand_db_column("attempt"), &isnull));
 	e.from = DatumGetChar(errand_db_value(row, errand_db_column("from"), &isnull));

@@ -130,7 +130,7 @@ add_held(int64 id)
 /* What a call of _free() and its kin returned, by column. */
 typedef struct FreeColumns
 {
-	int id, what, run, attempt, priority, place, at, queue, type, notify;
+	int id, what, run, attempt, priority, place, at, queue, type, notify, owner_oid, task_group;
 } FreeColumns;
 
 static void
@@ -146,6 +146,8 @@ find_columns(FreeColumns *c)
 	c->queue = errand_db_column("queue");
 	c->type = errand_db_column("type");
 	c->notify = errand_db_column("notify");
+	c->owner_oid = errand_db_column("owner_oid");
+	c->task_group = errand_db_column("task_group");
 }
 
 static void
@@ -158,6 +160,8 @@ announce(const FreeColumns *c, int row, int64 id, char to)
 	e.id = id;
 	e.run = DatumGetInt16(errand_db_value(row, c->run, &isnull));
 	e.attempt = DatumGetInt32(errand_db_value(row, c->attempt, &isnull));
+	e.submitter = DatumGetObjectId(errand_db_value(row, c->owner_oid, &isnull));
+	e.group = errand_db_int8(row, c->task_group);
 	e.from = ERRAND_WAITING;
 	e.to = to;
 	e.wait_us = e.run_us = -1;
@@ -172,7 +176,10 @@ announce(const FreeColumns *c, int row, int64 id, char to)
 	else if (to == ERRAND_SCHEDULED)
 		e.at = DatumGetTimestampTz(errand_db_value(row, c->at, &isnull));
 	else
+	{
 		e.channel = errand_db_text(row, c->notify);
+		e.owner = e.submitter; /* one less of its tasks waits */
+	}
 	errand_event_add(&e);
 }
 

@@ -45,6 +45,7 @@ typedef struct DeadLease
 typedef struct Lost
 {
 	int64 id;
+	int64 task_group;
 	Oid owner;
 	int32 attempt;
 	int16 failures;
@@ -199,6 +200,7 @@ find_lost(const DeadLease *l, int *n)
 
 		t->id = DatumGetInt64(errand_db_value(i, errand_db_column("id"), &isnull));
 		t->owner = DatumGetObjectId(errand_db_value(i, errand_db_column("owner_oid"), &isnull));
+		t->task_group = errand_db_int8(i, errand_db_column("task_group"));
 		t->attempt = DatumGetInt32(errand_db_value(i, errand_db_column("attempt"), &isnull));
 		t->failures = DatumGetInt16(errand_db_value(i, errand_db_column("failures"), &isnull));
 		t->run = DatumGetInt16(errand_db_value(i, errand_db_column("run"), &isnull));
@@ -259,7 +261,8 @@ announce(const Lost *t)
 
 	e.kind = ERRAND_EVENT_TASK;
 	e.id = t->id;
-	e.owner = t->owner;
+	e.owner = e.submitter = t->owner;
+	e.group = t->task_group;
 	e.run = t->run;
 	e.attempt = t->attempt;
 	e.from = ERRAND_RUNNING;

@@ -174,9 +174,11 @@ announce(const ErrandRun *r)
 
 	e.kind = ERRAND_EVENT_TASK;
 	e.id = r->id;
-	e.owner = r->owner;
+	e.owner = e.submitter = r->owner;
+	e.group = r->task_group;
 	e.run = r->number;
-	e.attempt = r->attempt;
+	/* Parked or released: the number is not used. */
+	e.attempt = r->attempt - (r->outcome == ERRAND_SCHEDULED || r->outcome == ERRAND_READY);
 	e.from = ERRAND_RUNNING;
 	e.to = r->outcome == ERRAND_ATTEMPT_INTERRUPTED ? ERRAND_READY : r->outcome;
 	e.role = r->role;

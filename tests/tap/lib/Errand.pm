@@ -13,7 +13,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 our @EXPORT = qw(errand_node conf_of sql sql_error wait_for_sql poll_for reload_settings
-  pids_of worker_pid new_log wait_for_line seed chance pick counting nginx mail_server finish_all);
+  pids_of worker_pid new_log wait_for_line seed chance pick counting nginx mail_server stream_server finish_all);
 
 # errand_node(NAME, conf => TEXT, init => [...], extension => 0, databases => [...])
 # A running cluster with the extension in its database postgres.
@@ -258,6 +258,29 @@ sub mail_server
 	return bless { pid => $pid, store => "$base/store", port => slurp_file("$base/port") + 0, reader => $reader }, 'Errand::Mail';
 }
 
+# ---- streams ----
+
+# stream_server(OPTION...): a WebSocket server that does what the path says
+# (tests/servers/stream), with a ledger.
+sub stream_server
+{
+	my @options = @_;
+	my $base = PostgreSQL::Test::Utils::tempdir('stream');
+	(my $program = $ENV{ERRAND_WEB}) =~ s/web$/stream/;
+	defined(my $pid = fork) or die "cannot fork: $!";
+	if ($pid == 0)
+	{
+		open STDOUT, '>', "$base/log";
+		open STDERR, '>&', \*STDOUT;
+		exec { $program } $program, '--port-file', "$base/port", '--ledger', "$base/ledger", '--die-with-parent',
+		  '--seed', seed(), @options
+		  or POSIX::_exit(1);
+	}
+	push @running, $pid;
+	poll_for(20, 'the stream server', sub { -s "$base/port" }) or die "no stream server\n";
+	return bless { pid => $pid, ledger => "$base/ledger", port => slurp_file("$base/port") + 0 }, 'Errand::Stream';
+}
+
 END
 {
 	my $status = $?;
@@ -290,6 +313,24 @@ sub mail
 	my $text = do { local $/; <$reader> };
 	close $reader or die 'the mail cannot be read';
 	return JSON::PP::decode_json($text);
+}
+
+package Errand::Stream;
+
+use strict;
+use warnings;
+use JSON::PP ();
+use PostgreSQL::Test::Utils ();
+
+sub port { return $_[0]->{port} }
+sub url { my ($self, $path) = @_; return "ws://127.0.0.1:$self->{port}$path" }
+
+# What happened, in order, as hashes: of one kind of event, on a path that begins so.
+sub events
+{
+	my ($self, $event, $path) = @_;
+	return grep { (!defined $event || $_->{event} eq $event) && (!defined $path || index($_->{path}, $path) == 0) }
+	  map { JSON::PP::decode_json($_) } split /\n/, PostgreSQL::Test::Utils::slurp_file($self->{ledger});
 }
 
 package Errand::Counting;
