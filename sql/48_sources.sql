@@ -260,6 +260,16 @@ BEGIN
         errand._source_conditions(errand._source_request(p_source, p_cursor, p_page), p_validators), p_run_at, p_now);
 END $$;
 
+-- Function:   _source_known(source, validators)
+-- Returns:    the validators, if they are of the definition in force: another
+--             one may store what the last one did not
+CREATE FUNCTION errand._source_known(p_source errand.source, p_validators jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN CASE WHEN p_validators -> 'defined' = to_jsonb(p_source.defined_at) THEN p_validators END;
+END $$;
+
 -- Function:   _source_run_begin(source, state, now)
 -- Begins a run with its first page; the caller holds the state's row, and no
 -- run of the source is open.
@@ -269,9 +279,10 @@ CREATE FUNCTION errand._source_run_begin(p_source errand.source, p_state errand.
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    v_run bigint := errand._source_fetch(p_source, p_state.cursor, p_state.validators, '{}', NULL, p_now);
+    v_run bigint := errand._source_fetch(p_source, p_state.cursor, errand._source_known(p_source, p_state.validators), '{}', NULL, p_now);
 BEGIN
-    INSERT INTO errand.source_run (id, source, started_at, state, cursor) VALUES (v_run, p_source.id, p_now, 'x', p_state.cursor);
+    INSERT INTO errand.source_run (id, source, started_at, state, cursor, validators)
+    VALUES (v_run, p_source.id, p_now, 'x', p_state.cursor, jsonb_build_object('defined', p_source.defined_at));
     INSERT INTO errand.source_piece (run, task, page, stage, data) VALUES (v_run, v_run, 1, 'f', '{}');
     UPDATE errand.source_state AS s SET last_run = p_now, runs = s.runs + 1 WHERE s.source = p_source.id;
     RETURN v_run;
@@ -404,7 +415,7 @@ BEGIN
             UPDATE errand.source_piece AS x SET task = errand._source_task(s, 't',
                 jsonb_build_object('source', s.name, 'run', r.id, 'page', p.page), NULL, p_now) WHERE x.id = p.id;
         ELSIF p.stage = 'f' AND v_transform < 2 * s.transform_workers AND v_store < 4 * s.store_workers THEN
-            UPDATE errand.source_piece AS x SET task = errand._source_fetch(s, v_state.cursor, v_state.validators, p.data,
+            UPDATE errand.source_piece AS x SET task = errand._source_fetch(s, v_state.cursor, errand._source_known(s, v_state.validators), p.data,
                 CASE WHEN s.options #>> '{paginate,delay}' IS NOT NULL
                      THEN p_now + (s.options #>> '{paginate,delay}')::interval END, p_now) WHERE x.id = p.id;
         END IF;

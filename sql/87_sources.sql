@@ -278,6 +278,7 @@ COMMENT ON FUNCTION errand._source_jitter IS 'internal: a part of a time span.';
 COMMENT ON FUNCTION errand._source_json IS 'internal: an answer as JSON.';
 COMMENT ON FUNCTION errand._source_key IS 'internal: what the validators of a page go by.';
 COMMENT ON FUNCTION errand._source_keys IS 'internal: the keys that on_conflict can use.';
+COMMENT ON FUNCTION errand._source_known IS 'internal: the validators of the definition in force.';
 COMMENT ON FUNCTION errand._source_later IS 'internal: the later of two cursors.';
 COMMENT ON FUNCTION errand._source_map IS 'internal: items to rows, as the owner.';
 COMMENT ON FUNCTION errand._source_obstacle IS 'internal: why a source cannot run.';

@@ -38,7 +38,7 @@ REVOKE ALL ON SCHEMA errand FROM tap_nick;
 SELECT is((SELECT string_agg(p.proname || '/' || r.rolname, ', ') FROM pg_proc AS p, pg_roles AS r
     WHERE p.pronamespace = 'errand'::regnamespace AND p.proname ~ '^_' AND r.rolname LIKE 'tap\_%' AND has_function_privilege(r.oid, p.oid, 'EXECUTE')
       AND (r.rolname = 'tap_nick' OR p.proname NOT IN ('_sees_all', '_text', '_json', '_headers', '_http_result', '_look', '_group_look', '_counters', '_hosts', '_host_limits', '_workers',
-        '_oldest', '_progress', '_progress_text'))), NULL, 'internal functions are granted to nobody');
+        '_oldest', '_progress', '_progress_text', '_source_queue', '_cached_counts'))), NULL, 'internal functions are granted to nobody');
 SELECT is((SELECT string_agg(c.relname || '/' || r.rolname || '/' || v, ', ') FROM pg_class AS c, pg_roles AS r,
         unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS v
     WHERE c.relnamespace = 'errand'::regnamespace AND c.relkind = 'r' AND r.rolname LIKE 'tap\_%' AND has_table_privilege(r.oid, c.oid, v)), NULL,
