@@ -169,13 +169,13 @@ fresh()
 		'SELECT errand.wait_until_running()' CHECKPOINT > /dev/null
 }
 
-# drained SECONDS: until nothing is ready, due later or running. The counters
-# are read without the view, which also looks for the oldest ready task.
+# drained SECONDS [QUEUE]: until nothing, or nothing of a queue, is ready, due later or running.
+# The counters are read without the view, which also looks for the oldest ready task.
 drained()
 {
 	local end=$((SECONDS + $1))
 	while :; do
-		ask "SELECT coalesce(sum(ready + scheduled + running), 0) FROM errand._counters('q')"
+		ask "SELECT coalesce(sum(ready + scheduled + running), 0) FROM errand._counters('q')${2:+ WHERE name = '$2'}"
 		[ "$answer" != 0 ] || return 0
 		[ "$SECONDS" -lt "$end" ] || die "$answer tasks are left after $1 s"
 		moment

@@ -28,16 +28,22 @@ edge_of_all()
 		GROUP BY state, error ORDER BY count(*) DESC LIMIT 3")"
 }
 
+# warm_executors HANDLER: they run, and have had a few hundred tasks; then all is paused.
+warm_executors()
+{
+	q "SELECT count(*) FROM ($(sql_tasks "$1" 500)) AS t" > /dev/null
+	drained 30
+	q 'SELECT errand.pause_all()' 'DELETE FROM errand.outcome' > /dev/null
+}
+
 # sql_rate HANDLER COUNT EXECUTORS: tasks a second, in $rate. The executors run
-# already: they have had a few hundred tasks before.
+# already.
 sql_rate()
 {
 	fresh
 	make_handlers
 	settings errand.executors "$3"
-	q "SELECT count(*) FROM ($(sql_tasks "$1" 500)) AS t" > /dev/null
-	drained 30
-	q 'SELECT errand.pause_all()' 'DELETE FROM errand.outcome' > /dev/null
+	warm_executors "$1"
 	q "SELECT count(*) FROM ($(sql_tasks "$1" "$2")) AS t" > /dev/null
 	ask 'SELECT errand.resume_all() IS NULL'
 	drained 120
@@ -122,27 +128,33 @@ scenario_sql()
 
 # ---- waiting ----
 
-# waiting_rate WAITERS: HTTP tasks a second, in $rate, while so many sessions
-# wait, each for one of the last tasks: so all of them until the end.
+# waiting_rate WAITERS: HTTP tasks a second, in $rate, and the worker's CPU a task, in
+# $task_cpu, while so many sessions wait, each for a task of a paused queue: what they
+# do when they are woken is not in it.
 waiting_rate()
 {
-	local last waiters_pid=''
+	local last waiters_pid='' pids ns
 	fresh
+	q "SELECT errand.define_queue('after'), errand.pause_queue('after')" > /dev/null
 	submit_paused "$few" "$web"
 	if [ "$1" -gt 0 ]; then
-		last=$(q 'SELECT last_value FROM errand.task_id')
+		last=$(q "SELECT max(id) FROM errand.submit_many('http', array_fill('{\"url\": \"$web\"}'::jsonb, ARRAY[$1]), queue => 'after') AS t (id)")
 		echo "SELECT errand.wait_for($last - :client_id, '120 s');" > "$place/log/waiters.sql"
 		"$bin/pgbench" -n -c "$1" -j 1 -t 1 -f "$place/log/waiters.sql" bench > "$place/log/waiters" 2>&1 &
 		waiters_pid=$!
 		wait_until 60 waiters_wait "$1" || die "the waiters did not begin: $(tail -n 3 "$place/log/waiters")"
 	fi
+	mapfile -t pids < <(pids_of worker)
+	ns=$(cpu_ns "${pids[@]}")
 	ask 'SELECT errand.resume_all() IS NULL'
-	drained 120
+	drained 120 default
+	task_cpu=$(calc "($(cpu_ns "${pids[@]}") - $ns) / 1000 / $few" %.1f)
 	close_session
+	edge_of_all "$few"
+	q "SELECT errand.resume_queue('after')" > /dev/null
 	if [ -n "$waiters_pid" ]; then
 		wait "$waiters_pid" || die "a waiter failed: $(tail -n 3 "$place/log/waiters")"
 	fi
-	edge_of_all "$few"
 }
 
 waiters_wait()
@@ -152,7 +164,7 @@ waiters_wait()
 
 scenario_gather()
 {
-	local waiters=200 before with seconds
+	local waiters=200 before before_cpu with with_cpu seconds
 	fresh
 	settings errand.host_max_running 64 errand.max_in_flight 1000
 	run_rate 1000 "$web" S
@@ -168,12 +180,13 @@ scenario_gather()
 	q "ALTER SYSTEM SET max_connections = $((waiters + 60))"
 	restart_cluster
 	waiting_rate 0
-	before=$rate
+	before=$rate before_cpu=$task_cpu
 	waiting_rate $waiters
-	with=$rate
+	with=$rate with_cpu=$task_cpu
 	waiting_rate 0
-	row "$few HTTP tasks while $waiters sessions wait for the last" "$with" tasks/s "$(calc "$with * 2 / ($before + $rate)")"
+	row "$few HTTP tasks while $waiters sessions wait for others" "$with" tasks/s "$(calc "$with * 2 / ($before + $rate)")"
 	row "  without" "$(calc "($before + $rate) / 2" %.0f)" tasks/s
+	row "  the worker's CPU a task with them; by that without" "$with_cpu" us "$(calc "$with_cpu * 2 / ($before_cpu + $task_cpu)")"
 	q 'ALTER SYSTEM RESET max_connections'
 	restart_cluster
 }
@@ -201,7 +214,7 @@ begin_paused()
 {
 	fresh
 	make_handlers
-	q 'SELECT errand.pause_all()' > /dev/null
+	warm_executors noop
 }
 
 scenario_fanout()

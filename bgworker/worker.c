@@ -26,6 +26,7 @@
 #include "queue/chunks.h"
 #include "queue/claim.h"
 #include "queue/hosts.h"
+#include "queue/mail_login.h"
 #include "queue/pairs.h"
 #include "queue/park.h"
 #include "queue/proxies.h"
@@ -217,6 +218,7 @@ worker_init(Datum main_arg)
 	if (!errand_db_begin())
 		proc_exit(0);
 	errand_config_proxies();
+	errand_config_mail();
 	errand_db_commit(false);
 	ereport(LOG, (errmsg("worker %d started in database %u", errand_my_slot->number, MyDatabaseId)));
 }
@@ -235,7 +237,7 @@ errand_worker_main(Datum main_arg)
 		if (errand_process_reload())
 		{
 			errand_http_configure();
-			errand_email_configure();
+			errand_chores_reload();
 		}
 		PG_TRY();
 		{

@@ -121,18 +121,38 @@ function_invoke(CachedFunction *f, const ErrandArgs *a, bool *isnull)
 	return result;
 }
 
+static void
+rights_take(Oid owner, ErrandRights *mine)
+{
+	GetUserIdAndSecContext(&mine->user, &mine->context);
+	SetUserIdAndSecContext(owner, mine->context | SECURITY_LOCAL_USERID_CHANGE);
+}
+
+Oid
+errand_rights_take(const char *name, ErrandRights *mine)
+{
+	Oid owner = function_find(name)->owner;
+
+	rights_take(owner, mine);
+	return owner;
+}
+
+void
+errand_rights_back(const ErrandRights *mine)
+{
+	SetUserIdAndSecContext(mine->user, mine->context);
+}
+
 Datum
 errand_call(const char *name, const ErrandArgs *a, bool *isnull)
 {
 	CachedFunction *f = function_find(name);
-	Oid user;
-	int context;
+	ErrandRights mine;
 	Datum result;
 
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(f->owner, context | SECURITY_LOCAL_USERID_CHANGE);
+	rights_take(f->owner, &mine);
 	result = function_invoke(f, a, isnull);
-	SetUserIdAndSecContext(user, context);
+	errand_rights_back(&mine);
 	return result;
 }
 

@@ -58,6 +58,21 @@ extern Datum errand_call(const char *name, const ErrandArgs *a, bool *isnull);
 /* The same with the caller's own rights: for functions over the views. */
 extern Datum errand_call_as_caller(const char *name, const ErrandArgs *a, bool *isnull);
 
+/* The caller's rights, while those of the extension's owner are in force. */
+typedef struct ErrandRights
+{
+	Oid user;
+	int context;
+} ErrandRights;
+
+/*
+ * Takes the rights of errand.<name>'s owner, who is returned, until
+ * errand_rights_back(); an error gives them back with the abort.  Raises 55000
+ * as errand_call().
+ */
+extern Oid errand_rights_take(const char *name, ErrandRights *mine);
+extern void errand_rights_back(const ErrandRights *mine);
+
 /* Whether the current role has the level ('submit', 'monitor', 'admin'). */
 extern bool errand_may(const char *level);
 

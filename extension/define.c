@@ -63,6 +63,8 @@ name_arg(FunctionCallInfo fcinfo, const char *what)
 	return name;
 }
 
+#define NO_LIMIT (-1) /* takes a limit of a queue away */
+
 static void
 check_rate(const char *rate)
 {
@@ -109,11 +111,13 @@ errand_define_queue(PG_FUNCTION_ARGS)
 	errand_enter();
 	errand_require("admin");
 	(void) name_arg(fcinfo, "queue");
-	check_positive(fcinfo, 1, "max_running");
-	check_rate(text_arg(fcinfo, 2));
-	if (!PG_ARGISNULL(3) && PG_GETARG_INT64(3) < 1)
+	if (PG_ARGISNULL(1) || PG_GETARG_INT32(1) != NO_LIMIT)
+		check_positive(fcinfo, 1, "max_running");
+	if (PG_ARGISNULL(2) || VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(2)) > 0)
+		check_rate(text_arg(fcinfo, 2));
+	if (!PG_ARGISNULL(3) && PG_GETARG_INT64(3) < 1 && PG_GETARG_INT64(3) != NO_LIMIT)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("max_depth must be at least 1"),
-						errhint("To take no more tasks use errand.drain_queue().")));
+						errhint("To take no more tasks use errand.drain_queue(); -1 is no limit.")));
 	pass_args(&a, fcinfo, 0, 4);
 	(void) errand_call("_queue_define", &a, &isnull);
 	announce_config();

@@ -22,6 +22,7 @@
 #include "shared.h"
 #include "submit.h"
 #include "submit_after.h"
+#include "submit_row.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -160,7 +161,9 @@ submit_one(const ErrandTaskType *t, ErrandPolicy *p, Jsonb *payload, TimestampTz
 	errand_arg_pointer(&a, payload);
 	errand_arg(&a, TimestampTzGetDatum(now));
 	errand_arg(&a, ObjectIdGetDatum(role_of(t)));
-	id = DatumGetInt64(errand_call("_submit", &a, &isnull));
+	id = errand_submit_row(&a, p, now);
+	if (id == 0)
+		id = DatumGetInt64(errand_call("_submit", &a, &isnull));
 	if (id < 0)
 		return -id; /* the key's earlier task */
 	announce(t, p, id, now);

@@ -156,13 +156,13 @@ END $$;
 -- Returns:    where the page ends, NULL at the end of all; parents on it that
 --             are final; whether there is anything at all on it
 -- Tables:     reads dependency, outcome
-CREATE FUNCTION errand._unfreed(p_from bigint, p_limit integer, OUT last bigint, OUT parents bigint[], OUT found boolean)
+CREATE FUNCTION errand._unfreed(p_from bigint, p_limit integer, OUT last bigint, OUT parents bigint[], OUT unmet boolean)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     SELECT CASE WHEN count(*) = p_limit THEN max(x.parent_id) END,
         coalesce(array_agg(DISTINCT x.parent_id) FILTER (
             WHERE (SELECT true FROM errand.outcome AS o WHERE o.id = x.parent_id)), '{}'), count(*) > 0
-    INTO last, parents, found
+    INTO last, parents, unmet -- not "found": PL/pgSQL has a variable of that name
     FROM (SELECT d.parent_id FROM errand.dependency AS d WHERE d.parent_id > p_from
           ORDER BY d.parent_id, d.task_id LIMIT p_limit) AS x;
 END $$;

@@ -543,7 +543,8 @@ BEGIN
         IF NOT FOUND OR s.id IS NULL OR o.id IS NULL THEN
             CONTINUE;
         ELSIF o.state <> 'S' THEN
-            PERFORM errand._source_fail(r.id, o.sqlstate, coalesce(o.error, 'cancelled'));
+            PERFORM errand._source_fail(r.id, o.sqlstate, regexp_replace(coalesce(o.error, 'cancelled'), '^page 1: ',
+                CASE WHEN p.page > 1 THEN format('page %s: ', p.page) ELSE '' END));
             IF p.stage = 'f' THEN
                 UPDATE errand.source_run AS x SET wait_until = greatest(x.wait_until,
                     errand._source_wait(errand._headers(o.head), o.status_code, p_now)) WHERE x.id = r.id AND o.head IS NOT NULL;
@@ -575,7 +576,7 @@ BEGIN
     ELSIF NOT v_due THEN
         RETURN false;
     END IF;
-    IF v_due THEN
+    IF v_due AND v_base <= p_now THEN -- else it tries again before its time
         v_base := errand._source_grid(p_source, v_base, p_now);
     END IF;
     UPDATE errand.source_state AS x SET planned_for = v_fresh, next_base = v_base, next_run = v_base

@@ -186,17 +186,17 @@ BEGIN
 END $$;
 
 -- Function:   _queue_define(...)
--- Tables:     writes queue; what is NULL keeps its value
+-- Tables:     writes queue; what is NULL keeps its value, -1 and '' take a limit away
 CREATE FUNCTION errand._queue_define(p_name text, p_max_running integer, p_rate_limit text, p_max_depth bigint, p_description text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO errand.queue (name, max_running, rate_limit, max_depth, description)
-    VALUES (p_name, p_max_running, p_rate_limit, p_max_depth, p_description)
+    VALUES (p_name, nullif(p_max_running, -1), nullif(p_rate_limit, ''), nullif(p_max_depth, -1), p_description)
     ON CONFLICT (name) DO UPDATE SET
-        max_running = coalesce(excluded.max_running, errand.queue.max_running),
-        rate_limit = coalesce(excluded.rate_limit, errand.queue.rate_limit),
-        max_depth = coalesce(excluded.max_depth, errand.queue.max_depth),
+        max_running = nullif(coalesce(p_max_running, errand.queue.max_running), -1),
+        rate_limit = nullif(coalesce(p_rate_limit, errand.queue.rate_limit), ''),
+        max_depth = nullif(coalesce(p_max_depth, errand.queue.max_depth), -1),
         description = coalesce(excluded.description, errand.queue.description);
 END $$;
 

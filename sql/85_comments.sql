@@ -659,7 +659,7 @@ COMMENT ON FUNCTION errand.drop_host IS
 'Forgets what define_host() said. Admins only. Errors: 42704 (no such host), 42501.
 Example: SELECT errand.drop_host(''api.example.com'');';
 COMMENT ON FUNCTION errand.define_queue IS
-'Defines a queue, or changes it: NULL leaves a thing as it is. Needs level admin.
+'Defines a queue, or changes it: NULL leaves a thing as it is, -1 (rate_limit: '''') takes a limit away. Needs level admin.
 name: 1 to 200 characters. max_depth: most tasks that wait; more are refused. max_running: most tasks at once, and rate_limit (such as ''50/s'' or ''1000/h''): most starts, evenly spaced, both over all workers.
 Errors: 22023 bad argument, 42501 not allowed.
 Example: SELECT errand.define_queue(''mail'', max_running => 4, rate_limit => ''50/s'', max_depth => 100000);';

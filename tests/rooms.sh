@@ -162,6 +162,13 @@ rule_sql_behind_one_door()
 		grep -v '\."' || true # a hint is a sentence, and ends like one
 }
 
+rule_rows_are_written_in_sql()
+{
+	fix="rows are written by SQL functions; extension/submit_row.c alone does without, for the speed of submits"
+	only_in '\b(heap_insert|(simple_)?table_tuple_(insert|update|delete)|ExecSimpleRelation[A-Z][a-z]+|CatalogTuple[A-Z][a-z]+)\b' \
+		extension/submit_row.c
+}
+
 rule_versions_in_compat()
 {
 	fix="what differs between PostgreSQL versions gets a name in extension/compat.h"

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "core/mail.h"
+#include "core/secret.h"
 #include "kinds/email.h"
 #include "kinds/email_message.h"
 #include "settings.h"
@@ -20,6 +21,7 @@
 #define DNS_TIMEOUT_MS 10000
 
 static ErrandSmtp *smtp = NULL;
+static char missing_secret[ERRAND_SECRET_NAME_MAX + 1] = "";
 
 typedef struct EmailWork
 {
@@ -38,6 +40,11 @@ email_start(ErrandRun *run)
 	const char *why = errand_email_build(run, &work->message);
 
 	MemoryContextSwitchTo(old);
+	if (why == NULL && missing_secret[0] != '\0')
+		why = psprintf(
+			"errand.smtp_user or errand.smtp_password refers to secret://%s, which nobody shares: "
+			"errand.set_secret('%s', ..., shared => true)",
+			missing_secret, missing_secret);
 	if (why != NULL)
 		return why;
 	q.from = work->message.from;
@@ -174,7 +181,7 @@ mail_done(void *owner, ErrandSmtpMail *m, const ErrandSmtpResult *r)
 
 /* Copies go to texts that live as long as the call. */
 static void
-config_fill(ErrandSmtpConfig *c)
+config_fill(ErrandSmtpConfig *c, const char *user, const char *password)
 {
 	ErrandMailServer server;
 
@@ -189,8 +196,8 @@ config_fill(ErrandSmtpConfig *c)
 	c->ipv6_literal = server.ipv6_literal;
 	c->port = server.port;
 	c->helo = server.helo_len > 0 ? pnstrdup(server.helo, server.helo_len) : NULL;
-	c->user = errand_smtp_user;
-	c->password = errand_smtp_secret;
+	c->user = user;
+	c->password = password;
 	c->ca_file = errand_smtp_ca_file;
 }
 
@@ -200,18 +207,19 @@ errand_email_init(uv_loop_t *loop)
 	ErrandSmtpConfig c;
 	const char *why = NULL;
 
-	config_fill(&c);
+	config_fill(&c, NULL, NULL);
 	smtp = errand_smtp_create(loop, &c, mail_started, mail_done, &why);
 	if (smtp == NULL)
 		ereport(ERROR, (errcode(ERRCODE_SYSTEM_ERROR), errmsg("could not set up mail: %s", why ? why : "")));
 }
 
 void
-errand_email_configure(void)
+errand_email_configure(const char *user, const char *password, const char *missing)
 {
 	ErrandSmtpConfig c;
 
-	config_fill(&c);
+	strlcpy(missing_secret, missing != NULL ? missing : "", sizeof(missing_secret));
+	config_fill(&c, user, password);
 	errand_smtp_configure(smtp, &c);
 }
 

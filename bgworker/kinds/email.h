@@ -10,11 +10,14 @@
 
 extern const ErrandKind errand_kind_email;
 
-/* Makes the connections' state on the loop; once a process. */
+/* Makes the connections' state on the loop; once a process, and without a login yet. */
 extern void errand_email_init(uv_loop_t *loop);
 
-/* Takes over changed settings. */
-extern void errand_email_configure(void);
+/*
+ * Takes over changed settings, with the login in clear; copies both texts.
+ * If a secret is missing its name is given instead, and mail fails with it.
+ */
+extern void errand_email_configure(const char *user, const char *password, const char *missing);
 
 /* What of it runs, and for how many bytes of messages. */
 extern void errand_email_stat(ErrandSmtpStat *stat);

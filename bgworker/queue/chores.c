@@ -21,6 +21,7 @@
 #include "queue/free.h"
 #include "queue/groups.h"
 #include "queue/limits.h"
+#include "queue/mail_login.h"
 #include "queue/pairs.h"
 #include "queue/proxies.h"
 #include "queue/quarantine.h"
@@ -45,6 +46,7 @@
 #define RETAIN_US INT64CONST(60000000)
 #define RETAIN_PAGE 2000
 #define RETAIN_PAGE_US INT64CONST(10000)
+#define RECOUNT_SHARE 100 /* of the time, one part may go into recounts */
 
 static ErrandFeed wanted;
 static bool at_work = false; /* in a chore: an error now is its */
@@ -59,15 +61,24 @@ static bool led_before = false;
 static bool counted = false;   /* the counters were set from the tables */
 static uint64 counted_seq = 0; /* at the last exact recount */
 static uint64 seen_seq = 0;	   /* at the last poll */
+static int64 recount_at = 0;   /* not before, monotonic: it reads all that waits */
 
 static void
 read_config(void)
 {
 	errand_config_queues();
 	errand_config_proxies();
+	errand_config_mail();
 	errand_config_instance(NULL, 0);
 	errand_streams_look();
 	wanted.config = false;
+}
+
+void
+errand_chores_reload(void)
+{
+	errand_mail_login_changed();
+	wanted.config = true;
 }
 
 void
@@ -212,6 +223,7 @@ reap_all(ErrandDatabase *d)
 static void
 recount(void)
 {
+	int64 began = errand_clock_monotonic();
 	uint64 seq = errand_ring_head();
 	int n = errand_db_call(DB_RECOUNT, NULL);
 	ErrandRecount *r = palloc0(sizeof(ErrandRecount) * Max(n, 1));
@@ -230,6 +242,8 @@ recount(void)
 	else if (!counted)
 		(void) errand_counters_set(r, n, errand_ring_head());
 	counted = true;
+	began = errand_clock_monotonic() - began;
+	recount_at = errand_clock_monotonic() + began * RECOUNT_SHARE;
 }
 
 /* At rest, once after each spell of work: callbacks may have missed a prepared transaction. */
@@ -240,7 +254,7 @@ recount_wanted(void)
 	bool rest = seq == seen_seq && errand_runs_total() == 0;
 
 	seen_seq = seq;
-	return !counted || (rest && seq != counted_seq);
+	return !counted || (rest && seq != counted_seq && errand_clock_monotonic() >= recount_at);
 }
 
 static void
@@ -294,7 +308,7 @@ lead_chores(bool polled)
 	if (due_now())
 		in_transaction(move_due, true);
 	if (errand_free_wanted())
-		in_transaction(errand_free_work, true);
+		in_transaction(errand_free_work, false);
 	if (errand_groups_wanted())
 		in_transaction(errand_groups_work, true);
 	if (errand_schedules_due())

@@ -12,6 +12,9 @@
 /* Reads the instance's secret and the queues; at start. */
 extern void errand_chores_init(char *secret, size_t size);
 
+/* The settings changed: what depends on them and on tables is read in the next turn. */
+extern void errand_chores_reload(void);
+
 /* Each turn, cheap: reads the feed, and does what is due, in transactions of their own. */
 extern void errand_chores(bool lead);
 

@@ -130,7 +130,7 @@ add_held(int64 id)
 /* What a call of _free() and its kin returned, by column. */
 typedef struct FreeColumns
 {
-	int id, what, run, attempt, priority, place, at, queue, type, notify, owner_oid, task_group;
+	int id, what, run, attempt, role, priority, place, at, queue, type, notify, owner_oid, task_group;
 } FreeColumns;
 
 static void
@@ -140,6 +140,7 @@ find_columns(FreeColumns *c)
 	c->what = errand_db_column("what");
 	c->run = errand_db_column("run");
 	c->attempt = errand_db_column("attempt");
+	c->role = errand_db_column("role");
 	c->priority = errand_db_column("priority");
 	c->place = errand_db_column("place");
 	c->at = errand_db_column("at");
@@ -169,7 +170,7 @@ announce(const FreeColumns *c, int row, int64 id, char to)
 	e.task = errand_db_text(row, c->type);
 	if (to == ERRAND_READY)
 	{
-		e.role = DatumGetObjectId(errand_db_value(row, errand_db_column("role"), &isnull));
+		e.role = DatumGetObjectId(errand_db_value(row, c->role, &isnull));
 		e.priority = DatumGetInt16(errand_db_value(row, c->priority, &isnull));
 		e.place = DatumGetInt64(errand_db_value(row, c->place, &isnull));
 	}
@@ -313,7 +314,7 @@ sweep_page(void)
 	found = DatumGetArrayTypeP(errand_db_value(0, errand_db_column("parents"), &isnull));
 	for (int i = 0; i < ArrayGetNItems(ARR_NDIM(found), ARR_DIMS(found)); i++)
 		add_parent(((int64 *) ARR_DATA_PTR(found))[i]);
-	any = DatumGetBool(errand_db_value(0, errand_db_column("found"), &isnull));
+	any = DatumGetBool(errand_db_value(0, errand_db_column("unmet"), &isnull));
 	last = errand_db_value(0, errand_db_column("last"), &isnull);
 	/* Nobody submitted since we looked: settles need not look. */
 	if (d != NULL && sweep_from == 0 && !any)

@@ -10,12 +10,14 @@
 
 #include "miscadmin.h"
 #include "queue/limits.h"
+#include "settings.h"
 #include "storage/ipc.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 #define STARTS_US INT64CONST(10000) /* looks again whether claimed runs have started */
 #define NOT_READY_US INT64CONST(50000)
+#define UNSTARTED_S 0.01 /* so much of a rate may be claimed, by all, and not have started */
 
 /* How many places of an entry this process holds. */
 typedef struct Hold
@@ -91,6 +93,17 @@ places_add(ErrandLimit *e, int n)
 	return wake;
 }
 
+/*
+ * Tokens for what cannot start now would be spent at once later.  Of a high
+ * rate a few may: the next claim need not wait until the last one has started.
+ */
+static bool
+too_many_unstarted(const ErrandDefinition *d, const ErrandLimit *e)
+{
+	return e->per_second > 0 &&
+		   d->unstarted > e->per_second * UNSTARTED_S / (errand_workers + errand_executors);
+}
+
 /* Up to limit places and tokens for a pair; 0 with the time to look again. */
 static int
 grant_one(ErrandPair *p, bool ready, int64 now, int64 *until)
@@ -112,9 +125,8 @@ grant_one(ErrandPair *p, bool ready, int64 now, int64 *until)
 	}
 	if (e->max_running > 0)
 		n = Min(n, e->max_running - e->running);
-	/* Tokens for what cannot start now would be spent at once later. */
 	*until = now + STARTS_US;
-	if (e->per_second > 0 && d->unstarted > 0)
+	if (too_many_unstarted(d, e))
 		return 0;
 	n = errand_limit_take_tokens(e, n, now);
 	*until = now + Max(1, errand_limit_token_wait(e, now));

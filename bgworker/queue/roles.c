@@ -306,11 +306,19 @@ serve_all(int64 now)
 	pfree(waiting);
 }
 
+/* Whether tasks may want an executor.  While everything is paused none is started. */
+static bool
+any_wanted(void)
+{
+	ErrandDatabase *d = errand_database_mine();
+
+	return any_ready && (d == NULL || pg_atomic_read_u32(&d->paused) == 0);
+}
+
 void
 errand_roles_tend(void)
 {
 	int64 now = errand_clock_monotonic();
-	ErrandDatabase *d = errand_database_mine();
 
 	if (any_executor && now >= late_at)
 	{
@@ -320,7 +328,7 @@ errand_roles_tend(void)
 		late_at = now + LATE_US;
 		(void) errand_process_cancel_task(0, errand_clock_now() - LATE_US);
 	}
-	if (!any_ready || now < look_at || (d != NULL && pg_atomic_read_u32(&d->paused) != 0))
+	if (!any_wanted() || now < look_at)
 		return;
 	look_at = now + LOOK_US;
 	serve_all(now);
@@ -330,7 +338,7 @@ int64
 errand_roles_wait_us(void)
 {
 	int64 now = errand_clock_monotonic();
-	int64 us = any_ready ? Max(look_at - now, 0) : PG_INT64_MAX;
+	int64 us = any_wanted() ? Max(look_at - now, 0) : PG_INT64_MAX;
 
 	if (any_executor)
 		us = Min(us, Max(late_at - now, 0));

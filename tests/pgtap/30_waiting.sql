@@ -1,6 +1,6 @@
 -- wait_for() and gather().
 \ir common.psql
-SELECT plan(34);
+SELECT plan(35);
 
 -- wait_for
 SELECT errand.http_get(t.url('/delay/80')) AS id \gset
@@ -14,6 +14,16 @@ SELECT is(t.state('SELECT errand.wait_for(-1)'), '42704', 'wait_for: no such tas
 SELECT errand.http_get(t.url('/status/410')) AS gone \gset
 SELECT throws_ok(format('SELECT errand.wait_for(%s)', :gone), '38000', 'HTTP status 410', 'wait_for: raises the error of the task');
 SELECT is(t.state(format('SELECT errand.wait_for(%s, ''-1 s'')', :id)), '22023', 'wait_for: a negative timeout');
+
+
+-- however many tasks there are, a look reads those that are waited for
+BEGIN;
+CREATE FUNCTION pg_temp.rows_read() RETURNS int LANGUAGE sql AS $$
+    SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::int FROM pg_stat_xact_user_tables WHERE relid IN ('errand.task'::regclass, 'errand.outcome'::regclass) $$;
+SELECT pg_temp.rows_read() AS before \gset
+SELECT errand.gather(ARRAY[:id]) \g /dev/null
+SELECT cmp_ok(pg_temp.rows_read() - :before, '<', 9, 'gather: reads no other tasks');
+ROLLBACK;
 
 -- its timeout cancels
 SELECT errand.http_get(t.url('/hang')) AS hang \gset

@@ -1,6 +1,6 @@
 -- after, after_policy, task groups: every function and every refusal.
 \ir common.psql
-SELECT plan(76);
+SELECT plan(78);
 
 -- parents that wait: a paused queue
 SELECT errand.define_queue('d_held') \g /dev/null
@@ -43,6 +43,9 @@ SELECT errand.http_get(t.url('/ok'), after => ARRAY[:fence]) AS free \gset
 SELECT is(errand.wait_for(:free) ->> 'status', '200', 'one whose parents have succeeded just runs');
 SELECT is(t.by('tap_bob', format('SELECT count(*) FROM errand.dependencies WHERE task_id = %s', :id)), '0', 'dependencies: not his');
 SELECT is(t.by('tap_mona', format('SELECT count(*) FROM errand.dependencies WHERE task_id = %s', :id)), '1', 'dependencies: monitor sees them');
+
+SELECT is((SELECT row(last IS NULL, unmet)::text FROM errand._unfreed(0, 1000)), '(t,t)', '_unfreed: something waits');
+SELECT is((SELECT row(last IS NULL, unmet)::text FROM errand._unfreed((SELECT max(parent_id) FROM errand.dependency), 1000)), '(t,f)', '_unfreed: behind the last nothing does');
 
 -- steering one that waits
 SELECT is(errand.retry(:id), false, 'waiting: retry');

@@ -1,6 +1,6 @@
 -- Counters in shared memory: exact at rest, for queues, types, hosts and workers.
 \ir common.psql
-SELECT plan(34);
+SELECT plan(36);
 CREATE FUNCTION pg_temp.counts(name text) RETURNS text LANGUAGE sql AS $$
     SELECT format('depth %s, ready %s, scheduled %s, running %s, succeeded %s, failed %s, retried %s', depth, ready, scheduled, running, succeeded, failed, retried)
     FROM errand.stat_queues WHERE queue = name
@@ -82,6 +82,12 @@ SELECT count(*) AS n FROM errand.submit_many('http', array_fill(jsonb_build_obje
 SELECT is(t.state($$SELECT errand.http_get(t.url('/ok'), queue => 'c_full')$$), '53400', 'max_depth: full');
 SELECT errand.define_queue('c_full', max_depth => 3) \g /dev/null
 SELECT is(t.state($$SELECT errand.http_get(t.url('/ok'), queue => 'c_full')$$), 'none', 'max_depth: raised');
+
+SELECT errand.define_queue('c_full', max_running => 2, rate_limit => '9/s') \g /dev/null
+SELECT errand.define_queue('c_full', max_running => -1, rate_limit => '', max_depth => -1) \g /dev/null
+SELECT is((SELECT q::text FROM (SELECT max_running, rate_limit, max_depth FROM errand.queues WHERE queue = 'c_full') AS q), '(,,)',
+    'define_queue: -1 and the empty rate take limits away');
+SELECT is(t.state($$SELECT errand.http_get(t.url('/ok'), queue => 'c_full', run_at => now() + interval '1 day')$$), 'none', '... and no depth is too much');
 
 -- types
 SELECT errand.define_task('c_type', 'http', template => jsonb_build_object('url', t.url('/ok'))) \g /dev/null

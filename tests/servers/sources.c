@@ -57,7 +57,9 @@ route_switch(Conn *conn, const Request *request, uint64_t number, Answer *answer
 	else if (mode == 2)
 		body_text(answer, "<!DOCTYPE html><html><body>We are sorry</body></html>");
 	else
-		body_text(answer, "{\"items\": [{\"id\": 1, \"name\": \"one\"}, {\"id\": 2, \"name\": \"two\"}]}\n");
+		body_text(
+			answer,
+			"{\"items\": [{\"id\": 1, \"name\": \"one\"}, {\"id\": 2, \"name\": \"two\"}]}\n");
 }
 
 /* /changing: one item, and an ETag, of the version; 304 to who knows it */

@@ -240,6 +240,21 @@ reload_settings($node, 'errand.log_failures' => 'on');
 $id = email("'{a\@example.com}', 'x'");
 is(final($id), 'failed 1', 'a wrong password');
 like(error_of($id), qr/^38000 .*refused errand\.smtp_user: 535/, '... is told');
+
+# the login in secrets: one that nobody shares, then the right one, then another
+sql($node, "ALTER SYSTEM SET errand.smtp_password = 'secret://mail.password'");
+reload_settings($node, 'errand.smtp_user' => 'secret://mail.user');
+$id = email("'{a\@example.com}', 'x'");
+is(final($id), 'failed 1', 'the login refers to a secret that is not there');
+like(error_of($id), qr/secret:\/\/mail\.user.*set_secret/, '... and said so');
+sql($node, "SELECT errand.set_secret('mail.user', 'dbuser', shared => true), errand.set_secret('mail.password', 's3cret-Pass', shared => true)");
+is(final(email("'{a\@example.com}', 'x'")), 'succeeded 1', 'AUTH from secrets');
+is($starttls->mail->{user}, 'dbuser', '... as who they say');
+sql($node, "SELECT errand.set_secret('mail.password', 'changed', shared => true)");
+like(error_of((map { final($_); $_ } email("'{a\@example.com}', 'x'"))[0]), qr/535/, '... a changed secret counts at once');
+sql($node, "SELECT errand.set_secret('mail.password', 's3cret-Pass', shared => true)");
+is(final(email("'{a\@example.com}', 'x'")), 'succeeded 1', '... and back');
+is(sql($node, "SELECT count(*) FROM pg_settings WHERE setting ~ 's3cret'"), '0', '... shown nowhere');
 unlike(slurp_file($node->logfile, $offset), qr/parameter "errand.smtp_password"|changed to "s3cret/, 'the log has no password');
 
 # ---- the worker waits for nobody ----

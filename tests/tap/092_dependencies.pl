@@ -38,6 +38,20 @@ is(sql($node, "SELECT count(*), bool_and(satisfied) FROM errand.dependencies WHE
 wait_for_sql($node, "SELECT waiting + ready + running FROM errand.stat_queues WHERE queue = 'default'", '0', 10);
 is(sql($node, "SELECT waiting FROM errand.stat_queues WHERE queue = 'default'"), '0', '... and nothing is counted as waiting');
 
+# ---- the leader has looked at all that waits, and settles go on freeing ----
+
+sql($node, q{SELECT errand.define_queue('gate'), errand.pause_queue('gate')});
+$top = submit('/ok', "queue => 'gate'");
+my @links = ($top);
+push @links, submit('/ok', "after => ARRAY[$links[-1]]") for 1 .. 8;
+# each of these gets the leader up, which looks once a second
+my $looked = time + 2.5;
+poll_for(20, 'looks', sub { submit('/ok'); return time > $looked });
+sql($node, q{SELECT errand.resume_queue('gate')});
+is(sql($node, "SELECT errand.wait_for($links[-1])->>'status'"), '200', 'a chain runs');
+cmp_ok(sql($node, "SELECT 1000 * extract(epoch FROM max(finished_at) - min(finished_at)) FROM errand.tasks WHERE id IN (" . join(',', @links) . ')'),
+	'<', 3000, '... and no link of it waits for the next look');
+
 # ---- a failed ancestor ----
 
 my @chain = (submit('/delay/100'));

@@ -107,6 +107,21 @@ ok(finish_all($node, 60), 'rate: behind a full host');
 cmp_ok(most_in(1, $full->requests(qr/ok/)), '<=', 55, '... no burst when it has room');
 is($full->totals->{most_running}, 2, 'define_host: max_running over all workers');
 
+# a high rate: what waits for a busy host keeps nobody else back
+my ($busy, $idle) = map { counting($_) } 'busy', 'idle';
+sql($node, "SELECT errand.define_queue('fast', rate_limit => '100000/s')");
+reload_settings($node, 'errand.host_max_running' => 1);
+foreach my $worker (1, 2)
+{
+	submit(4, $busy->url('/hang'), "queue => 'fast', timeout => '1 h'");
+	wait_for_sql($node, q{SELECT count(*) FROM errand.tasks WHERE queue = 'fast' AND state = 'ready'}, '0', 10);
+}
+my $aside = sql($node, "SELECT errand.http_get('" . $idle->url('/ok') . "', queue => 'fast')");
+ok(wait_for_sql($node, "SELECT errand.status($aside)", 'succeeded', 20), 'rate: others start while some wait for a busy host');
+sql($node, q{SELECT errand.cancel(id) FROM errand.tasks WHERE queue = 'fast' AND state <> 'succeeded'});
+ok(finish_all($node, 60), '... and all end');
+reload_settings($node, 'errand.host_max_running' => undef);
+
 # ---- task types ----
 
 my $types = counting('types');

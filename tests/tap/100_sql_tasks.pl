@@ -6,6 +6,7 @@ use lib "$FindBin::RealBin/lib";
 use Errand;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(time);
 
 my $node = errand_node('sql_tasks', conf => "errand.executors = 2\nmax_worker_processes = 16");
 
@@ -244,6 +245,19 @@ is(sql($node, "SELECT errand.wait_for($other)->'$id'->'got'->>'n'"), '41', 'pare
 $id = sql($node, q{SELECT errand.call('public.raises(jsonb)', max_attempts => 1, on_failure => '{"call": "public.echo(jsonb)"}')});
 ok(wait_for_sql($node, "SELECT count(*) FROM errand.outcome AS o JOIN errand.follow_ups AS f ON o.id = f.follow_up WHERE f.task_id = $id AND o.result->'got'->>'state' = 'failed'", '1', 15),
 	'a SQL function as follow-up') or diag(sql($node, "SELECT * FROM errand.follow_ups"));
+
+# ---- paused, the worker rests, whatever there is to run ----
+
+sub cpu_ms { my ($time) = slurp_file('/proc/' . worker_pid($node) . '/schedstat') =~ /^(\d+)/; return $time / 1e6 }
+sql($node, 'SELECT errand.pause_all()');
+$id = call('echo', undef, '{"n": 1}');
+$other = call('echo', "after => ARRAY[$id]");
+my $began = cpu_ms();
+my $second = time + 1;
+poll_for(5, 'a second', sub { return time > $second });
+cmp_ok(cpu_ms() - $began, '<', 300, 'while everything is paused a worker rests');
+sql($node, 'SELECT errand.resume_all()');
+ok(final($other), '... until it is resumed');
 $node->stop;
 
 done_testing();

@@ -49,7 +49,7 @@ foreach my $how (sort keys %paginate)
 	is_over($runs{$how}, $how eq 'bad' ? 'failed' : 'succeeded', "pages by $how");
 	is(sql($node, "SELECT count(*), min(n), max(n) FROM pages WHERE how = '$how'"), $pages{$how} * 3 . '|1|' . $pages{$how} * 3, "... all items of $pages{$how} pages");
 }
-is(of('bad', "error, items_stored, state"), 'HTTP status 404|6|stopped', 'a page that fails fails the run; what came before it is stored');
+is(of('bad', "error, items_stored, state"), 'page 3: HTTP status 404|6|stopped', 'a page that fails fails the run; what came before it is stored');
 define('two', $web->url('/pages/link/9'), q{items => '$.items[*]', columns => '{"how": {"value": "two"}, "n": "$"}', target => 'pages', paginate => '{"mode": "link", "max_pages": 2, "delay": "300 ms"}'});
 is_over(run_now('two'), 'succeeded', 'max_pages and delay');
 is(sql($node, "SELECT pages, finished_at - started_at >= '300 ms' FROM errand.source_runs WHERE source = 'two'"), '2|t', '... are kept');
@@ -174,7 +174,7 @@ ok(wait_for_sql($node, "SELECT errand.status($slow)", 'succeeded'), '... and the
 define('slow', $web->url('/hang'), q{target => 'good', timeout => '500 ms'});
 $slow = run_now('slow');
 is_over($slow, 'failed', 'a fetch has its time');
-like(of('slow', 'error'), qr/timed out/, '... and says so');
+like(of('slow', 'error'), qr/no answer within 500 ms/, '... and says so');
 
 # ---- nothing is left ----
 

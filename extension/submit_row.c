@@ -1,0 +1,261 @@
+/*
+ * submit_row.c
+ *		Inserts a new task's rows without SQL: what most submits need.
+ *
+ * Runs in every backend, at submit.  plpgsql and two executors cost more than
+ * all the rest of a submit; _submit() in sql/20_submit.sql does the same for
+ * every task, and a test compares the rows.  It must leave alone any table that
+ * is not as the install script made it: there _submit() honours what was added.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "commands/sequence.h"
+#include "compat.h"
+#include "contract.h"
+#include "executor/executor.h"
+#include "submit_after.h"
+#include "submit_row.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+typedef struct RowColumn
+{
+	const char *name; /* NULL: this value goes to no column */
+	Oid type;
+} RowColumn;
+
+/* The arguments of _submit() in their order, then the id. */
+static const RowColumn task_columns[] = {
+	{"owner_oid", OIDOID},
+	{"owner", TEXTOID},
+	{"type", TEXTOID},
+	{"kind", TEXTOID},
+	{"queue", TEXTOID},
+	{"priority", INT2OID},
+	{"run_at", TIMESTAMPTZOID},
+	{"max_attempts", INT2OID},
+	{"timeout_ms", INT4OID},
+	{"backoff", INT2OID},
+	{"backoff_base_ms", INT8OID},
+	{"backoff_factor", FLOAT4OID},
+	{"backoff_max_ms", INT8OID},
+	{"deadline", TIMESTAMPTZOID},
+	{"key", TEXTOID},
+	{"tags", TEXTARRAYOID},
+	{"at_most_once", BOOLOID},
+	{"notify", TEXTOID},
+	{"traceparent", TEXTOID},
+	{"on_success", JSONBOID},
+	{"on_failure", JSONBOID},
+	{NULL, InvalidOid},
+	{"after_done", BOOLOID},
+	{NULL, InvalidOid},
+	{NULL, InvalidOid},
+	{"task_group", INT8OID},
+	{"payload", JSONBOID},
+	{"submitted_at", TIMESTAMPTZOID},
+	{"role", OIDOID},
+	{"id", INT8OID},
+};
+
+static const RowColumn ready_columns[] = {
+	{"id", INT8OID},	   {"place", INT8OID},	  {"attempt", INT4OID}, {"role", OIDOID},
+	{"priority", INT2OID}, {"failures", INT2OID}, {"run", INT2OID},		{"queue", TEXTOID},
+};
+
+/* Where those of _submit()'s arguments stand that ready has, too. */
+#define ARG_QUEUE 4
+#define ARG_PRIORITY 5
+#define ARG_ROLE 28
+
+/* A table as it was when its relcache entry last changed. */
+typedef struct RowTable
+{
+	const char *name;
+	const RowColumn *columns;
+	int n_columns;
+	bool valid;
+	bool fits; /* it is as the install script made it */
+	Oid oid;
+	AttrNumber at[ERRAND_CALL_MAX_ARGS]; /* of each column */
+} RowTable;
+
+static RowTable task_table = {"task", task_columns, lengthof(task_columns)};
+static RowTable ready_table = {"ready", ready_columns, lengthof(ready_columns)};
+static Oid id_sequence = InvalidOid;
+
+static void
+relation_changed(Datum arg, Oid oid)
+{
+	if (!OidIsValid(oid) || oid == task_table.oid)
+		task_table.valid = false;
+	if (!OidIsValid(oid) || oid == ready_table.oid)
+		ready_table.valid = false;
+	if (!OidIsValid(oid) || oid == id_sequence)
+		id_sequence = InvalidOid;
+}
+
+static Oid
+oid_of(const char *name)
+{
+	Oid schema = get_namespace_oid(ERRAND_SCHEMA, true);
+
+	return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+}
+
+/* Finds the table's columns: all of ours, and no others. */
+static bool
+columns_fit(RowTable *t, TupleDesc desc)
+{
+	int missing = desc->natts;
+
+	for (int i = 0; i < desc->natts; i++)
+		missing -= TupleDescAttr(desc, i)->attisdropped;
+	for (int i = 0; i < t->n_columns; i++)
+	{
+		const RowColumn *c = &t->columns[i];
+
+		t->at[i] = 0;
+		for (int k = 0; c->name != NULL && k < desc->natts; k++)
+		{
+			Form_pg_attribute att = TupleDescAttr(desc, k);
+
+			if (!att->attisdropped && strcmp(NameStr(att->attname), c->name) == 0 &&
+				att->atttypid == c->type && att->atttypmod < 0)
+				t->at[i] = att->attnum;
+		}
+		if (c->name != NULL && t->at[i] == 0)
+			return false;
+		missing -= c->name != NULL;
+	}
+	return missing == 0;
+}
+
+/* Whether nothing but our insert has a say in what goes into the table. */
+static bool
+relation_is_plain(const RowTable *t, Relation rel)
+{
+	Form_pg_class c = rel->rd_rel;
+
+	return c->relkind == RELKIND_RELATION && !c->relispartition && rel->trigdesc == NULL &&
+		   rel->rd_rules == NULL && !c->relrowsecurity &&
+		   strcmp(NameStr(c->relname), t->name) == 0 &&
+		   c->relnamespace == get_namespace_oid(ERRAND_SCHEMA, true);
+}
+
+/* Opens and locks the table; NULL if our insert will not do. */
+static Relation
+table_get(RowTable *t, Oid owner)
+{
+	Relation rel;
+
+	if (!t->valid)
+		t->oid = oid_of(t->name);
+	rel = OidIsValid(t->oid) ? try_relation_open(t->oid, RowExclusiveLock) : NULL;
+	if (rel == NULL)
+	{
+		t->valid = false;
+		return NULL;
+	}
+	/* Taking the lock may have told us of a change. */
+	if (!t->valid)
+		t->fits = relation_is_plain(t, rel) && columns_fit(t, RelationGetDescr(rel));
+	t->valid = true;
+	if (t->fits && rel->rd_rel->relowner == owner)
+		return rel;
+	relation_close(rel, RowExclusiveLock);
+	return NULL;
+}
+
+static void
+row_insert(const RowTable *t, Relation rel, EState *estate, const ErrandArgs *a)
+{
+	TupleTableSlot *slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel), &TTSOpsVirtual);
+	ResultRelInfo *info = makeNode(ResultRelInfo);
+
+	memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
+	for (int i = 0; i < t->n_columns; i++)
+	{
+		if (t->at[i] == 0)
+			continue;
+		slot->tts_values[t->at[i] - 1] = a->value[i];
+		slot->tts_isnull[t->at[i] - 1] = a->null[i];
+	}
+	ExecStoreVirtualTuple(slot);
+	InitResultRelInfo(info, rel, 0, NULL, 0);
+	ExecOpenIndices(info, false);
+	ExecSimpleRelationInsert(info, estate, slot); /* constraints and indexes, too */
+	ExecCloseIndices(info);
+}
+
+/* The rows of task and ready; a holds the arguments of _submit(). */
+static int64
+rows_insert(Relation task, Relation ready, const ErrandArgs *a)
+{
+	EState *estate = CreateExecutorState();
+	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
+	ErrandArgs row = *a;
+	ErrandArgs r = {0};
+	int64 id = nextval_internal(id_sequence, true);
+
+	errand_arg(&row, Int64GetDatum(id));
+	row_insert(&task_table, task, estate, &row);
+	errand_arg(&r, Int64GetDatum(id));
+	errand_arg(&r, Int64GetDatum(id)); /* its place */
+	errand_arg(&r, Int32GetDatum(0));
+	errand_arg(&r, a->value[ARG_ROLE]);
+	errand_arg(&r, a->value[ARG_PRIORITY]);
+	errand_arg(&r, Int16GetDatum(0));
+	errand_arg(&r, Int16GetDatum(1));
+	errand_arg(&r, a->value[ARG_QUEUE]);
+	row_insert(&ready_table, ready, estate, &r);
+	ExecResetTupleTable(estate->es_tupleTable, false);
+	MemoryContextSwitchTo(old);
+	FreeExecutorState(estate);
+	return id;
+}
+
+/* Locks stay until the end of the transaction, as those of an INSERT. */
+static int64
+submit_as_owner(const ErrandArgs *a, Oid owner)
+{
+	Relation task = table_get(&task_table, owner);
+	Relation ready = task != NULL ? table_get(&ready_table, owner) : NULL;
+	int64 id = 0;
+
+	if (!OidIsValid(id_sequence))
+		id_sequence = oid_of("task_id");
+	if (ready != NULL && OidIsValid(id_sequence))
+		id = rows_insert(task, ready, a);
+	if (ready != NULL)
+		relation_close(ready, NoLock);
+	if (task != NULL)
+		relation_close(task, NoLock);
+	return id;
+}
+
+int64
+errand_submit_row(const ErrandArgs *a, const ErrandPolicy *p, TimestampTz now)
+{
+	static bool registered = false;
+	ErrandRights mine;
+	int64 id;
+
+	if (p->key != NULL || p->has_after || p->task_group != 0 || p->has_deadline ||
+		errand_after_state(p, now) != ERRAND_READY)
+		return 0;
+	if (!registered)
+		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	registered = true;
+	id = submit_as_owner(a, errand_rights_take("_submit", &mine));
+	errand_rights_back(&mine);
+	if (id != 0)
+		CommandCounterIncrement(); /* the statement's next function sees the task */
+	return id;
+}
