@@ -53,8 +53,8 @@ report(void)
 	errand_my_slot->running = open;
 	errand_my_slot->queued = all - open;
 	errand_my_slot->last_seen = errand_clock_now();
-	errand_process_report(open > 0, open > 0 ? psprintf("errand: streams open: %d", open) :
-											   "errand: idle");
+	errand_process_report(open > 0,
+						  open > 0 ? psprintf("errand: streams open: %d", open) : "errand: idle");
 	pgstat_report_stat(false);
 }
 

@@ -37,7 +37,7 @@ typedef struct ErrandEvent
 	Oid owner;	   /* of the task; 0: not told, since what waits stays as many */
 	int64 id;	   /* of the task */
 	int64 group;   /* of the task; 0: none */
-	int32 run;	  /* of the task: +1 by retry() */
+	int32 run;	   /* of the task: +1 by retry() */
 	int32 attempt;
 	Oid role;  /* whose executor runs it; 0: the event loop */
 	char from; /* ErrandState */

@@ -53,10 +53,10 @@ typedef struct ErrandDatabase
 	pg_atomic_uint32 resumed; /* resume_all() since the start lifts errand.start_paused; atomic */
 	pg_atomic_uint32 quarantine; /* suspects run apart: claim nothing else; atomic */
 	pg_atomic_uint32
-		dependencies;		 /* 0: nothing waits for another task; moves with each change; atomic */
+		dependencies; /* 0: nothing waits for another task; moves with each change; atomic */
 	pg_atomic_uint32
 		changes; /* +1 with each change of a definition: for who does not read the ring; atomic */
-	pg_atomic_uint32 paused; /* pause_all() is in force, as last read; atomic */
+	pg_atomic_uint32 paused;	   /* pause_all() is in force, as last read; atomic */
 	pg_atomic_uint64 lost_settles; /* results dropped by the fence; atomic */
 	pg_atomic_uint64 cache_hits;   /* of errand.cached(): fresh values; atomic */
 	pg_atomic_uint64 cache_stale;  /* old ones, while another computed; atomic */

@@ -125,7 +125,7 @@ COMMENT ON VIEW errand.stat_sources IS 'How sources are doing: your own, and wit
 COMMENT ON COLUMN errand.stat_sources.source IS 'The source.';
 COMMENT ON COLUMN errand.stat_sources.state IS 'stopped, idle, running or degraded: its runs fail since a while.';
 COMMENT ON COLUMN errand.stat_sources.last_run IS 'When its last run began.';
-COMMENT ON COLUMN errand.stat_sources.next_run IS 'When it runs next; NULL: it is stopped, or a stream.';
+COMMENT ON COLUMN errand.stat_sources.next_run IS 'When it runs next, or a stream connects again; NULL: it is stopped, or a stream that is connected.';
 COMMENT ON COLUMN errand.stat_sources.last_success IS 'When its last run that succeeded ended.';
 COMMENT ON COLUMN errand.stat_sources.items_stored IS 'Rows stored.';
 COMMENT ON COLUMN errand.stat_sources.items_rejected IS 'Items rejected: see errand.rejects.';

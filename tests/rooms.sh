@@ -145,8 +145,8 @@ rule_curl_stays_in_net()
 
 rule_websockets_stay_in_relay()
 {
-	fix="libwebsockets.h belongs in bgworker/relay.c, relay/ and stream.c"
-	only_in '#[[:space:]]*include[[:space:]]*[<"]libwebsockets' bgworker/relay.c bgworker/relay/ bgworker/stream.c
+	fix="libwebsockets.h belongs in bgworker/relay/ and sources/peer_lws.c"
+	only_in '#[[:space:]]*include[[:space:]]*[<"]libwebsockets' bgworker/relay/ bgworker/sources/peer_lws.c
 }
 
 rule_spi_behind_one_door()
@@ -198,7 +198,8 @@ rule_nothing_throws_through_curl()
 {
 	fix="callbacks of foreign libraries only record and return a code; raise the error in queue/ or base/"
 	search '\b(ereport|elog|palloc[0-9a-z_]*|repalloc|pstrdup|psprintf|MemoryContext[A-Z][A-Za-z]*|CHECK_FOR_INTERRUPTS)[[:space:]]*\(' \
-		bgworker/net extension/core
+		bgworker/net extension/core bgworker/sources/peer.c bgworker/sources/peer_end.c bgworker/sources/peer_lws.c \
+		bgworker/sources/frames.c
 }
 
 rule_first_install_adopts_nothing()

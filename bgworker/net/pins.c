@@ -30,9 +30,9 @@ void
 errand_pins_refused(ErrandTransfer *t, const ErrandAddress *a, ErrandEgress egress)
 {
 	t->resp.failure = ERRAND_FAIL_POLICY;
-	errand_refusal_describe(a, egress, t->url->numeric ? NULL : t->url->name,
-							t->resp.redirects > 0, t->net->n_allow > 0, t->resp.error,
-							sizeof(t->resp.error), t->resp.hint, sizeof(t->resp.hint));
+	errand_refusal_describe(a, egress, t->url->numeric ? NULL : t->url->name, t->resp.redirects > 0,
+							t->net->n_allow > 0, t->resp.error, sizeof(t->resp.error), t->resp.hint,
+							sizeof(t->resp.hint));
 }
 
 static ErrandEgress

@@ -44,6 +44,6 @@ errand_refusal_describe(const ErrandAddress *a, ErrandEgress egress, const char 
 	if (listed)
 		snprintf(hint, hint_size, "to allow it, add %s to errand.allow_networks", item);
 	else
-		snprintf(hint, hint_size,
-				 "to allow it, use: ALTER SYSTEM SET errand.allow_networks = '%s'", item);
+		snprintf(hint, hint_size, "to allow it, use: ALTER SYSTEM SET errand.allow_networks = '%s'",
+				 item);
 }

@@ -38,7 +38,6 @@
 #include "shared.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
-#include "utils/uuid.h"
 
 #define REST_US INT64CONST(500000)
 #define POLL_US INT64CONST(5000000)
@@ -391,9 +390,8 @@ errand_chores_wait_ms(bool lead)
 			us = Min(us, errand_sources_next() - errand_clock_now());
 		if (errand_quarantine_wanted())
 			us = Min(us, 20000);
-		us = Min(us,
-				 Min(errand_roles_wait_us(), Min(errand_free_wait_us(), errand_groups_wait_us())));
-		us = Min(us, errand_streams_wait_us());
+		us = Min(us, Min(errand_roles_wait_us(), errand_streams_wait_us()));
+		us = Min(us, Min(errand_free_wait_us(), errand_groups_wait_us()));
 	}
 	return Max(0, (us + 999) / 1000);
 }

@@ -13,9 +13,9 @@
 
 /* Marks of a message, as _stream_frames() reads them; the last one that fits counts. */
 #define ERRAND_FRAME_PLAIN '\0'
-#define ERRAND_FRAME_FIRST 'c'	   /* of a connection */
+#define ERRAND_FRAME_FIRST 'c'		/* of a connection */
 #define ERRAND_FRAME_AFTER_DROP 'd' /* some before it were dropped */
-#define ERRAND_FRAME_TOO_LARGE 'o'  /* only its beginning was kept */
+#define ERRAND_FRAME_TOO_LARGE 'o'	/* only its beginning was kept */
 
 #define ERRAND_FRAMES_MAX 100000 /* messages in one buffer */
 

@@ -59,9 +59,9 @@ typedef enum ErrandPeerEnd
 /* What to connect to and what to say.  Copied, and wiped when it is not needed any more. */
 typedef struct ErrandPeerRequest
 {
-	const char *url; /* http or https for ws and wss */
-	const char *head; /* "Name: value\r\n"..., checked by the caller */
-	char *protocol;	  /* of WebSocket, "a, b": what to ask for; NULL: none */
+	const char *url;		   /* http or https for ws and wss */
+	const char *head;		   /* "Name: value\r\n"..., checked by the caller */
+	char *protocol;			   /* of WebSocket, "a, b": what to ask for; NULL: none */
 	const char *const *frames; /* text messages to send first, UTF-8 */
 	int n_frames;
 	int64_t timeout_us; /* until it is open, all addresses together */
@@ -72,8 +72,8 @@ typedef struct ErrandPeerState
 	bool open; /* the server said 101 */
 	bool over; /* nothing more will come; the rest tells why */
 	ErrandPeerEnd end;
-	int status;		/* of the HTTP answer, 0: none */
-	int close_code; /* that the server gave, 0: none */
+	int status;				/* of the HTTP answer, 0: none */
+	int close_code;			/* that the server gave, 0: none */
 	int64_t retry_after_ms; /* -1: none */
 	char error[512];
 	char hint[256];

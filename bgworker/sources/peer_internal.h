@@ -39,9 +39,9 @@ struct ErrandPeer
 	bool dialed;
 	int next_address;
 	int64_t connected_by_us; /* else the next address is tried */
-	bool connected;		   /* TCP is */
-	bool ended;			   /* the attempt at this address is over */
-	ErrandAddress address; /* the one that it is connected to, or shall be */
+	bool connected;			 /* TCP is */
+	bool ended;				 /* the attempt at this address is over */
+	ErrandAddress address;	 /* the one that it is connected to, or shall be */
 	struct lws *wsi;
 	bool ping;
 };
@@ -54,6 +54,15 @@ extern int64_t errand_peer_now(void);
 
 /* It is over, if it was not: the first error stands. */
 extern void errand_peer_fail(ErrandPeer *p, ErrandPeerEnd end, const char *error);
+
+/*
+ * From callbacks: it did not come to be open (said: by libwebsockets, len
+ * bytes; tls_error: of its certificate, or ""); it was, and is over; the
+ * server's close, a code and its words.
+ */
+extern void errand_peer_failed(ErrandPeer *p, const char *said, size_t len, const char *tls_error);
+extern void errand_peer_closed(ErrandPeer *p);
+extern void errand_peer_take_close(ErrandPeer *p, const unsigned char *in, size_t len);
 
 /* Wipes and frees the texts of the request. */
 extern void errand_peer_forget(ErrandPeer *p);

@@ -19,7 +19,7 @@
 
 #define RX_BYTES 65536
 #define SERVICE_BYTES 16384 /* room for the request's head */
-#define LWS_SECONDS 30 /* of a handshake; our own patience ends before */
+#define LWS_SECONDS 30		/* of a handshake; our own patience ends before */
 
 ErrandDialer *errand_peers_dialer = NULL;
 
@@ -95,7 +95,8 @@ append_head(struct lws *wsi, ErrandPeer *p, char **at, size_t room)
 
 	if (!peer_is_judged(wsi, p))
 	{
-		errand_peer_fail(p, ERRAND_PEER_BANNED, "it is connected to an address that is not allowed");
+		errand_peer_fail(p, ERRAND_PEER_BANNED,
+						 "it is connected to an address that is not allowed");
 		return -1;
 	}
 	if (len > room)
@@ -118,85 +119,6 @@ take_answer(struct lws *wsi, ErrandPeer *p)
 	if (lws_hdr_copy(wsi, text, sizeof(text), WSI_TOKEN_HTTP_RETRY_AFTER) > 0 &&
 		strspn(text, "0123456789") == strlen(text) && strlen(text) < 8)
 		p->state.retry_after_ms = atoll(text) * 1000;
-}
-
-static void
-describe_failure(ErrandPeer *p, const char *said, size_t len)
-{
-	char *error = p->state.error;
-	size_t size = sizeof(p->state.error);
-
-	if (p->state.over || said == NULL)
-		len = 0;
-	while (len > 0 && (said[len - 1] == '\n' || said[len - 1] == ' '))
-		len--;
-	if (p->state.status != 0 && p->state.status != 101)
-		snprintf(error, size, "the server answered with HTTP status %d", p->state.status);
-	else if (p->tls && tls_error[0] != '\0')
-		snprintf(error, size, "the server's certificate is not trusted: %s", tls_error);
-	else if (!p->connected)
-	{
-		char text[64];
-
-		errand_address_format(&p->address, text, sizeof(text));
-		snprintf(error, size, "could not connect to %s port %d%s%.*s", text, p->port,
-				 len > 0 ? ": " : "", (int) len, len > 0 ? said : "");
-	}
-	else
-		snprintf(error, size, "the handshake failed%s%.*s", len > 0 ? ": " : "", (int) len,
-				 len > 0 ? said : "");
-}
-
-/* It did not come to be open. */
-static void
-failed(ErrandPeer *p, const char *said, size_t len)
-{
-	p->wsi = NULL;
-	p->ended = true;
-	if (p->state.over)
-		return;
-	describe_failure(p, said, len);
-	if (!p->connected && p->next_address < p->dial.n_addresses)
-		return; /* another address may do */
-	errand_peer_fail(p,
-					 p->state.status == 401 || p->state.status == 403 ? ERRAND_PEER_REFUSED :
-																		ERRAND_PEER_FAILED,
-					 "");
-}
-
-static void
-closed(ErrandPeer *p)
-{
-	char error[64];
-
-	p->wsi = NULL;
-	p->ended = true;
-	snprintf(error, sizeof(error), "the connection was cut");
-	if (p->state.close_code != 0)
-		snprintf(error, sizeof(error), "the server closed the connection with code %d",
-				 p->state.close_code);
-	errand_peer_fail(p,
-					 p->state.close_code == 4401 || p->state.close_code == 4403 ||
-							 p->state.close_code == 1008 ?
-						 ERRAND_PEER_REFUSED :
-						 ERRAND_PEER_CUT,
-					 error);
-}
-
-static void
-take_close(ErrandPeer *p, const unsigned char *in, size_t len)
-{
-	if (len < 2)
-		return;
-	p->state.close_code = (in[0] << 8) | in[1];
-	snprintf(p->state.error, sizeof(p->state.error), "the server closed the connection with code %d%s",
-			 p->state.close_code, len > 2 ? ": " : "");
-	/* its reason, as far as it can stand in a line */
-	for (size_t i = 2, at = strlen(p->state.error); i < len && at < sizeof(p->state.error) - 1; i++)
-	{
-		p->state.error[at++] = in[i] >= 0x20 && in[i] < 0x7f ? (char) in[i] : '?';
-		p->state.error[at] = '\0';
-	}
 }
 
 static void
@@ -271,7 +193,7 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 			take_answer(wsi, p);
 			break;
 		case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
-			failed(p, in, len);
+			errand_peer_failed(p, in, len, tls_error);
 			lws_set_opaque_user_data(wsi, NULL);
 			break;
 		case LWS_CALLBACK_CLIENT_ESTABLISHED:
@@ -286,14 +208,14 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 			p->state.heard_us = errand_peer_now();
 			break;
 		case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-			take_close(p, in, len);
+			errand_peer_take_close(p, in, len);
 			break;
 		case LWS_CALLBACK_CLIENT_CLOSED:
 		case LWS_CALLBACK_WSI_DESTROY:
 			if (p->state.open)
-				closed(p);
+				errand_peer_closed(p);
 			else
-				failed(p, NULL, 0);
+				errand_peer_failed(p, NULL, 0, tls_error);
 			lws_set_opaque_user_data(wsi, NULL);
 			break;
 		default:
@@ -302,9 +224,13 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 	return 0;
 }
 
-static const struct lws_protocols protocols[] = {
-	{.name = "errand-stream", .callback = on_event, .rx_buffer_size = RX_BYTES},
-	{.name = NULL}};
+static const struct lws_protocols protocols[] = {{.name = "errand-stream",
+												  .callback = on_event,
+												  .rx_buffer_size = RX_BYTES},
+												 {.name = NULL}};
+
+/* When to ping and when to give up is our business. */
+static const lws_retry_bo_t no_keepalive = {0};
 
 void
 errand_peer_connect(ErrandPeer *p, const ErrandAddress *address)
@@ -330,10 +256,11 @@ errand_peer_connect(ErrandPeer *p, const ErrandAddress *address)
 	i.ietf_version_or_minus_one = -1;
 	i.ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT | (p->tls ? LCCSCF_USE_SSL : 0);
 	i.opaque_user_data = p;
+	i.retry_and_idle_policy = &no_keepalive;
 	i.pwsi = &p->wsi;
 	wsi = lws_client_connect_via_info(&i);
 	if (wsi == NULL && !p->ended)
-		failed(p, NULL, 0);
+		errand_peer_failed(p, NULL, 0, tls_error);
 	p->wsi = p->ended ? NULL : wsi;
 }
 

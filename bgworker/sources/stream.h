@@ -55,8 +55,8 @@ typedef struct ErrandStream
 	int64 try_at; /* WAITING: not before */
 	int64 opened_us;
 	int64 ping_at;
-	bool stable;  /* it has been open for ERRAND_STREAM_STABLE_US */
-	int failures; /* ends in a row, none of them of a stable connection */
+	bool stable;	   /* it has been open for ERRAND_STREAM_STABLE_US */
+	int failures;	   /* ends in a row, none of them of a stable connection */
 	ErrandPeerEnd end; /* of the last one */
 
 	/* storing */
@@ -64,7 +64,7 @@ typedef struct ErrandStream
 	int store_failures;
 
 	/* what stream_state and the source are told */
-	bool untold; /* there is something new */
+	bool untold;   /* there is something new */
 	bool troubled; /* degraded, for the source */
 	bool told_troubled;
 	TimestampTz connected_at; /* 0: it is not open */

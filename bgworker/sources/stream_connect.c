@@ -247,8 +247,8 @@ errand_stream_recheck(ErrandStream *s, int64 now)
 		errand_peer_close(s->peer, 0);
 		s->peer = NULL;
 		errand_frames_cut(&s->frames);
-		errand_stream_failed(s, ERRAND_PEER_BANNED, "it is connected to an address that is not allowed any more",
-							 now);
+		errand_stream_failed(s, ERRAND_PEER_BANNED,
+							 "it is connected to an address that is not allowed any more", now);
 		s->try_at = now; /* the name may lead elsewhere, or the error tells more */
 	}
 	else if (s->state == ERRAND_STREAM_WAITING && s->end == ERRAND_PEER_BANNED)

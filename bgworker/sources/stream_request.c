@@ -62,7 +62,8 @@ fetch_secrets(ErrandStream *s, ErrandRun *run)
 static bool
 is_ours(const char *name)
 {
-	return pg_strncasecmp(name, "X-Errand-", 9) == 0 || pg_strcasecmp(name, "Idempotency-Key") == 0 ||
+	return pg_strncasecmp(name, "X-Errand-", 9) == 0 ||
+		   pg_strcasecmp(name, "Idempotency-Key") == 0 ||
 		   pg_strcasecmp(name, "Content-Type") == 0 ||
 		   pg_strncasecmp(name, "Sec-WebSocket-", 14) == 0;
 }

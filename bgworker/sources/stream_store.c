@@ -183,7 +183,7 @@ errand_stream_tell(ErrandStream *s)
 		errand_db_arg_null(&a); /* whatever else troubles the source is not our business */
 	else
 		errand_db_arg(&a, BoolGetDatum(s->troubled));
-	errand_db_arg(&a, CStringGetTextDatum(s->end == ERRAND_PEER_BANNED	  ? "42501" :
+	errand_db_arg(&a, CStringGetTextDatum(s->end == ERRAND_PEER_BANNED	? "42501" :
 										  s->end == ERRAND_PEER_REFUSED ? "28000" :
 																		  "08006"));
 	errand_db_arg(&a, TimestampTzGetDatum(errand_clock_now()));

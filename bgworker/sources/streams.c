@@ -112,7 +112,8 @@ add(int row)
 	s->ping_us = row_int64(row, "ping_ms") * 1000;
 	s->idle_us = Max(row_int64(row, "idle_ms"), 1) * 1000;
 	s->batch_us = row_int64(row, "batch_ms") * 1000;
-	s->batch_rows = Max(1, DatumGetInt32(errand_db_value(row, errand_db_column("batch_rows"), &isnull)));
+	s->batch_rows = Max(1, DatumGetInt32(
+							   errand_db_value(row, errand_db_column("batch_rows"), &isnull)));
 	s->listed = true;
 	s->end = ERRAND_PEER_CUT;
 	errand_frames_cut(&s->frames); /* its first message is the first of a connection */
