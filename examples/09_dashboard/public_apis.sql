@@ -12,6 +12,8 @@ SET client_min_messages = warning;
 \ir tables.sql
 
 -- Nasdaq's screener, "lastsale" being "$189.30"; "at" is the minute of storing.
+-- It is known to turn away programs by their User-Agent. Then take an API that
+-- gives you a key: errand.set_secret() and auth => '{"bearer": "secret://..."}'.
 CREATE FUNCTION dashboard.screener_of(item jsonb) RETURNS SETOF jsonb LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('symbol', item->'symbol', 'price', translate(item->>'lastsale', '$,', '')::numeric,
         'volume', nullif(translate(item->>'volume', ',', ''), ''));

@@ -1,6 +1,7 @@
 -- What the dashboard's sources fill, how their items become rows, and what one
 -- reads. Both 09_dashboard.sql and public_apis.sql begin with this.
 
+SELECT errand.drop_source(name) FROM errand.sources WHERE target LIKE 'dashboard.%';
 DROP SCHEMA IF EXISTS dashboard CASCADE;
 CREATE SCHEMA dashboard;
 

@@ -56,10 +56,18 @@ sub difference
 	return join ' ', map { $_ // () } (@lost ? "lost: @lost[0 .. ($#lost < 4 ? $#lost : 4)]" : undef), (@odd ? "odd: @odd[0 .. ($#odd < 4 ? $#odd : 4)]" : undef);
 }
 
+# ---- the public APIs: they are defined as they should, and never asked, since nothing commits ----
+
+my ($out, $err);
+IPC::Run::run([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', 'BEGIN', '-f', "$example/public_apis.sql", '-c',
+		q{SELECT string_agg(kind || ' ' || started, ', ' ORDER BY name) FROM errand.sources}, '-c', 'ROLLBACK' ], '<', \undef, '>', \$out, '2>', \$err);
+is($err, '', 'the public APIs are defined without a complaint');
+like($out, qr/^websocket true, feed true, feed true, rest true, rest true, rest true$/m, '... all six, and started');
+is(sql($node, 'SELECT count(*) FROM errand.sources'), '0', '... and taken back');
+
 # ---- it starts as the example says ----
 
 my @set = map { ('-v', "$_=$source{$_}[1]://127.0.0.1:$port{$_}$source{$_}[2]") } sort keys %source;
-my ($out, $err);
 ok(IPC::Run::run([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), @set, '-f', "$example/09_dashboard.sql" ], '<', \undef, '>', \$out, '2>', \$err), 'the example runs');
 is($err, '', '... without a complaint');
 ok(wait_for_sql($node, "SELECT count(*) FROM errand.stat_sources WHERE items_stored > 0", '6', 40), 'all six sources store');
