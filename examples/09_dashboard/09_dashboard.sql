@@ -40,4 +40,5 @@ SELECT errand.define_source('social', 'rest', :'social', every => '2 s', params 
     cursor => '{"path": "$[*].id", "param": "min_id", "start": "0"}', transform => 'dashboard.post_of(jsonb)',
     target => 'dashboard.post', on_conflict => 'ignore', timeout => '10 s', description => 'Posts, each once');
 
+SELECT errand.schedule('dashboard trim', 'every 5 min', 'sql', '{"function": "dashboard.trim(jsonb)"}');
 SELECT errand.start_source(name) FROM unnest(ARRAY['stocks', 'weather', 'news rss', 'news atom', 'crypto', 'social']) AS name;

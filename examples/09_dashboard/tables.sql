@@ -14,6 +14,7 @@ CREATE TABLE dashboard.quote (
     volume bigint,
     PRIMARY KEY (symbol, at)
 );
+CREATE INDEX ON dashboard.quote (at);
 
 CREATE TABLE dashboard.city (
     city      text PRIMARY KEY,
@@ -82,6 +83,12 @@ $$;
 CREATE FUNCTION dashboard.post_of(item jsonb) RETURNS SETOF jsonb LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('id', item->'id', 'at', (item->>'created_at')::timestamptz, 'author', item#>'{account,acct}',
         'words', left(regexp_replace(item->>'content', '<[^>]*>', '', 'g'), 500), 'likes', item->'favourites_count');
+$$;
+
+-- Prices of the last hour are enough for a dashboard.
+CREATE FUNCTION dashboard.trim(args jsonb) RETURNS void LANGUAGE sql AS $$
+    DELETE FROM dashboard.quote WHERE at < now() - interval '1 hour';
+    DELETE FROM dashboard.tick WHERE at < now() - interval '1 hour';
 $$;
 
 -- ---- what one reads ----

@@ -74,6 +74,8 @@ ok(wait_for_sql($node, "SELECT count(*) FROM errand.stat_sources WHERE items_sto
 cmp_ok(sql($node, "SELECT count(DISTINCT stage) FROM errand.stat_stages WHERE done > 0"), '==', 3, '... through three stages');
 is(sql($node, q{SELECT string_agg(k, ' ' ORDER BY k) FROM jsonb_object_keys(dashboard.page()) AS k}), 'coins movers news posts sources weather', '... and the page has it all');
 
+is(sql($node, q{SELECT dashboard.trim('{}')}), '', '... and old prices can be let go');
+
 # ---- an outage ----
 
 my $down = poll_for(60, 'an outage', sub { my ($e) = grep { $_->{event} eq 'down' } ledger(); return $e });
