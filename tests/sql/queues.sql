@@ -76,6 +76,13 @@ SELECT errand.http_get(:'base' || '/ok') AS id \gset
 \set VERBOSITY sqlstate
 SELECT errand.wait_for(:id, '100 ms');
 \set VERBOSITY default
+SELECT set_config('t.id', :'id', false) \g /dev/null
+DO $$
+BEGIN
+    WHILE errand.status(current_setting('t.id')::bigint) <> 'cancelled' LOOP
+        ASSERT clock_timestamp() < statement_timestamp() + interval '20 s';
+    END LOOP;
+END $$;
 SELECT errand.resume_all();
 DO $$
 BEGIN
