@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # one program in several files
-# Scenarios of SQL tasks, waiting, dependencies and limits. Sourced by
+# Scenarios of SQL tasks, waiting, dependencies, limits and sources. Sourced by
 # bench/run, after bench/scenarios.sh.
 
 # ---- SQL tasks, and job queues for node beside them ----
@@ -260,5 +260,43 @@ scenario_limits()
 	done
 	row "HTTP tasks, a queue's limits that never bind, $few" "$((with / 2))" tasks/s "$(calc "$with / $without")" '>= 0.95'
 	row "  without limits" "$((without / 2))" tasks/s
+	fresh
+}
+
+# ---- sources ----
+
+# source_run COUNT: runs a REST source of that many items, 500 a page, through
+# fetch, transform and store; items a second in $rate, CPU an item of the worker
+# and of the executors in $worker_cpu and $executor_cpu.
+source_run()
+{
+	local workers executors worker executor
+	q 'DROP TABLE IF EXISTS bench_items' 'CREATE TABLE bench_items (id bigint PRIMARY KEY, name text)' \
+		"SELECT errand.define_source('bench', 'rest', '$counting/since/$1?limit=500', items => '\$.items[*]', target => 'bench_items',
+			columns => '{\"id\": \"\$.id\", \"name\": \"\$.name\"}', on_conflict => 'ignore',
+			paginate => '{\"mode\": \"cursor\", \"path\": \"\$.next\", \"param\": \"since\", \"max_pages\": 1000}')" > /dev/null 2>&1
+	mapfile -t workers < <(pids_of worker)
+	mapfile -t executors < <(pids_of executor)
+	worker=$(cpu_ticks "${workers[@]}") executor=$(cpu_ticks "${executors[@]}")
+	run=$(q "SELECT errand.run_source_now('bench')")
+	wait_until 120 source_ended || die "the run does not end"
+	worker_cpu=$(calc "($(cpu_ticks "${workers[@]}") - $worker) * 1e6 / $(getconf CLK_TCK) / $1" %.1f)
+	executor_cpu=$(calc "($(cpu_ticks "${executors[@]}") - $executor) * 1e6 / $(getconf CLK_TCK) / $1" %.1f)
+	read -r rate count < <(q "SELECT round(stored / extract(epoch FROM finished_at - started_at)), stored FROM errand.source_runs WHERE id = $run")
+	[ "$count" = "$1" ] && [ "$(q 'SELECT count(*) FROM bench_items')" = "$1" ] || die "$count items of $1 were stored"
+}
+
+source_ended() { [ "$(q "SELECT state FROM errand.source_runs WHERE id = $run")" = succeeded ]; }
+
+scenario_sources()
+{
+	fresh
+	# the executors are there, and have planned what they do
+	source_run 5000
+	source_run "$many"
+	row "REST source, $many items, fetch to transform to store" "$rate" items/s
+	row "  CPU an item, worker" "$worker_cpu" us
+	row "  CPU an item, executors" "$executor_cpu" us
+	q "SELECT errand.drop_source('bench')" 'DROP TABLE bench_items' > /dev/null
 	fresh
 }

@@ -5,13 +5,14 @@
 # isolation pgtap tap browser
 PARTS ?=
 
-.PHONY: help deps check check-unit check-rooms lint format format-check clang-tidy \
+.PHONY: help deps check check-long check-unit check-rooms lint format format-check clang-tidy \
 	valgrind demo demo-stop bench servers
 
 help:
 	@echo 'make             build                  make install    install (PG_CONFIG=...)'
 	@echo 'make demo        see it work            make demo-stop  end the demo'
 	@echo 'make check       all tests              make check PARTS="lint unit"'
+	@echo 'make check-long  what takes five minutes: six sources with all faults on'
 	@echo 'make bench       measure                make deps       install what is missing'
 	@echo 'make lint        style and static checks; also check-rooms, format-check, clang-tidy'
 	@echo 'make check-unit  unit tests only        make valgrind   tests under valgrind'
@@ -22,6 +23,10 @@ deps:
 
 check:
 	@PG_CONFIG='$(PG_CONFIG)' PARTS='$(PARTS)' tests/run
+
+# The tests that take longer when they are told to.
+check-long:
+	@PG_CONFIG='$(PG_CONFIG)' PARTS=tap TAP='tests/tap/150_capstone.pl' ERRAND_LONG=1 tests/run
 
 check-unit: servers
 	$(MAKE) -C tests/unit check

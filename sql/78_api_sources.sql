@@ -1,0 +1,84 @@
+-- Routes of sources: looking, and steering with the role's own rights.
+
+-- Function:   _source_rows(name)
+-- name: NULL: all that the role may see.
+-- Returns:    sources with their stages and the last rows that were stored
+CREATE FUNCTION errand._source_rows(p_name text)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET intervalstyle = postgres AS $$
+BEGIN
+    RETURN (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('source', s.source, 'kind', s.kind, 'state', s.state,
+            'every', coalesce(d.every::text, d.cron), 'target', d.target, 'description', d.description,
+            'last_run', errand._iso(s.last_run), 'next_run', errand._iso(s.next_run), 'last_success', errand._iso(s.last_success),
+            'items_stored', s.items_stored, 'items_rejected', s.items_rejected, 'items_duplicate', s.items_duplicate, 'error', s.error,
+            'degraded_since', errand._iso(s.degraded_since), 'connected_since', errand._iso(s.connected_since),
+            'missed', s.missed, 'dropped', s.dropped, 'stages', g.stages, 'last_items', coalesce(i.items, '[]')) ORDER BY s.source), '[]')
+        FROM errand.stat_sources AS s JOIN errand.sources AS d ON d.name = s.source
+        LEFT JOIN (
+            SELECT x.source, jsonb_agg(jsonb_build_object('stage', x.stage, 'workers', x.workers, 'depth', x.depth, 'running', x.running, 'done', x.done,
+                'failed', x.failed, 'per_second', x.per_second, 'p50_ms', x.p50_ms, 'p95_ms', x.p95_ms, 'queue', x.queue)
+                ORDER BY array_position(ARRAY['fetch', 'transform', 'store'], x.stage)) AS stages
+            FROM errand.stat_stages AS x WHERE p_name IS NULL OR x.source = p_name GROUP BY x.source) AS g USING (source)
+        CROSS JOIN LATERAL (
+            SELECT jsonb_agg(l.value ORDER BY l.id DESC, l.n DESC) AS items FROM (
+                SELECT n.id, e.value, e.n
+                FROM (SELECT y.id, y.items FROM errand.source_items AS y WHERE y.source = s.source ORDER BY y.id DESC LIMIT 3) AS n
+                CROSS JOIN LATERAL jsonb_array_elements(n.items) WITH ORDINALITY AS e (value, n)
+                ORDER BY n.id DESC, e.n DESC LIMIT 20) AS l) AS i
+        WHERE p_name IS NULL OR s.source = p_name);
+END $$;
+
+-- Function:   _api_sources(args, now)
+CREATE FUNCTION errand._api_sources(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM errand._arg_known(p_args);
+    RETURN jsonb_build_object('sources', errand._source_rows(NULL));
+END $$;
+
+-- Function:   _source_snapshot(name)
+-- Returns:    what a subscription to source:NAME begins with: its row
+-- Raises:     42704 if there is none that the role may see
+CREATE FUNCTION errand._source_snapshot(p_name text)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_row jsonb := errand._source_rows(p_name) -> 0;
+BEGIN
+    IF v_row IS NULL THEN
+        PERFORM errand._refuse(format('there is no source "%s"', left(p_name, 200)), 'SELECT * FROM errand.sources lists yours.', '42704');
+    END IF;
+    RETURN v_row;
+END $$;
+
+-- Function:   _api_source_start(args, now), _api_source_stop, _api_source_run
+CREATE FUNCTION errand._api_source_start(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM errand._arg_body(p_args);
+    PERFORM errand.start_source(errand._arg_need(p_args, 'name'));
+    RETURN errand._done(true);
+END $$;
+
+CREATE FUNCTION errand._api_source_stop(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM errand._arg_body(p_args);
+    PERFORM errand.stop_source(errand._arg_need(p_args, 'name'));
+    RETURN errand._done(true);
+END $$;
+
+CREATE FUNCTION errand._api_source_run(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM errand._arg_body(p_args);
+    RETURN jsonb_build_object('run', errand.run_source_now(errand._arg_need(p_args, 'name')));
+END $$;
+
+COMMENT ON FUNCTION errand._source_rows IS 'internal: sources, with their stages and last rows.';
+COMMENT ON FUNCTION errand._source_snapshot IS 'internal: what a subscription to a source begins with.';
