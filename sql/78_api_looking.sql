@@ -43,15 +43,6 @@ BEGIN
     RETURN jsonb_build_object('queues', errand._queue_rows(p_now));
 END $$;
 
--- Function:   _api_sources(args, now)   no source can be defined yet
-CREATE FUNCTION errand._api_sources(p_args jsonb, p_now timestamptz)
-RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    PERFORM errand._arg_known(p_args);
-    RETURN jsonb_build_object('sources', jsonb_build_array());
-END $$;
-
 -- Function:   _schedule_rows(most)
 -- Returns:    schedules, those that are due next first
 CREATE FUNCTION errand._schedule_rows(p_most integer)
@@ -221,8 +212,7 @@ BEGIN
         END IF;
         RETURN jsonb_build_object('data', errand._task_json(v_task));
     ELSIF v_what = 'source' AND v_name IS NOT NULL THEN
-        RAISE EXCEPTION 'there is no source "%"', left(v_name, 200)
-            USING ERRCODE = '42704', HINT = 'Sources come with a later version.';
+        RETURN jsonb_build_object('data', errand._source_snapshot(v_name));
     ELSIF v_what = 'queue' AND v_name IS NOT NULL THEN
         v_filter := v_filter || jsonb_build_object('queue', v_name);
         v_data := jsonb_build_object('counts', errand._counts(v_name, NULL));

@@ -53,6 +53,17 @@ BEGIN
     RETURN v_row;
 END $$;
 
+-- Function:   _source_news(id)   called by the relay, which then asks who may see it
+-- Returns:    {"source", "id", "at", "items"}: what was stored in one go, large rows by key; NULL if it is gone
+-- Tables:     reads source_news, source
+CREATE FUNCTION errand._source_news(p_id bigint)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT jsonb_build_object('source', s.name, 'id', n.id, 'at', errand._iso(n.at), 'items', n.items)
+            FROM errand.source_news AS n JOIN errand.source AS s ON s.id = n.source WHERE n.id = p_id);
+END $$;
+
 -- Function:   _api_source_start(args, now), _api_source_stop, _api_source_run
 CREATE FUNCTION errand._api_source_start(p_args jsonb, p_now timestamptz)
 RETURNS jsonb
@@ -82,3 +93,4 @@ END $$;
 
 COMMENT ON FUNCTION errand._source_rows IS 'internal: sources, with their stages and last rows.';
 COMMENT ON FUNCTION errand._source_snapshot IS 'internal: what a subscription to a source begins with.';
+COMMENT ON FUNCTION errand._source_news IS 'internal: rows that a source stored in one go.';

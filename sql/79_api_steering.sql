@@ -216,37 +216,6 @@ BEGIN
     RETURN errand._done(true);
 END $$;
 
--- Function:   _api_source_start(args, now), _api_source_stop, _api_source_run
--- Raises:     42704: no source can be defined yet
-CREATE FUNCTION errand._no_source(p_args jsonb)
-RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RAISE EXCEPTION 'there is no source "%"', left(errand._arg_need(p_args, 'name'), 200)
-        USING ERRCODE = '42704', HINT = 'Sources come with a later version.';
-END $$;
-
-CREATE FUNCTION errand._api_source_start(p_args jsonb, p_now timestamptz)
-RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN errand._no_source(p_args);
-END $$;
-
-CREATE FUNCTION errand._api_source_stop(p_args jsonb, p_now timestamptz)
-RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN errand._no_source(p_args);
-END $$;
-
-CREATE FUNCTION errand._api_source_run(p_args jsonb, p_now timestamptz)
-RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN errand._no_source(p_args);
-END $$;
-
 -- Function:   _api_schedule_pause(args, now), _api_schedule_resume
 CREATE FUNCTION errand._api_schedule_pause(p_args jsonb, p_now timestamptz)
 RETURNS jsonb

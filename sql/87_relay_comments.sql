@@ -108,7 +108,6 @@ COMMENT ON FUNCTION errand._api_queue_pause(jsonb, timestamptz) IS 'internal: th
 COMMENT ON FUNCTION errand._api_queue_resume(jsonb, timestamptz) IS 'internal: the route queue_resume.';
 COMMENT ON FUNCTION errand._api_queue_drain(jsonb, timestamptz) IS 'internal: the route queue_drain.';
 COMMENT ON FUNCTION errand._api_queue_define(jsonb, timestamptz) IS 'internal: the route queue_define.';
-COMMENT ON FUNCTION errand._no_source(jsonb) IS 'internal: raises that there is no such source.';
 COMMENT ON FUNCTION errand._api_source_start(jsonb, timestamptz) IS 'internal: the route source_start.';
 COMMENT ON FUNCTION errand._api_source_stop(jsonb, timestamptz) IS 'internal: the route source_stop.';
 COMMENT ON FUNCTION errand._api_source_run(jsonb, timestamptz) IS 'internal: the route source_run.';

@@ -75,6 +75,15 @@ errand_db_stats(void)
 }
 
 char *
+errand_db_source_news(int64 id)
+{
+	ErrandArgs a = {0};
+
+	errand_arg(&a, Int64GetDatum(id));
+	return call_text("_source_news", &a);
+}
+
+char *
 errand_db_version(void)
 {
 	Oid extension = get_extension_oid(ERRAND_EXTENSION, true);

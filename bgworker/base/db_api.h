@@ -19,6 +19,9 @@ extern char *errand_db_api(Oid role, ErrandLevel level, const char *route, const
 /* errand._stats(), as JSON, palloc'd. */
 extern char *errand_db_stats(void);
 
+/* What a source stored in one go, as errand._source_news() tells it: JSON, palloc'd; "null" if it is gone. */
+extern char *errand_db_source_news(int64 id);
+
 /* The version of the extension that is installed here, palloc'd; NULL if none is. */
 extern char *errand_db_version(void);
 

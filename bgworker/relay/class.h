@@ -1,7 +1,7 @@
 /*
  * class.h
  *		Classes of like subscriptions, and the bytes that are written to them.
- *		For hub.c alone.
+ *		For hub.c and news.c alone.
  */
 #ifndef ERRAND_RELAY_CLASS_H
 #define ERRAND_RELAY_CLASS_H

@@ -15,6 +15,7 @@
 #include "events.h"
 #include "relay/feed.h"
 #include "relay/log.h"
+#include "relay/news.h"
 #include "relay/text.h"
 #include "shared.h"
 
@@ -258,6 +259,23 @@ relay_feed_notify(const char *channel, const char *payload)
 	relay_text_free(&tail);
 }
 
+void
+relay_feed_source(const char *name, const char *json)
+{
+	RelayText tail = {0};
+	RelayEntry *added;
+
+	relay_text(&tail, "\"at\":\"");
+	relay_text_time(&tail, errand_clock_now());
+	relay_text(&tail, "\",\"data\":");
+	relay_text(&tail, json);
+	relay_text(&tail, "}");
+	added = entry_add(&tail, name, "");
+	if (added != NULL)
+		added->kind = RELAY_ENTRY_SOURCE;
+	relay_text_free(&tail);
+}
+
 bool
 relay_feed_read(void)
 {
@@ -269,6 +287,8 @@ relay_feed_read(void)
 	{
 		if (buffer.event.kind == ERRAND_EVENT_TASK)
 			add_task(&buffer.event);
+		else if (buffer.event.kind == ERRAND_EVENT_SOURCE)
+			relay_news_hear(&buffer.event);
 	}
 	behind = n == READ_MAX;
 	if (lost)

@@ -14,8 +14,9 @@
 
 typedef enum RelayEntryKind
 {
-	RELAY_ENTRY_TASK,  /* a task changed its state */
-	RELAY_ENTRY_NOTIFY /* a NOTIFY of the user's */
+	RELAY_ENTRY_TASK,	/* a task changed its state */
+	RELAY_ENTRY_SOURCE, /* a source stored rows, or changed its state */
+	RELAY_ENTRY_NOTIFY	/* a NOTIFY of the user's */
 } RelayEntryKind;
 
 /* One entry.  All texts lie in one piece of memory that the entry owns. */
@@ -31,7 +32,7 @@ typedef struct RelayEntry
 	uint32 size;   /* of its memory */
 	uint32 tail_len;
 	char *tail;		   /* JSON behind the position: "at":...,"data":{...}} */
-	const char *queue; /* of a notification: its channel */
+	const char *queue; /* of a notification its channel, of a source its name */
 	const char *type;  /* the task type */
 } RelayEntry;
 
@@ -56,6 +57,9 @@ extern bool relay_feed_follows(void);
 
 /* Adds a notification; the texts are UTF-8. */
 extern void relay_feed_notify(const char *channel, const char *payload);
+
+/* Adds what a source tells, JSON. */
+extern void relay_feed_source(const char *name, const char *json);
 
 /* The number of the last entry; 0: there has been none. */
 extern uint64 relay_feed_head(void);

@@ -232,6 +232,9 @@ run_in_transaction(RelayRequest *r)
 		case RELAY_ASK_STATS:
 			answer_text(&r->answer, errand_db_stats());
 			break;
+		case RELAY_ASK_NEWS:
+			answer_text(&r->answer, errand_db_source_news(r->number));
+			break;
 	}
 }
 

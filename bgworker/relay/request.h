@@ -20,7 +20,8 @@ typedef enum RelayAsk
 	RELAY_ASK_READY,	/* /readyz */
 	RELAY_ASK_METRICS,	/* /metrics, with who where it is not public */
 	RELAY_ASK_CHECK,	/* all principals: are they still good? */
-	RELAY_ASK_STATS		/* the channel stats */
+	RELAY_ASK_STATS,	/* the channel stats */
+	RELAY_ASK_NEWS		/* what a source stored in the batch number */
 } RelayAsk;
 
 /* How it went.  The texts are malloc'd and the request's. */
@@ -49,6 +50,7 @@ struct RelayRequest
 	ErrandLevel level;
 	const char *route; /* of _api; static */
 	char *args;		   /* JSON, malloc'd, the request's */
+	int64 number;	   /* RELAY_ASK_NEWS */
 	RelayDone done;	   /* NULL once its owner is gone */
 	void *owner;
 	RelayAnswer answer;

@@ -120,6 +120,8 @@ relay_wish_matches(const RelayWish *w, const RelayEntry *e)
 {
 	if (e->kind == RELAY_ENTRY_NOTIFY)
 		return w->kind == RELAY_CHANNEL_NOTIFY && strcmp(w->name, e->queue) == 0;
+	if (e->kind == RELAY_ENTRY_SOURCE)
+		return w->kind == RELAY_CHANNEL_SOURCE && strcmp(w->name, e->queue) == 0;
 	switch (w->kind)
 	{
 		case RELAY_CHANNEL_TASKS:
