@@ -357,8 +357,8 @@ errand_fingerprint_sql(PG_FUNCTION_ARGS)
 {
 	text *error = PG_GETARG_TEXT_PP(0);
 	char out[FINGERPRINT_BYTES];
-	size_t n = errand_fingerprint(VARDATA_ANY(error), Min(VARSIZE_ANY_EXHDR(error), ERROR_BYTES), out,
-								  sizeof(out));
+	size_t n = errand_fingerprint(VARDATA_ANY(error), Min(VARSIZE_ANY_EXHDR(error), ERROR_BYTES),
+								  out, sizeof(out));
 
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(out, pg_mbcliplen(out, (int) n, (int) n)));
 }

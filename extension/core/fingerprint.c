@@ -65,9 +65,9 @@ number_length(const char *s, size_t len)
 {
 	size_t n = 0;
 
-	while (n < len && (errand_ascii_is_digit(s[n]) ||
-					   (n > 0 && n + 1 < len && strchr(".,:", s[n]) != NULL &&
-						errand_ascii_is_digit(s[n + 1]))))
+	while (n < len &&
+		   (errand_ascii_is_digit(s[n]) || (n > 0 && n + 1 < len && strchr(".,:", s[n]) != NULL &&
+											errand_ascii_is_digit(s[n + 1]))))
 		n++;
 	return n;
 }
