@@ -15,6 +15,29 @@
 #include "shared.h"
 #include "storage/ipc.h"
 
+/* A relay with other settings leaves, and the next one need not wait for what failed with them. */
+static void
+tell_relay(ErrandDatabase *d)
+{
+	uint64 settings = errand_relay_settings_hash();
+
+	if (settings != d->relay_settings)
+	{
+		d->relay_not_before = 0;
+		d->relay_failures = 0;
+		d->relay_warned = false;
+	}
+	d->relay_settings = settings;
+	d->relay_port = d->installed ? errand_port : 0;
+	for (int i = 0; i < ERRAND_MAX_SLOTS; i++)
+	{
+		ErrandSlot *s = &errand_shared->slots[i];
+
+		if (s->kind == ERRAND_PROCESS_RELAY && s->database == d->oid && s->pid != 0)
+			errand_latch_set(s->procno);
+	}
+}
+
 void
 errand_probe_main(Datum main_arg)
 {
@@ -34,9 +57,7 @@ errand_probe_main(Datum main_arg)
 	if (d != NULL)
 	{
 		d->installed = installed;
-		d->relay_port = installed ? errand_port : 0;
-		d->relay_settings = errand_relay_settings_hash();
-		errand_wake_relay(d); /* it leaves if it has others */
+		tell_relay(d);
 		if (!installed && !d->probe_wanted)
 			d->oid = InvalidOid;
 	}

@@ -95,6 +95,23 @@ relay_exit(int code, Datum arg)
 	relay_feed_follow(false);
 }
 
+/* The files of TLS cannot be used: nobody is served without it. */
+static void
+tls_failed(const char *problem)
+{
+	ErrandDatabase *d = errand_database_mine();
+	bool warned = d != NULL && d->relay_warned;
+
+	note_next(true, PORT_RETRY_US);
+	ereport(warned ? DEBUG1 : WARNING,
+			(errcode(ERRCODE_CONFIG_FILE_ERROR),
+			 errmsg("the relay cannot speak TLS: %s", problem),
+			 errdetail("It is tried again every %d s.", (int) (PORT_RETRY_US / USECS_PER_SEC)),
+			 errhint("errand.tls_cert and errand.tls_key name files in PEM format.")));
+	errand_db_end();
+	proc_exit(0);
+}
+
 /* The port is taken, perhaps by the relay of another database. */
 static void
 listen_failed(int rc, const char *address)
@@ -117,6 +134,7 @@ static void
 relay_init(Datum main_arg)
 {
 	char address[64] = "";
+	char *problem;
 	ErrandDatabase *d;
 	int rc;
 
@@ -136,7 +154,9 @@ relay_init(Datum main_arg)
 	rc = relay_listen_start(loop, address, sizeof(address));
 	if (rc != 0)
 		listen_failed(rc, address);
-	relay_ws_init(loop);
+	problem = relay_ws_init(loop);
+	if (problem != NULL)
+		tls_failed(problem);
 	relay_feed_init();
 	relay_notify_init(loop);
 	ereport(LOG, (errmsg("relay of database \"%s\" listens on %s, port %d",

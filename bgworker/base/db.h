@@ -65,7 +65,7 @@ typedef enum ErrandDbCall
 	DB_ROLLUP_TRIM,
 	DB_ROLLUP_SUMS,
 	DB_OLDEST,
-	DB_RELAY_AUTH,
+	DB_RELAY_CHECK,
 	DB_CALLS
 } ErrandDbCall;
 

@@ -20,7 +20,6 @@
 #define LINGER_MS 2000
 #define ASK_MS 60000
 #define STREAM_QUEUE (256 * 1024) /* bytes a stream may have in its socket's queue */
-#define SEND_BUFFER (128 * 1024)
 
 /* One piece of writing. */
 typedef struct Write
@@ -335,52 +334,33 @@ request_next(RelayConn *c)
 	}
 }
 
-/* Whom we talk to, as text. */
-static bool
-addresses(RelayConn *c)
-{
-	struct sockaddr_storage a;
-	int len = sizeof(a);
-
-	if (uv_tcp_getpeername(&c->handle.tcp, (struct sockaddr *) &a, &len) != 0 ||
-		uv_ip_name((struct sockaddr *) &a, c->peer, sizeof(c->peer)) != 0)
-		return false;
-	len = sizeof(a);
-	if (uv_tcp_getsockname(&c->handle.tcp, (struct sockaddr *) &a, &len) != 0 ||
-		uv_ip_name((struct sockaddr *) &a, c->local, sizeof(c->local)) != 0)
-		return false;
-	c->loopback = strncmp(c->peer, "127.", 4) == 0 || strcmp(c->peer, "::1") == 0;
-	c->address = c->loopback ? NULL : relay_address_enter(c->peer);
-	return true;
-}
-
-bool
-relay_conn_accept(uv_stream_t *server)
+RelayConn *
+relay_conn_create(uv_loop_t *loop, bool tls)
 {
 	RelayConn *c = calloc(1, sizeof(RelayConn));
-	int size = SEND_BUFFER;
 
 	if (c == NULL)
-		return false;
-	(void) uv_tcp_init(server->loop, &c->handle.tcp);
-	(void) uv_timer_init(server->loop, &c->timer);
+		return NULL;
+	c->tls = tls;
+	if (tls)
+		(void) uv_pipe_init(loop, &c->handle.pipe, 0);
+	else
+		(void) uv_tcp_init(loop, &c->handle.tcp);
+	(void) uv_timer_init(loop, &c->timer);
 	c->handle.stream.data = c->timer.data = c;
 	c->handles = 2;
 	errand_list_push(&conns, &c->node);
 	n_conns++;
 	relay_count_connections(1);
-	if (uv_accept(server, &c->handle.stream) != 0 || !addresses(c))
-	{
-		relay_conn_close(c);
-		return false;
-	}
-	(void) uv_tcp_nodelay(&c->handle.tcp, 1);
-	/* what a slow client has not read shall lie in the history, not in the kernel */
-	(void) uv_send_buffer_size((uv_handle_t *) &c->handle, &size);
+	return c;
+}
+
+void
+relay_conn_begin(RelayConn *c)
+{
 	relay_conn_move(c, CONN_HEAD, HEAD_MS);
 	if (!relay_conn_listen(c))
 		relay_conn_close(c);
-	return true;
 }
 
 void

@@ -47,6 +47,7 @@ typedef struct RelayConn
 	char peer[INET6_ADDRSTRLEN];  /* its address */
 	char local[INET6_ADDRSTRLEN]; /* ours, that it came to */
 	bool loopback;				  /* the peer is this machine */
+	bool tls;					  /* tls.c is between us */
 	RelayAddress *address;		  /* counted; NULL: not */
 	ErrandBuffer in;			  /* what came and is not used up */
 	ErrandHttpHead head;		  /* of the request under way; points into in */

@@ -9,6 +9,12 @@
 
 #define RELAY_WRITE_MS 30000
 
+/* A connection without a socket yet; NULL: out of memory. */
+extern RelayConn *relay_conn_create(uv_loop_t *loop, bool tls);
+
+/* It has one: its first request is read. */
+extern void relay_conn_begin(RelayConn *c);
+
 /* The only setter of a connection's state; it has so long for it. */
 extern void relay_conn_move(RelayConn *c, RelayConnState to, uint64 ms);
 

@@ -38,7 +38,9 @@ relay_limits_init(void)
 {
 	struct rlimit limit;
 	rlim_t ours = (rlim_t) max_safe_fds + SPARE + EXTRA;
-	rlim_t wanted = (rlim_t) errand_max_clients + ours;
+	/* with TLS each has its socket and a pair */
+	rlim_t each = errand_tls_cert[0] != '\0' ? 3 : 1;
+	rlim_t wanted = (rlim_t) errand_max_clients * each + ours;
 
 	most = errand_max_clients;
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
@@ -49,7 +51,7 @@ relay_limits_init(void)
 			rlim_t half = limit.rlim_cur / 2;
 
 			/* PostgreSQL closes files when it runs short, down to few */
-			most = (int) (limit.rlim_cur > ours + half ? limit.rlim_cur - ours : half);
+			most = (int) ((limit.rlim_cur > ours + half ? limit.rlim_cur - ours : half) / each);
 			ereport(WARNING,
 					(errmsg("the relay takes %d clients only, since %d files may be open", most,
 							(int) limit.rlim_cur),

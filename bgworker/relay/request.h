@@ -19,6 +19,7 @@ typedef enum RelayAsk
 	RELAY_ASK_SNAPSHOT, /* a route of errand._api as role, with level */
 	RELAY_ASK_READY,	/* /readyz */
 	RELAY_ASK_METRICS,	/* /metrics, with who where it is not public */
+	RELAY_ASK_CHECK,	/* all principals: are they still good? */
 	RELAY_ASK_STATS		/* the channel stats */
 } RelayAsk;
 

@@ -11,10 +11,8 @@
 #include "core/http_head.h"
 #include "relay/counters.h"
 #include "relay/message.h"
-#include "relay/notify.h"
 #include "relay/session_state.h"
 
-#define SUBS_MAX 32
 #define MESSAGES_A_SECOND 50
 #define MESSAGES_BURST 200
 
@@ -45,85 +43,9 @@ relay_sessions(void)
 	return n_sessions;
 }
 
-static void
-say_error(RelaySession *s, const char *id, const char *code, const char *message, bool retry)
-{
-	RelayText t = {0};
-
-	relay_say_error(&t, id, code, message, retry);
-	relay_session_say(s, &t, NULL);
-}
-
-static RelaySub *
-sub_of(ErrandLink *l)
-{
-	return errand_container(l, RelaySub, owned);
-}
-
-static RelaySub *
-sub_find(RelaySession *s, const char *id)
-{
-	for (ErrandLink *l = s->subs.next; l != &s->subs; l = l->next)
-	{
-		if (strcmp(relay_sub_id(sub_of(l)), id) == 0)
-			return sub_of(l);
-	}
-	return NULL;
-}
-
-static void
-sub_drop(RelaySession *s, RelaySub *sub)
-{
-	s->n_subs--;
-	relay_sub_drop(sub);
-}
-
-/* ---- what the hub calls ---- */
-
-static void
-sub_wake(RelaySub *sub)
-{
-	relay_session_wake(sub->owner);
-}
-
-static void
-sub_behind(RelaySub *sub)
-{
-	RelaySession *s = sub->owner;
-
-	if (s->state == SESSION_CLOSING)
-		return;
-	relay_count_slow();
-	relay_session_close(s, RELAY_CLOSE_SLOW, "too slow: reconnect and resume");
-}
-
-static void
-sub_snapshot(RelaySub *sub, const RelayAnswer *why, RelayBlob *data)
-{
-	RelaySession *s = sub->owner;
-	RelayText t = {0};
-
-	if (s->state != SESSION_READY)
-		return;
-	if (data != NULL)
-	{
-		relay_say_snapshot(&t, relay_sub_id(sub), sub->cursor);
-		relay_session_say(s, &t, data);
-		return;
-	}
-	say_error(s, relay_sub_id(sub),
-			  why->status == 403 ? "forbidden" :
-			  why->status == 404 ? "not_found" :
-			  why->status == 400 ? "bad_filter" :
-								   "unavailable",
-			  why->message != NULL ? why->message : "the database did not answer",
-			  why->status >= 500);
-	sub_drop(s, sub);
-}
-
-static const RelaySubOps sub_ops = {sub_wake, sub_behind, sub_snapshot};
-
 /* ---- tokens ---- */
+
+static void hear_early(RelaySession *s);
 
 static void
 auth_done(RelayRequest *r, void *owner)
@@ -147,6 +69,7 @@ auth_done(RelayRequest *r, void *owner)
 		relay_feed_follow(true);
 		relay_say_welcome(&t);
 		relay_session_say(s, &t, NULL);
+		hear_early(s);
 	}
 }
 
@@ -203,46 +126,9 @@ hear_auth(RelaySession *s, const char *token)
 /* ---- messages ---- */
 
 static void
-hear_subscribe(RelaySession *s, RelayMessage *m)
-{
-	RelayText t = {0};
-	RelaySub *sub = NULL;
-	bool recovered;
-
-	if (m->code != NULL)
-		say_error(s, m->wish.id, m->code, m->problem, false);
-	else if (sub_find(s, m->wish.id) != NULL)
-		say_error(s, m->wish.id, "duplicate", "there is a subscription of this id", false);
-	else if (s->n_subs >= SUBS_MAX)
-		say_error(s, m->wish.id, "too_many", "a connection has at most 32 subscriptions", false);
-	else if (!relay_principal_channel(s->who, m->wish.channel))
-		say_error(s, m->wish.id, "forbidden", "the token does not cover this channel", false);
-	else if (!relay_channel_listed(&m->wish))
-		say_error(s, m->wish.id, "forbidden", "the channel is not in errand.relay_channels", false);
-	else
-	{
-		char id[RELAY_ID_BYTES + 1];
-
-		strlcpy(id, m->wish.id, sizeof(id));
-		sub = relay_sub_create(&m->wish, m->wish.batch ? RELAY_BATCH : RELAY_FRAMES, s->who->role,
-							   s->level, &sub_ops, s, &recovered);
-		if (sub == NULL)
-		{
-			say_error(s, id, "unavailable", "too many requests at once", true);
-			return;
-		}
-		errand_list_push(&s->subs, &sub->owned);
-		s->n_subs++;
-		relay_say_subscribed(&t, id, recovered, sub->cursor);
-		relay_session_say(s, &t, NULL);
-	}
-}
-
-static void
 hear(RelaySession *s, RelayMessage *m)
 {
 	RelayText t = {0};
-	RelaySub *sub;
 
 	if (m->type == RELAY_MESSAGE_BAD)
 		relay_session_close(s, RELAY_CLOSE_BAD_MESSAGE, m->problem);
@@ -254,13 +140,44 @@ hear(RelaySession *s, RelayMessage *m)
 	else if (m->type == RELAY_MESSAGE_AUTH)
 		hear_auth(s, m->token);
 	else if (s->state != SESSION_READY)
-		relay_session_close(s, RELAY_CLOSE_TOKEN, "wait for welcome first");
+		relay_session_close(s, RELAY_CLOSE_TOKEN, "a token is needed first");
 	else if (m->type == RELAY_MESSAGE_SUBSCRIBE)
-		hear_subscribe(s, m);
-	else if ((sub = sub_find(s, m->wish.id)) != NULL)
-		sub_drop(s, sub);
+		relay_session_subscribe(s, m);
 	else
-		say_error(s, m->wish.id, "not_found", "there is no subscription of this id", false);
+		relay_session_unsubscribe(s, m->wish.id);
+}
+
+/* What came while the token was checked is heard after welcome. */
+static void
+keep_early(RelaySession *s, const char *text, size_t len)
+{
+	uint32 n = (uint32) len;
+
+	if (s->early.len + len > RELAY_MESSAGE_BYTES)
+		relay_session_close(s, RELAY_CLOSE_TOO_MANY, "too much before welcome");
+	else if (!errand_netbuf_append(&s->early, &n, sizeof(n)) ||
+			 !errand_netbuf_append(&s->early, text, len))
+		relay_session_close(s, RELAY_CLOSE_FULL, "out of memory");
+}
+
+static void
+hear_early(RelaySession *s)
+{
+	ErrandBuffer early = s->early;
+	uint32 n;
+
+	memset(&s->early, 0, sizeof(s->early));
+	for (size_t at = 0; at < early.len && s->state == SESSION_READY; at += n)
+	{
+		RelayMessage m;
+
+		memcpy(&n, early.data + at, sizeof(n));
+		at += sizeof(n);
+		relay_message_read(early.data + at, n, &m);
+		hear(s, &m);
+		relay_message_free(&m);
+	}
+	errand_netbuf_free(&early);
 }
 
 /* A client may say so much, and a burst now and then. */
@@ -295,7 +212,11 @@ receive_whole(RelaySession *s, const char *text, size_t len)
 		return;
 	}
 	relay_message_read(text, len, &m);
-	hear(s, &m);
+	if (s->state == SESSION_CHECKING &&
+		(m.type == RELAY_MESSAGE_SUBSCRIBE || m.type == RELAY_MESSAGE_UNSUBSCRIBE))
+		keep_early(s, text, len);
+	else
+		hear(s, &m);
 	relay_message_free(&m);
 }
 
@@ -337,8 +258,7 @@ relay_session_closed(RelaySession *s)
 	if (s->request != NULL)
 		relay_request_forget(s->request);
 	s->request = NULL;
-	while (!errand_list_empty(&s->subs))
-		sub_drop(s, sub_of(s->subs.next));
+	relay_session_forget_subs(s);
 	relay_session_forget_out(s);
 }
 
@@ -348,6 +268,7 @@ relay_session_gone(RelaySession *s)
 	relay_session_closed(s);
 	relay_session_move(s, SESSION_GONE);
 	errand_netbuf_free(&s->in);
+	errand_netbuf_free(&s->early);
 	errand_list_remove(&s->node);
 	relay_principal_drop(s->who);
 	relay_address_leave(s->address);

@@ -262,6 +262,7 @@ void
 relay_sessions_tick(void)
 {
 	int64 now = errand_clock_monotonic();
+	int64 today = relay_token_now();
 
 	tick_beats(now);
 	for (ErrandLink *l = relay_all_sessions.next; l != &relay_all_sessions; l = l->next)
@@ -270,7 +271,7 @@ relay_sessions_tick(void)
 
 		if (s->state != SESSION_READY)
 			continue;
-		if (relay_principal_left(s->who) == 0)
+		if (s->who->expires <= today)
 			relay_session_close(s, RELAY_CLOSE_TOKEN, "the token has expired");
 		else if (s->asked && now - s->asked_at > STALL_US)
 		{

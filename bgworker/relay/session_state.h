@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "relay/hub.h"
+#include "relay/message.h"
 #include "relay/session.h"
 #include "relay/text.h"
 
@@ -54,7 +55,8 @@ struct RelaySession
 	int64 asked_at; /* when it asked to be called back */
 	int64 rate_at;
 	double rate_left;
-	ErrandBuffer in; /* a message of several pieces */
+	ErrandBuffer in;	/* a message of several pieces */
+	ErrandBuffer early; /* messages that came while the token was checked, each behind its length */
 };
 
 /* Opened, no token yet; to be pinged; owe a pong.  Each oldest first. */
@@ -74,6 +76,11 @@ extern void relay_session_wake(RelaySession *s);
 
 /* Queues a message, and frees the text; data, if any, gets a reference of its own. */
 extern void relay_session_say(RelaySession *s, RelayText *text, RelayBlob *data);
+
+/* Subscriptions: what a message asks for is done, or answered with an error. */
+extern void relay_session_subscribe(RelaySession *s, RelayMessage *m);
+extern void relay_session_unsubscribe(RelaySession *s, const char *id);
+extern void relay_session_forget_subs(RelaySession *s);
 
 /* Drops what is queued. */
 extern void relay_session_forget_out(RelaySession *s);

@@ -160,7 +160,7 @@ relay_streams_check(void)
 		const RelayPrincipal *who = s->conn->who;
 
 		next = l->next;
-		if (!who->valid || who->level != s->level || relay_principal_left(who) == 0)
+		if (!who->valid || who->level != s->level || who->expires <= relay_token_now())
 			relay_conn_close(s->conn);
 	}
 }

@@ -56,17 +56,11 @@ relay_principal_drop(RelayPrincipal *p)
 	free(p);
 }
 
-static int64
-unix_now(void)
+int64
+relay_token_now(void)
 {
 	return errand_clock_now() / USECS_PER_SEC +
 		   (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * INT64CONST(86400);
-}
-
-int64
-relay_principal_left(const RelayPrincipal *p)
-{
-	return Max(0, p->expires - unix_now());
 }
 
 /* The elements of the array, and all of it as one text; false if it is no array of strings. */
@@ -147,6 +141,7 @@ claims_read(const ErrandJson *j, const char **why)
 	RelayPrincipal *p = calloc(1, sizeof(RelayPrincipal));
 	char level[16] = "";
 	long long expires = 0;
+	long long begins = 0;
 
 	*why = "the token is not complete";
 	if (p == NULL)
@@ -159,9 +154,12 @@ claims_read(const ErrandJson *j, const char **why)
 	p->token_level = errand_level_parse(level);
 	(void) errand_json_int(j, errand_json_member(j, 0, "exp"), &expires);
 	p->expires = expires;
-	if (!claim_is(j, "aud", audience))
+	(void) errand_json_int(j, errand_json_member(j, 0, "nbf"), &begins);
+	if (begins > relay_token_now())
+		*why = "the token is not valid yet";
+	else if (!claim_is(j, "aud", audience))
 		*why = "the token is for another database";
-	else if (expires > 0 && relay_principal_left(p) == 0)
+	else if (expires > 0 && p->expires <= relay_token_now())
 		*why = "the token has expired";
 	else if (p->sub != NULL && p->jti != NULL && p->token_level != ERRAND_LEVEL_NONE &&
 			 expires > 0 && channels_read(p, j, errand_json_member(j, 0, "channels")))

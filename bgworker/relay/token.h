@@ -25,7 +25,6 @@ typedef struct RelayPrincipal
 	int64 expires; /* seconds since 1970 */
 
 	/* What the database said last; nothing before it was asked. */
-	bool known;
 	bool valid; /* the role is there, and the token was not revoked */
 	Oid role;
 	ErrandLevel level; /* what token and grant have in common */
@@ -43,8 +42,8 @@ extern void relay_token_init(const char *database);
 extern RelayPrincipal *relay_principal_keep(RelayPrincipal *p);
 extern void relay_principal_drop(RelayPrincipal *p); /* NULL is let pass */
 
-/* Seconds until it expires; 0 if it has. */
-extern int64 relay_principal_left(const RelayPrincipal *p);
+/* Seconds since 1970, as expires counts them. */
+extern int64 relay_token_now(void);
 
 /* Whether its token lets it follow this channel, given what it may do. */
 extern bool relay_principal_channel(const RelayPrincipal *p, const char *channel);

@@ -146,7 +146,7 @@ relay_web_upgrade(RelayConn *c)
 		return;
 	ours = offers_read(c, &token);
 	if (origin.p != NULL &&
-		!errand_origin_allowed(origin.p, origin.len, c->head.host.p, c->head.host.len, false,
+		!errand_origin_allowed(origin.p, origin.len, c->head.host.p, c->head.host.len, c->tls,
 							   errand_allowed_origins, errand_public_url))
 		close_with(c, RELAY_CLOSE_ORIGIN, "the page's origin is not allowed", ours);
 	else if (!ours)

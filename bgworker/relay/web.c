@@ -346,7 +346,7 @@ relay_web_head(RelayConn *c)
 		return false;
 	if (c->head.origin.p != NULL &&
 		!errand_origin_allowed(c->head.origin.p, c->head.origin.len, c->head.host.p,
-							   c->head.host.len, false, errand_allowed_origins, errand_public_url))
+							   c->head.host.len, c->tls, errand_allowed_origins, errand_public_url))
 		return refuse(c, 403, "pages of this origin are not in errand.allowed_origins");
 	route = relay_route_find(c, &allow);
 	if (route == NULL && allow != NULL)

@@ -15,7 +15,9 @@
 
 #include "relay/log.h"
 #include "relay/session.h"
+#include "relay/tls.h"
 #include "relay/ws.h"
+#include "settings.h"
 
 #define HANDSHAKE_S 5
 
@@ -89,7 +91,7 @@ static const struct lws_protocols protocols[] = {
 /* No keepalive of libwebsockets': its timers lie in a list that is walked from its head. */
 static const lws_retry_bo_t no_keepalive = {0};
 
-void
+char *
 relay_ws_init(uv_loop_t *loop)
 {
 	struct lws_context_creation_info info = {0};
@@ -102,11 +104,14 @@ relay_ws_init(uv_loop_t *loop)
 	info.protocols = protocols;
 	info.foreign_loops = loops;
 	info.timeout_secs = HANDSHAKE_S;
+	info.pt_serv_buf_size = 32768; /* a record of TLS whole: of what is left no socket tells */
 	info.max_http_header_data = 1024;
 	info.max_http_header_pool = 16;
 	info.retry_and_idle_policy = &no_keepalive;
 	info.gid = -1;
 	info.uid = -1;
+	if (errand_tls_cert[0] != '\0')
+		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 	context = lws_create_context(&info);
 	if (context != NULL)
 		vhost = lws_create_vhost(context, &info);
@@ -115,6 +120,7 @@ relay_ws_init(uv_loop_t *loop)
 		ereport(ERROR, (errcode(ERRCODE_SYSTEM_ERROR),
 						errmsg("could not start libwebsockets"),
 						errhint("On Debian its libuv plugin is the package libwebsockets-evlib-uv.")));
+	return relay_tls_init(context, loop);
 }
 
 bool
@@ -180,7 +186,9 @@ relay_ws_ping(struct lws *wsi)
 {
 	unsigned char room[LWS_PRE + 1];
 
-	return lws_write(wsi, room + LWS_PRE, 0, LWS_WRITE_PING) >= 0;
+	/* an answer without a payload would not be told to us */
+	room[LWS_PRE] = '.';
+	return lws_write(wsi, room + LWS_PRE, 1, LWS_WRITE_PING) >= 0;
 }
 
 bool

@@ -17,8 +17,11 @@
 struct lws;
 typedef struct RelaySession RelaySession;
 
-/* Makes the context on the process's loop; raises if it cannot. */
-extern void relay_ws_init(uv_loop_t *loop);
+/*
+ * Makes the context on the process's loop; raises if it cannot.  Returns NULL,
+ * or what is wrong with the files of TLS, palloc'd.
+ */
+extern char *relay_ws_init(uv_loop_t *loop);
 
 /*
  * Hands a connected socket over, with the key of its upgrade request; the
