@@ -320,7 +320,7 @@ small_rate()
 # The small runs come before and after, so that both see the same machine.
 scenario_backlog()
 {
-	local small=0 small_cpu=0 pids mark first last done cpu
+	local small=0 small_cpu=0 pids mark first last finished cpu
 	settings errand.host_max_running 64 errand.max_in_flight 1000
 	small_rate
 	fresh
@@ -335,12 +335,12 @@ scenario_backlog()
 	ask 'SELECT errand.pause_all() IS NULL'
 	cpu=$(($(cpu_ns "${pids[@]}") - cpu))
 	close_session
-	first=$(edge_rate ASC) last=$(edge_rate DESC) done=$(q "SELECT count(*) FROM errand.outcome WHERE id > $mark")
+	first=$(edge_rate ASC) last=$(edge_rate DESC) finished=$(q "SELECT count(*) FROM errand.outcome WHERE id > $mark")
 	small_rate
 	row "tasks without network, $backlog in the queue" "$first" tasks/s "$(calc "$first / $small")" '>= 0.90'
 	row "  10000 in the queue" "$small" tasks/s
-	row "  worker CPU a task; that with 10000 by it" "$(calc "$cpu / 1000 / $done" %.1f)" us "$(calc "$small_cpu * 1000 * $done / $cpu")"
-	row "  six seconds on, $done done; by the first" "$last" tasks/s "$(calc "$last / $first")"
+	row "  worker CPU a task; that with 10000 by it" "$(calc "$cpu / 1000 / $finished" %.1f)" us "$(calc "$small_cpu * 1000 * $finished / $cpu")"
+	row "  six seconds on, $finished done; by the first" "$last" tasks/s "$(calc "$last / $first")"
 	fresh
 }
 

@@ -1,6 +1,6 @@
 /*
  * quota.c
- *		errand.role_quota: how many tasks of one role may wait.
+ *		How many tasks may wait: of one role (errand.role_quota), of one queue.
  *
  * Runs in every backend, before a submit.  A counter for each role that has a
  * quota is kept by events, like those of queues; it is taken from the tables
@@ -16,6 +16,7 @@
 #include "quota.h"
 #include "settings.h"
 #include "shared.h"
+#include "submit.h"
 
 #define TRUST_US INT64CONST(5000000)
 
@@ -60,8 +61,8 @@ count_anew(Oid role, const char *name)
 	return n;
 }
 
-void
-errand_quota_check(int64 adding)
+static void
+quota_check(int64 adding)
 {
 	Oid role = GetUserId();
 	char name[ERRAND_ROLE_KEY];
@@ -81,4 +82,35 @@ errand_quota_check(int64 adding)
 						errdetail("%lld tasks wait, the limit is %d.", (long long) (n + mine - adding),
 								  errand_role_quota),
 						errhint("Submit later, or have errand.role_quota raised with ALTER ROLE.")));
+}
+
+/* What the counters say of the queue, for max_depth. */
+static int64
+queue_depth(const char *queue)
+{
+	ErrandCounter *c;
+	int64 depth = 0;
+
+	LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
+	c = errand_counter(MyDatabaseId, ERRAND_COUNT_QUEUE, queue);
+	if (c != NULL)
+		depth = c->ready + c->scheduled + c->waiting;
+	LWLockRelease(errand_shared->event_lock);
+	return depth;
+}
+
+/* A draining or full queue refuses, and a role that has submitted too much. */
+void
+errand_room_check(const char *queue, int64 adding)
+{
+	ErrandArgs a = {0};
+	bool isnull;
+
+	quota_check(adding);
+	if (!errand_queue_limits_exist())
+		return;
+	errand_arg_text(&a, queue);
+	errand_arg(&a, Int64GetDatum(queue_depth(queue)));
+	errand_arg(&a, Int64GetDatum(adding));
+	(void) errand_call("_queue_check", &a, &isnull);
 }

@@ -40,37 +40,6 @@ PG_FUNCTION_INFO_V1(errand_http_post);
 PG_FUNCTION_INFO_V1(errand_http_put);
 PG_FUNCTION_INFO_V1(errand_http_patch);
 
-/* What the counters say of the queue, for max_depth. */
-static int64
-queue_depth(const char *queue)
-{
-	ErrandCounter *c;
-	int64 depth = 0;
-
-	LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
-	c = errand_counter(MyDatabaseId, ERRAND_COUNT_QUEUE, queue);
-	if (c != NULL)
-		depth = c->ready + c->scheduled + c->waiting;
-	LWLockRelease(errand_shared->event_lock);
-	return depth;
-}
-
-/* A draining or full queue refuses, and a role that has submitted too much. */
-static void
-queue_check(const char *queue, int64 adding)
-{
-	ErrandArgs a = {0};
-	bool isnull;
-
-	errand_quota_check(adding);
-	if (!errand_queue_limits_exist())
-		return;
-	errand_arg_text(&a, queue);
-	errand_arg(&a, Int64GetDatum(queue_depth(queue)));
-	errand_arg(&a, Int64GetDatum(adding));
-	(void) errand_call("_queue_check", &a, &isnull);
-}
-
 /* Whose executor runs it; nobody's: the event loop does. */
 static Oid
 role_of(const ErrandTaskType *t)
@@ -155,7 +124,7 @@ submit_one(const ErrandTaskType *t, ErrandPolicy *p, Jsonb *payload, TimestampTz
 	int64 id;
 
 	errand_after_check(p);
-	queue_check(p->queue, 1);
+	errand_room_check(p->queue, 1);
 	common_args(&a, t, p);
 	errand_arg_text(&a, p->key);
 	tail_args(&a, p);
@@ -349,7 +318,7 @@ errand_submit_many(PG_FUNCTION_ARGS)
 	payloads = payloads_prepare(&t, &o, &n);
 	resolve_policy(&t, &o, now, &p);
 	errand_after_check(&p);
-	queue_check(p.queue, n);
+	errand_room_check(p.queue, n);
 	common_args(&a, &t, &p);
 	tail_args(&a, &p);
 	errand_arg(&a, payloads);

@@ -164,8 +164,8 @@ rule_spi_behind_one_door()
 
 rule_sql_behind_one_door()
 {
-	fix="SQL lives in sql/ as a function, called through bgworker/base/db.c"
-	only_in '"[[:space:]]*(SELECT\b|INSERT INTO\b|UPDATE [^ ]+ SET\b|DELETE FROM\b|WITH [^ ]+ AS\b)' "${SPI_USERS[@]}" |
+	fix="SQL lives in sql/ as a function, called through bgworker/base/db.c and its table, db_calls.c"
+	only_in '"[[:space:]]*(SELECT\b|INSERT INTO\b|UPDATE [^ ]+ SET\b|DELETE FROM\b|WITH [^ ]+ AS\b)' "${SPI_USERS[@]}" bgworker/base/db_calls.c |
 		grep -v '\."' || true # a hint is a sentence, and ends like one
 }
 

@@ -26,6 +26,7 @@
 #include "queue/proxies.h"
 #include "queue/quarantine.h"
 #include "queue/reap.h"
+#include "queue/retain.h"
 #include "queue/rollup.h"
 #include "queue/roles.h"
 #include "queue/run.h"
@@ -42,18 +43,12 @@
 #define REST_US INT64CONST(500000)
 #define POLL_US INT64CONST(5000000)
 #define DUE_AT_ONCE 1000
-#define RETAIN_US INT64CONST(60000000)
-#define RETAIN_PAGE 2000
-#define RETAIN_PAGE_US INT64CONST(10000)
 #define RECOUNT_SHARE 100 /* of the time, one part may go into recounts */
 
 static ErrandFeed wanted;
 static bool at_work = false; /* in a chore: an error now is its */
 static int64 rest_until = 0; /* after an error in a chore, monotonic */
 static int64 poll_at = 0;
-static int64 retain_at = 0;
-static int64 retain_from = 0;
-static int retain_pages = 0; /* looked at in this pass */
 static TimestampTz next_due = 0;
 static bool due_known = false;
 static bool led_before = false;
@@ -260,37 +255,9 @@ recount_wanted(void)
 }
 
 static void
-retain(void)
-{
-	ErrandDbArgs a = {0};
-	TimestampTz now = errand_clock_now();
-	ErrandRetention keep = errand_retention_parsed;
-	bool isnull;
-
-	errand_db_arg(&a, Int64GetDatum(retain_from));
-	errand_db_arg(&a, TimestampTzGetDatum(
-						  keep.succeeded_s ? now - keep.succeeded_s * USECS_PER_SEC : DT_NOBEGIN));
-	errand_db_arg(&a, TimestampTzGetDatum(keep.others_s ? now - keep.others_s * USECS_PER_SEC :
-														  DT_NOBEGIN));
-	errand_db_arg(&a, Int32GetDatum(RETAIN_PAGE));
-	/* A page in which nothing was old enough ends the pass: ids ascend with time. */
-	retain_from = 0;
-	if (errand_db_call(DB_RETAIN, &a) > 0 && DatumGetBool(errand_db_value(0, 3, &isnull)))
-		retain_from = DatumGetInt64(errand_db_value(0, 1, &isnull));
-	retain_at = errand_clock_monotonic() + RETAIN_PAGE_US;
-	retain_pages++;
-	if (retain_from != 0)
-		return;
-	/* A long pass, over failures that stay for longer, comes less often. */
-	retain_at += RETAIN_US + 50 * RETAIN_PAGE_US * (int64) retain_pages;
-	retain_pages = 0;
-}
-
-static void
 lead_chores(bool polled)
 {
 	ErrandDatabase *d = errand_database_mine();
-	int64 now = errand_clock_monotonic();
 
 	if (errand_mailbox_any())
 		in_transaction(errand_mail_read, true);
@@ -314,8 +281,8 @@ lead_chores(bool polled)
 	if (errand_schedules_due())
 		errand_schedules_run();
 	errand_sources_work();
-	if (now >= retain_at)
-		in_transaction(retain, false);
+	if (errand_retain_due())
+		in_transaction(errand_retain, false);
 	if (errand_sweep_due(polled))
 		in_transaction(errand_sweep, false);
 	if (polled && !in_transaction(errand_rollup_oldest, false))
@@ -379,7 +346,7 @@ errand_chores_wait_ms(bool lead)
 		us = rest_until - now;
 	else if (lead)
 	{
-		us = Min(us, Min(retain_at - now, errand_rollup_wait_us()));
+		us = Min(us, Min(errand_retain_wait_us(), errand_rollup_wait_us()));
 		if (errand_sweep_due(false))
 			us = 0;
 		if (next_due != 0)
@@ -403,7 +370,7 @@ errand_chores_failed(void)
 	if (chore)
 		rest_until = errand_clock_monotonic() + REST_US;
 	poll_at = errand_clock_monotonic() + 1000000;
-	retain_at = Max(retain_at, poll_at);
+	errand_retain_rest(poll_at);
 	errand_feed_notified();
 	if (chore)
 		errand_free_sweep(); /* its lists may tell of what was undone */
