@@ -47,7 +47,7 @@ struct RelayRequest
 	ErrandLevel needed;	 /* of who */
 	Oid role;			 /* RELAY_ASK_SNAPSHOT */
 	ErrandLevel level;
-	const char *route; /* of _api; static */
+	const char *route; /* of _api; static.  Of METRICS: OpenMetrics if there is one */
 	char *args;		   /* JSON, malloc'd, the request's */
 	RelayDone done;	   /* NULL once its owner is gone */
 	void *owner;
