@@ -223,7 +223,7 @@ run_in_transaction(RelayRequest *r)
 			break;
 		case RELAY_ASK_METRICS:
 			if (authorize(r))
-				relay_metrics(&r->answer);
+				relay_metrics(&r->answer, r->route != NULL);
 			break;
 		case RELAY_ASK_CHECK:
 			check_all();

@@ -48,7 +48,7 @@ struct RelayRequest
 	ErrandLevel needed;	 /* of who */
 	Oid role;			 /* RELAY_ASK_SNAPSHOT */
 	ErrandLevel level;
-	const char *route; /* of _api; static */
+	const char *route; /* of _api; static.  Of METRICS: OpenMetrics if there is one */
 	char *args;		   /* JSON, malloc'd, the request's */
 	int64 number;	   /* RELAY_ASK_NEWS */
 	RelayDone done;	   /* NULL once its owner is gone */
