@@ -206,8 +206,8 @@ relay_stats()
 scenario_relay()
 {
 	relay_up
+	relay_many # first, while the relay has no memory of others to give
 	relay_flow
-	relay_many
 	relay_fanout
 	relay_stats
 	relay_down
