@@ -123,6 +123,7 @@ note_start(Oid oid)
 	if (d != NULL)
 	{
 		/* Grows with each start and is forgotten by a worker that lasts: see below. */
+		pg_atomic_fetch_add_u64(&d->worker_starts, 1);
 		d->failures = Min(d->failures + 1, 6);
 		d->not_before = errand_clock_now() +
 						(d->failures > 2 ? (INT64CONST(500000) << d->failures) : 0);

@@ -168,3 +168,25 @@ errand_oldest_set(char *const *queues, const TimestampTz *at, int n)
 	}
 	LWLockRelease(errand_shared->event_lock);
 }
+
+void
+errand_paused_set(char *const *queues, int n)
+{
+	HASH_SEQ_STATUS scan;
+	ErrandCounter *c;
+
+	LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
+	hash_seq_init(&scan, errand_counters);
+	while ((c = hash_seq_search(&scan)) != NULL)
+	{
+		if (c->key.database == MyDatabaseId && c->key.kind == ERRAND_COUNT_QUEUE)
+			c->paused = false;
+	}
+	for (int i = 0; i < n; i++)
+	{
+		c = errand_counter(MyDatabaseId, ERRAND_COUNT_QUEUE, queues[i]);
+		if (c != NULL)
+			c->paused = true;
+	}
+	LWLockRelease(errand_shared->event_lock);
+}

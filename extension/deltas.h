@@ -32,6 +32,9 @@ extern void errand_counted_keep(ErrandCounter *c);
 /* Adds to the counter of all what was counted before the server started, once; at: now. */
 extern void errand_counters_base(const ErrandCounted *sums);
 
+/* Which queues are paused, for who looks. */
+extern void errand_paused_set(char *const *queues, int n);
+
 /* Since when each queue's oldest ready task waits; queues that are not named have none. */
 extern void errand_oldest_set(char *const *queues, const TimestampTz *at, int n);
 

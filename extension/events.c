@@ -13,6 +13,7 @@
 #include "core/standing.h"
 #include "events.h"
 #include "hooks.h"
+#include "meters.h"
 #include "ring.h"
 #include "shared.h"
 #include "storage/ipc.h"
@@ -186,6 +187,7 @@ publish_one(const ErrandEvent *e, ErrandDatabase *d, Wakes *w)
 		return;
 	}
 	errand_counters_apply(e);
+	errand_meter_apply(e);
 	if (e->to == ERRAND_WAITING)
 	{
 		if (d != NULL)

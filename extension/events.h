@@ -47,6 +47,8 @@ typedef struct ErrandEvent
 	int64 run_us;	 /* started until finished, -1 likewise */
 	TimestampTz at;	 /* when it happened */
 	bool unmeasured; /* the type's times are not kept */
+	bool timed_out;	 /* it failed since its time was over */
+	char task_kind;	 /* the first letter of the kind of task: h, s, e */
 
 	/* What the ring holds ends here: it has the names apart. */
 	const char *queue;

@@ -127,8 +127,9 @@ errand_settings_relay_init(void)
 				&errand_tls_cert, "", NULL);
 	define_text("errand.tls_key", "File with the key of the relay's certificate.", NULL,
 				&errand_tls_key, "", NULL);
+	/* Not for ALTER DATABASE: everybody reads pg_db_role_setting. */
 	DefineCustomStringVariable("errand.token_secret", "The key that tokens are signed with.",
-							   "At least 32 bytes; it is not shown.", &token_secret, "", PGC_SUSET,
+							   "At least 32 bytes; it is not shown.", &token_secret, "", PGC_SIGHUP,
 							   GUC_SUPERUSER_ONLY, check_token_secret, assign_token_secret,
 							   show_token_secret);
 }

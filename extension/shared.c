@@ -13,6 +13,7 @@
 #include "events.h"
 #include "limit_table.h"
 #include "mailbox.h"
+#include "meters.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
@@ -52,6 +53,7 @@ shared_request(void)
 	RequestAddinShmemSpace(shared_bytes());
 	RequestAddinShmemSpace(hash_estimate_size(errand_max_keys, sizeof(ErrandCounter)));
 	RequestNamedLWLockTranche("errand", 2);
+	RequestAddinShmemSpace(errand_meters_bytes());
 	errand_limits_request();
 }
 
@@ -107,6 +109,9 @@ shared_startup(void)
 			pg_atomic_init_u32(&errand_databases[i].resumed, 0);
 			pg_atomic_init_u32(&errand_databases[i].paused, 0);
 			pg_atomic_init_u64(&errand_databases[i].lost_settles, 0);
+			pg_atomic_init_u64(&errand_databases[i].worker_starts, 0);
+			pg_atomic_init_u64(&errand_databases[i].limited_by_type, 0);
+			pg_atomic_init_u64(&errand_databases[i].limited_by_host, 0);
 			pg_atomic_init_u32(&errand_databases[i].queue_limits, 1);
 			pg_atomic_init_u32(&errand_databases[i].dependencies, 1);
 			pg_atomic_init_u32(&errand_databases[i].limits_ready, 0);
@@ -118,6 +123,7 @@ shared_startup(void)
 	info.entrysize = sizeof(ErrandCounter);
 	errand_counters = ShmemInitHash("pg_errand counters", errand_max_keys, errand_max_keys, &info,
 									HASH_ELEM | HASH_BLOBS | HASH_FIXED_SIZE);
+	errand_meters_startup();
 	errand_limits_startup();
 	LWLockRelease(AddinShmemInitLock);
 }

@@ -62,6 +62,10 @@ typedef struct ErrandDatabase
 	pg_atomic_uint32
 		limits_ready; /* all dead leases were reaped: places of queues may be given; atomic */
 
+	pg_atomic_uint64 worker_starts;	  /* atomic */
+	pg_atomic_uint64 limited_by_type; /* tasks that had to wait for a limit; atomic */
+	pg_atomic_uint64 limited_by_host;
+
 	/* The relay.  slot_lock, but for what is atomic. */
 	int relay_port;		   /* errand.port there, as the last probe saw it; 0: no relay */
 	uint64 relay_settings; /* errand_relay_settings_hash() likewise: a relay with others leaves */
@@ -159,6 +163,7 @@ typedef struct ErrandCounter
 	int64 cancelled;
 	int64 retried;
 	int64 attempts;
+	bool paused;		   /* of a queue, as last read */
 	TimestampTz oldest_at; /* of a queue: since when its oldest ready task waits; 0: not known */
 	int64 counted_at;	   /* of a role: when the tables were counted, errand_limits_clock() */
 	uint64 touched;		   /* ring position of the last change, for eviction */

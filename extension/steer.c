@@ -44,6 +44,8 @@ announce_row(int64 id, Datum row, char from, char to)
 	e.wait_us = e.run_us = -1;
 	e.queue = errand_column_text(row, "queue");
 	e.task = errand_column_text(row, "type");
+	if (to == ERRAND_CANCELLED)
+		e.task_kind = errand_column_char(row, "kind");
 	if (to == ERRAND_READY)
 	{
 		e.role = (Oid) errand_column_int(row, "role", 0);

@@ -126,6 +126,7 @@ announce(const ErrandTaskType *t, const ErrandPolicy *p, int64 id, TimestampTz n
 	e.id = id;
 	e.owner = e.submitter = GetUserId();
 	e.group = p->task_group;
+	e.task_kind = t->kind[0];
 	e.run = 1;
 	e.to = errand_after_state(p, now);
 	e.role = role_of(t);

@@ -347,3 +347,15 @@ errand_level_name_sql(PG_FUNCTION_ARGS)
 	}
 	PG_RETURN_NULL();
 }
+
+#ifdef ERRAND_FAULTS
+PG_FUNCTION_INFO_V1(errand_level_cap_set);
+
+/* Test builds: lowers the cap of this session, as the relay does around its calls. */
+Datum
+errand_level_cap_set(PG_FUNCTION_ARGS)
+{
+	errand_level_cap = errand_level_parse(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	PG_RETURN_VOID();
+}
+#endif

@@ -36,7 +36,7 @@ SELECT pg_catalog.pg_extension_config_dump('errand.outbox', '');
 -- there before (its key was held); boxed: it waits in the outbox; or the
 -- problem for which it was not submitted.
 CREATE TYPE errand._spec_result AS (id bigint, queue text, type text, priority smallint, state "char", at timestamptz,
-    deadline timestamptz, notify text, boxed boolean, problem text, role oid, owner_oid oid);
+    deadline timestamptz, notify text, boxed boolean, problem text, role oid, owner_oid oid, kind "char");
 
 -- Function:   _spec_problem(spec)
 -- Returns:    why the spec cannot be submitted any more, or NULL
@@ -73,6 +73,7 @@ BEGIN
     v.deadline := p_now + (p_spec ->> 'deadline_ms')::bigint * interval '1 ms';
     v.boxed := false;
     v.owner_oid := (p_spec ->> 'owner_oid')::oid;
+    v.kind := (p_spec ->> 'kind')::"char";
     v.role := CASE p_spec ->> 'kind' WHEN 'sql' THEN v.owner_oid ELSE 0 END;
     v.id := errand._submit(
         p_owner_oid => v.owner_oid, p_owner => p_spec ->> 'owner', p_type => v.type,
@@ -228,7 +229,8 @@ END $$;
 -- Tables:     deletes from outbox, writes follow_up, schedule, schedule_run; as _submit()
 CREATE FUNCTION errand._outbox_submit(p_after bigint, p_now timestamptz, OUT box bigint, OUT blocked boolean,
     OUT id bigint, OUT queue text, OUT type text, OUT priority smallint, OUT state "char", OUT at timestamptz,
-    OUT deadline timestamptz, OUT notify text, OUT boxed boolean, OUT problem text, OUT role oid, OUT owner_oid oid)
+    OUT deadline timestamptz, OUT notify text, OUT boxed boolean, OUT problem text, OUT role oid, OUT owner_oid oid,
+    OUT kind "char")
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -277,6 +279,7 @@ BEGIN
     notify := v.notify;
     role := v.role;
     owner_oid := v.owner_oid;
+    kind := v.kind;
     boxed := false;
     problem := v.problem;
 END $$;

@@ -151,7 +151,7 @@ END $$;
 -- Tables:     deletes from ready, later, cancel_request, task_key; writes outcome, group_delta
 CREATE FUNCTION errand._cancel_waiting(p_now timestamptz)
 RETURNS TABLE (id bigint, "from" "char", run smallint, attempt integer, queue text, type text, notify text, owner_oid oid,
-    task_group bigint)
+    task_group bigint, kind "char")
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -185,6 +185,6 @@ BEGIN
         SELECT t.task_group, count(*) FROM ended AS e JOIN errand.task AS t ON t.id = e.id
         WHERE t.task_group IS NOT NULL GROUP BY t.task_group
     )
-    SELECT e.id, e.state, e.run, e.attempt, t.queue, t.type, t.notify, t.owner_oid, t.task_group
+    SELECT e.id, e.state, e.run, e.attempt, t.queue, t.type, t.notify, t.owner_oid, t.task_group, t.kind::"char"
     FROM ended AS e JOIN errand.task AS t ON t.id = e.id;
 END $$;

@@ -30,14 +30,14 @@ END $$;
 CREATE FUNCTION errand._reap_lost(p_ids bigint[], p_attempts integer[], p_failures smallint[], p_runs smallint[])
 RETURNS TABLE (id bigint, attempt integer, failures smallint, run smallint, role oid, queue text, type text, priority smallint,
     falls bigint, restarts bigint, deaths bigint, at_most_once boolean, marked boolean, notify text, owner_oid oid, max_attempts smallint,
-    task_group bigint)
+    task_group bigint, kind "char")
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
     SELECT u.id, u.attempt, u.failures, u.run, t.role, t.queue, t.type, t.priority, f.falls, f.restarts, f.deaths, t.at_most_once,
         EXISTS (SELECT FROM errand.mark AS m WHERE m.id = u.id AND m.attempt = u.attempt), t.notify, t.owner_oid, t.max_attempts,
-        t.task_group
+        t.task_group, t.kind::"char"
     FROM unnest(p_ids, p_attempts, p_failures, p_runs) AS u (id, attempt, failures, run)
     JOIN errand.task AS t ON t.id = u.id
     CROSS JOIN LATERAL (

@@ -14,7 +14,8 @@
 -- Tables:     deletes from dependency, later, task_key; writes later, ready, outcome, group_delta
 CREATE FUNCTION errand._free_pairs(p_parents bigint[], p_children bigint[], p_now timestamptz)
 RETURNS TABLE (id bigint, what "char", run smallint, attempt integer, priority smallint, place bigint, at timestamptz,
-    queue text, type text, notify text, role oid, owner_oid oid, task_group bigint)
+    queue text, type text, notify text, role oid, owner_oid oid, task_group bigint,
+    kind "char")
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -28,7 +29,7 @@ BEGIN
         v_held := ARRAY(SELECT l.id FROM errand.later AS l WHERE l.id = ANY (v_children) AND l.state = 'w'
                         EXCEPT SELECT u.id FROM unnest(v_mine) AS u (id));
         RETURN QUERY SELECT u.id, 'h'::"char", NULL::smallint, NULL::integer, NULL::smallint, NULL::bigint,
-            NULL::timestamptz, NULL::text, NULL::text, NULL::text, NULL::oid, NULL::oid, NULL::bigint FROM unnest(v_held) AS u (id);
+            NULL::timestamptz, NULL::text, NULL::text, NULL::text, NULL::oid, NULL::oid, NULL::bigint, NULL::"char" FROM unnest(v_held) AS u (id);
     END IF;
     -- No join of two of these sets: workers join by indexes only.
     RETURN QUERY
@@ -45,7 +46,7 @@ BEGIN
         SELECT m.task_id, count(*)::integer AS n, min(m.parent_id) FILTER (WHERE o.state <> 'S') AS spoilt
         FROM met AS m JOIN errand.outcome AS o ON o.id = m.parent_id GROUP BY m.task_id
     ), judged AS (
-        SELECT l.id, l.run, l.attempt, l.role, l.priority, l.failures, l.queue, t.type, t.notify, t.run_at, t.owner_oid, t.task_group,
+        SELECT l.id, l.run, l.attempt, l.role, l.priority, l.failures, l.queue, t.type, t.notify, t.run_at, t.owner_oid, t.task_group, t.kind::"char" AS kind,
             l.unmet - c.n AS unmet, c.spoilt,
             CASE WHEN c.spoilt IS NOT NULL AND NOT t.after_done THEN 'C' WHEN l.unmet > c.n THEN 'w'
                  WHEN t.run_at > p_now THEN 's' ELSE 'q' END::"char" AS what
@@ -75,7 +76,7 @@ BEGIN
         GROUP BY c.task_group
     )
     SELECT c.id, c.what, c.run, c.attempt, c.priority, c.place, c.run_at, c.queue, c.type, c.notify, c.role, c.owner_oid,
-        c.task_group
+        c.task_group, c.kind
     FROM child AS c WHERE c.what <> 'w';
 END $$;
 
@@ -87,7 +88,8 @@ END $$;
 -- Tables:     reads dependency, outcome
 CREATE FUNCTION errand._free(p_parents bigint[], p_after bigint[], p_now timestamptz, p_limit integer)
 RETURNS TABLE (id bigint, what "char", run smallint, attempt integer, priority smallint, place bigint, at timestamptz,
-    queue text, type text, notify text, role oid, owner_oid oid, task_group bigint)
+    queue text, type text, notify text, role oid, owner_oid oid, task_group bigint,
+    kind "char")
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -109,7 +111,7 @@ BEGIN
     END IF;
     IF cardinality(v_children) = p_limit THEN
         RETURN QUERY SELECT v_children[p_limit], 'l'::"char", NULL::smallint, NULL::integer, NULL::smallint,
-            v_ords[p_limit], NULL::timestamptz, NULL::text, NULL::text, NULL::text, NULL::oid, NULL::oid, NULL::bigint;
+            v_ords[p_limit], NULL::timestamptz, NULL::text, NULL::text, NULL::text, NULL::oid, NULL::oid, NULL::bigint, NULL::"char";
     END IF;
     RETURN QUERY SELECT f.* FROM errand._free_pairs(v_parents, v_children, p_now) AS f;
 END $$;
@@ -120,7 +122,8 @@ END $$;
 -- Tables:     locks later; reads edge, dependency, outcome
 CREATE FUNCTION errand._free_children(p_ids bigint[], p_now timestamptz, p_limit integer)
 RETURNS TABLE (id bigint, what "char", run smallint, attempt integer, priority smallint, place bigint, at timestamptz,
-    queue text, type text, notify text, role oid, owner_oid oid, task_group bigint)
+    queue text, type text, notify text, role oid, owner_oid oid, task_group bigint,
+    kind "char")
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -142,7 +145,7 @@ BEGIN
     END IF;
     IF cardinality(v_mine) < cardinality(p_ids) THEN
         RETURN QUERY SELECT x.id, 'h'::"char", NULL::smallint, NULL::integer, NULL::smallint, NULL::bigint,
-            NULL::timestamptz, NULL::text, NULL::text, NULL::text, NULL::oid, NULL::oid, NULL::bigint
+            NULL::timestamptz, NULL::text, NULL::text, NULL::text, NULL::oid, NULL::oid, NULL::bigint, NULL::"char"
         FROM (SELECT l.id FROM errand.later AS l WHERE l.id = ANY (p_ids) AND l.state = 'w'
               EXCEPT SELECT u.id FROM unnest(v_mine) AS u (id)) AS x;
     END IF;

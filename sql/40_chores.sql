@@ -105,7 +105,7 @@ END $$;
 -- Tables:     deletes from deadline, ready, later, task_key; writes outcome, deadline, group_delta
 CREATE FUNCTION errand._expire(p_now timestamptz, p_limit integer)
 RETURNS TABLE (id bigint, state "char", run smallint, attempt integer, queue text, type text, notify text, owner_oid oid,
-    task_group bigint)
+    task_group bigint, kind "char")
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -145,7 +145,7 @@ BEGIN
         WHERE t.task_group IS NOT NULL GROUP BY t.task_group
     )
     SELECT t.id, coalesce(e.state, 'x'), coalesce(e.run, 1::smallint), coalesce(e.attempt, 0), t.queue, t.type, t.notify,
-        t.owner_oid, t.task_group
+        t.owner_oid, t.task_group, t.kind::"char"
     FROM unnest(v_ids) AS u (id)
     JOIN errand.task AS t ON t.id = u.id
     LEFT JOIN ended AS e ON e.id = u.id

@@ -39,11 +39,12 @@ END $$;
 -- Tables:     deletes from ready, later, suspect, task_key; writes outcome and group_delta, or cancel_request
 CREATE FUNCTION errand._cancel(p_id bigint, p_caller oid, p_all boolean, p_reason text, p_now timestamptz,
     OUT how text, OUT "from" "char", OUT run smallint, OUT attempt integer, OUT queue text, OUT type text, OUT notify text,
-    OUT owner_oid oid, OUT task_group bigint)
+    OUT owner_oid oid, OUT task_group bigint, OUT kind "char")
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-    SELECT t.queue, t.type, t.notify, t.owner_oid, t.task_group INTO queue, type, notify, owner_oid, task_group FROM errand.task AS t
+    SELECT t.queue, t.type, t.notify, t.owner_oid, t.task_group, t.kind::"char" INTO queue, type, notify, owner_oid, task_group, kind
+    FROM errand.task AS t
     WHERE t.id = p_id AND (p_all OR t.owner_oid = p_caller);
     IF NOT FOUND THEN
         RETURN;

@@ -24,6 +24,9 @@ SELECT r.minute, CASE r.kind WHEN 'q' THEN 'queue' WHEN 't' THEN 'task' WHEN 's'
     r.submitted, r.succeeded, r.failed, r.cancelled, r.retried, r.depth, r.oldest_ms, r.wait_hist, r.run_hist
 FROM errand.rollup AS r WHERE (SELECT errand._sees_all(current_user));
 
+CREATE FUNCTION errand.metrics(openmetrics boolean DEFAULT false) RETURNS text
+LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_metrics';
+
 -- Function:   _stats()
 -- Returns:    what the channel stats tells each second, from shared memory alone
 -- Raises:     42501 unless the caller is a monitor

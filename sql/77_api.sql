@@ -233,7 +233,7 @@ BEGIN
     IF p_route IS NULL OR p_route !~ '^[a-z_]{1,40}$'
     OR to_regprocedure(format('errand._api_%s(jsonb, timestamptz)', p_route)) IS NULL THEN
         RAISE EXCEPTION 'there is no route "%"', left(p_route, 100)
-            USING ERRCODE = '42704', HINT = 'The documentation lists them: docs/relay.md.';
+            USING ERRCODE = '42704', HINT = 'docs/api.md lists them.';
     END IF;
     EXECUTE format('SELECT errand.%I($1, $2)', '_api_' || p_route) INTO v_answer USING coalesce(p_args, '{}'), p_now;
     RETURN v_answer;

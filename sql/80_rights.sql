@@ -17,7 +17,7 @@ BEGIN
         '_rollup_now', '_hist', '_stats', '_graph_walk', '_graph_layers', '_done', '_steered', '_may_all', '_body_ids', '_steer_filter',
         '_no_source'];
     IF p_level IN ('monitor', 'admin') THEN
-        v_names := v_names || ARRAY['dashboard_url'];
+        v_names := v_names || ARRAY['dashboard_url', 'metrics'];
     END IF;
     IF p_level IN ('submit', 'admin') THEN
         v_names := v_names || ARRAY['submit', 'submit_many', 'http', 'http_get', 'http_head', 'http_delete', 'http_post',

@@ -571,6 +571,7 @@ COMMENT ON TYPE errand._spec_result IS 'internal: what became of a spec.';
 COMMENT ON COLUMN errand._spec_result.id IS 'The task.';
 COMMENT ON COLUMN errand._spec_result.role IS 'Whose executor runs it; 0: the event loop.';
 COMMENT ON COLUMN errand._spec_result.owner_oid IS 'Who owns it.';
+COMMENT ON COLUMN errand._spec_result.kind IS 'The first letter of its kind.';
 COMMENT ON COLUMN errand._spec_result.queue IS 'Its queue.';
 COMMENT ON COLUMN errand._spec_result.type IS 'Its type.';
 COMMENT ON COLUMN errand._spec_result.priority IS 'Its priority.';

@@ -19,6 +19,11 @@ COMMENT ON FUNCTION errand.dashboard_url(interval) IS
 ttl: 1 second to 366 days. The address is errand.public_url, else what errand.listen_address and errand.port say.
 Raises 42501 unless you are a monitor or an admin, 55000 if the relay is off or errand.token_secret is not set, 22023 for a bad ttl.
 Example: SELECT errand.dashboard_url();';
+COMMENT ON FUNCTION errand.metrics(boolean) IS
+'All numbers of this database in Prometheus'' text format, from shared memory alone: counters begin anew when the server starts. For monitors and admins; the relay answers it at /metrics.
+openmetrics: OpenMetrics 1.0 instead of 0.0.4.
+Raises 42501 unless you are a monitor or an admin.
+Example: SELECT errand.metrics();';
 COMMENT ON FUNCTION errand._token_revoke(text, timestamptz, timestamptz) IS 'internal: remembers a token that was taken back.';
 COMMENT ON FUNCTION errand._role_level(oid) IS 'internal: the highest level that a role has.';
 COMMENT ON FUNCTION errand._relay_check(text[], text[]) IS 'internal: roles, levels and revocations of tokens in use.';

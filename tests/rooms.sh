@@ -11,13 +11,13 @@ cd "${1:-${BASH_SOURCE[0]%/*}/..}"
 SQL_FUNCTIONS=(extension/api.c extension/submit.c extension/waiting.c extension/steer.c extension/define.c
 	extension/submit_sql.c extension/inside.c extension/secrets.c extension/schedule.c
 	extension/wait_sets.c extension/run.c extension/steer_where.c extension/tools.c extension/groups.c extension/hosts.c
-	extension/token.c extension/pages.c extension/stats.c)
+	extension/token.c extension/pages.c extension/stats.c extension/metrics.c)
 # run.c is a procedure that commits, which only SPI_commit does; it runs no SQL by it.
 SPI_USERS=(bgworker/base/db.c bgworker/executor.c extension/run.c)
 TRANSACTIONS=(bgworker/base/db.c bgworker/executor.c)
 CLOCKS=(bgworker/base/clock.c extension/submit.c extension/steer.c extension/define.c extension/waiting.c
 	extension/hooks.c extension/events.c extension/shared.c extension/secrets.c extension/schedule.c
-	extension/steer_where.c extension/groups.c extension/limit_table.c extension/hosts.c extension/token.c extension/stats.c)
+	extension/steer_where.c extension/groups.c extension/limit_table.c extension/hosts.c extension/token.c extension/stats.c extension/metrics.c)
 
 # The source without its comments, under the same names and line numbers.
 bare=$(mktemp -d)
@@ -201,7 +201,7 @@ rule_nothing_throws_through_curl()
 }
 
 # What libuv and libwebsockets call back; the others run in the main loop, or once at the start.
-RELAY_CALLED_BACK=(accept answer args class conn hub listen message routes session session_io session_subs sse text token upgrade web wish)
+RELAY_CALLED_BACK=(accept answer args class conn hub listen message page routes session session_io session_subs sse text token upgrade web wish)
 rule_nothing_throws_through_the_relay()
 {
 	fix="callbacks of the relay queue a request (request.c) or keep a line (relay_log); only the main loop throws"

@@ -195,6 +195,16 @@ judge(ErrandRun *r, const Gates *g, int64 now)
 	return wait > 0 ? WAIT_TOKEN : GO;
 }
 
+/* For metrics: a task waits, for a limit of its type or, if both have one, its host. */
+static void
+count_limited(bool by_type)
+{
+	ErrandDatabase *d = errand_database_mine();
+
+	if (d != NULL)
+		pg_atomic_fetch_add_u64(by_type ? &d->limited_by_type : &d->limited_by_host, 1);
+}
+
 bool
 errand_admit(ErrandRun *r)
 {
@@ -217,6 +227,8 @@ errand_admit(ErrandRun *r)
 	if (v == PARK)
 		due = turn_of(&g, now);
 	LWLockRelease(errand_limits->limit_lock);
+	if (v != GO && r->state != ERRAND_RUN_PACED)
+		count_limited(g.host == NULL);
 	r->admitted = v == GO || v == WAIT_TOKEN;
 	if (v == PARK)
 		errand_run_park(r, due);

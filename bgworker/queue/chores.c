@@ -116,6 +116,8 @@ announce_move(int row, char to)
 	{
 		e.channel = errand_db_text(row, errand_db_column("notify"));
 		e.owner = e.submitter;
+		e.timed_out = true;
+		e.task_kind = errand_db_char(row, "kind");
 	}
 	if (to == ERRAND_READY)
 	{

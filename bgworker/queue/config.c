@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/db.h"
+#include "deltas.h"
 #include "events.h"
 #include "kinds/http.h"
 #include "mailbox.h"
@@ -45,6 +46,7 @@ errand_config_queues(void)
 		limits |= !isnull;
 	}
 	errand_pairs_pause(paused, n_paused);
+	errand_paused_set(paused, n_paused);
 	if (d != NULL)
 		pg_atomic_write_u32(&d->queue_limits, limits);
 	errand_limits_read();
@@ -103,6 +105,7 @@ announce_cancel(int row, int64 id)
 	e.id = id;
 	e.submitter = DatumGetObjectId(errand_db_value(row, errand_db_column("owner_oid"), &isnull));
 	e.owner = e.submitter;
+	e.task_kind = errand_db_char(row, "kind");
 	e.group = errand_db_int8(row, errand_db_column("task_group"));
 	e.run = DatumGetInt16(errand_db_value(row, errand_db_column("run"), &isnull));
 	e.attempt = DatumGetInt32(errand_db_value(row, errand_db_column("attempt"), &isnull));

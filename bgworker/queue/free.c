@@ -179,6 +179,7 @@ announce(const FreeColumns *c, int row, int64 id, char to)
 	{
 		e.channel = errand_db_text(row, c->notify);
 		e.owner = e.submitter; /* one less of its tasks waits */
+		e.task_kind = errand_db_char(row, "kind");
 	}
 	errand_event_add(&e);
 }

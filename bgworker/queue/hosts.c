@@ -10,10 +10,12 @@
 #include "kinds/email.h"
 #include "kinds/http.h"
 #include "kinds/kind.h"
+#include "meters.h"
 #include "miscadmin.h"
 #include "queue/hosts.h"
 #include "shared.h"
 #include "utils/hsearch.h"
+#include "utils/jsonb.h"
 #include "utils/memutils.h"
 
 typedef struct HostSeen
@@ -76,18 +78,40 @@ publish(const char *name, const ErrandHostStat *stat)
 	h->errors = stat->errors;
 }
 
+/* The method of an HTTP task that ran, as a number; else -1. */
+static int
+method_of(const ErrandRun *r)
+{
+	JsonbValue key = {.type = jbvString, .val.string = {.len = 6, .val = "method"}};
+	JsonbValue *v;
+
+	if (r->started_at == 0 || r->kind == NULL || strcmp(r->kind->name, "http") != 0 ||
+		r->payload == NULL)
+		return -1;
+	v = findJsonbValueFromContainer(&r->payload->root, JB_FOBJECT, &key);
+	if (v == NULL || v->type != jbvString)
+		return errand_method_number("GET", 3);
+	return errand_method_number(v->val.string.val, v->val.string.len);
+}
+
 /* How long the runs of a settled batch took, by host. */
 void
 errand_hosts_learn(ErrandRun **runs, int n)
 {
 	char name[300];
 
+	int *methods = palloc(sizeof(int) * Max(n, 1));
+
+	for (int i = 0; i < n; i++)
+		methods[i] = method_of(runs[i]);
 	LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
 	for (int i = 0; i < n; i++)
 	{
 		ErrandRun *r = runs[i];
 		ErrandCounter *c;
 
+		if (methods[i] >= 0)
+			errand_meter_http(methods[i], r->status, r->finished_at - r->started_at);
 		if (r->started_at == 0 || r->kind == NULL || r->kind->host == NULL ||
 			!r->kind->host(r, name, sizeof(name)))
 			continue;

@@ -57,6 +57,7 @@ typedef struct Lost
 	char *type;
 	char *notify;
 	char to; /* q, p, F, U */
+	char kind;
 	int64 group;
 	int16 alone;
 } Lost;
@@ -201,6 +202,7 @@ find_lost(const DeadLease *l, int *n)
 		t->id = DatumGetInt64(errand_db_value(i, errand_db_column("id"), &isnull));
 		t->owner = DatumGetObjectId(errand_db_value(i, errand_db_column("owner_oid"), &isnull));
 		t->task_group = errand_db_int8(i, errand_db_column("task_group"));
+		t->kind = errand_db_char(i, "kind");
 		t->attempt = DatumGetInt32(errand_db_value(i, errand_db_column("attempt"), &isnull));
 		t->failures = DatumGetInt16(errand_db_value(i, errand_db_column("failures"), &isnull));
 		t->run = DatumGetInt16(errand_db_value(i, errand_db_column("run"), &isnull));
@@ -263,6 +265,7 @@ announce(const Lost *t)
 	e.id = t->id;
 	e.owner = e.submitter = t->owner;
 	e.group = t->task_group;
+	e.task_kind = t->kind;
 	e.run = t->run;
 	e.attempt = t->attempt;
 	e.from = ERRAND_RUNNING;

@@ -16,6 +16,7 @@
 #include "compat.h"
 #include "events.h"
 #include "kinds/http_cache.h"
+#include "kinds/kind.h"
 #include "miscadmin.h"
 #include "queue/free.h"
 #include "queue/groups.h"
@@ -189,6 +190,8 @@ announce(const ErrandRun *r)
 	e.run_us = r->started_at != 0 ? Max(0, r->finished_at - r->started_at) : -1;
 	e.at = e.to == ERRAND_RETRYING || e.to == ERRAND_SCHEDULED ? r->due : r->finished_at;
 	e.unmeasured = !errand_measured(r->type);
+	e.timed_out = r->timed_out;
+	e.task_kind = r->kind != NULL ? r->kind->name[0] : '\0';
 	e.queue = r->queue;
 	e.task = r->type;
 	e.channel = r->notify;

@@ -34,6 +34,7 @@ announce_row(int row, char state)
 	e.kind = ERRAND_EVENT_TASK;
 	e.id = DatumGetInt64(errand_db_value(row, errand_db_column("id"), &isnull));
 	e.submitter = DatumGetObjectId(errand_db_value(row, errand_db_column("owner_oid"), &isnull));
+	e.task_kind = errand_db_char(row, "kind");
 	e.run = 1;
 	e.to = state;
 	e.role = DatumGetObjectId(errand_db_value(row, errand_db_column("role"), &isnull));

@@ -10,11 +10,14 @@
 #include "base/db.h"
 #include "base/db_api.h"
 #include "contract.h"
+#include "mb/pg_wchar.h"
+#include "meters.h"
 #include "miscadmin.h"
 #include "relay/counters.h"
 #include "relay/ready.h"
 #include "relay/text.h"
 #include "shared.h"
+#include "meters.h"
 #include "utils/timestamp.h"
 
 #define HEARTBEAT_US INT64CONST(30000000) /* a leader is heard of more often */
@@ -92,8 +95,11 @@ relay_not_ready(RelayAnswer *a, bool details)
 }
 
 void
-relay_metrics(RelayAnswer *a)
+relay_metrics(RelayAnswer *a, bool openmetrics)
 {
-	a->status = 503;
-	a->message = strdup("metrics are not there yet");
+	char *text = errand_metrics_text(openmetrics);
+
+	a->text = strdup(text);
+	a->text_len = strlen(text);
+	a->status = a->text != NULL ? 200 : 503;
 }

@@ -104,6 +104,7 @@ relay_ws_init(uv_loop_t *loop)
 	info.protocols = protocols;
 	info.foreign_loops = loops;
 	info.timeout_secs = HANDSHAKE_S;
+	info.pt_serv_buf_size = 32768; /* a record of TLS whole: of what is left no socket tells */
 	info.max_http_header_data = 1024;
 	info.max_http_header_pool = 16;
 	info.retry_and_idle_policy = &no_keepalive;

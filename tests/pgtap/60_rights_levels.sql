@@ -1,6 +1,6 @@
 -- What each level may call and touch, and that nobody else may anything.
 \ir common.psql
-SELECT plan(63);
+SELECT plan(64);
 
 -- nobody: nothing at all
 SELECT is(t.by('tap_nick', q), '42501', 'no level: ' || q) FROM unnest(ARRAY[
@@ -38,7 +38,16 @@ REVOKE ALL ON SCHEMA errand FROM tap_nick;
 SELECT is((SELECT string_agg(p.proname || '/' || r.rolname, ', ') FROM pg_proc AS p, pg_roles AS r
     WHERE p.pronamespace = 'errand'::regnamespace AND p.proname ~ '^_' AND r.rolname LIKE 'tap\_%' AND has_function_privilege(r.oid, p.oid, 'EXECUTE')
       AND (r.rolname = 'tap_nick' OR p.proname NOT IN ('_sees_all', '_text', '_json', '_headers', '_http_result', '_look', '_group_look', '_counters', '_hosts', '_host_limits', '_workers',
-        '_oldest', '_progress', '_progress_text'))), NULL, 'internal functions are granted to nobody');
+        '_oldest', '_progress', '_progress_text') AND p.proname !~ '^_(api|arg)(_|$)'
+        -- the API's, which read by the views and _page() and _rows(), which ask who calls
+        AND p.proname NOT IN ('_iso', '_ms', '_mask', '_mask_all', '_bounded', '_page', '_rows', '_page_filter', '_task_json', '_tasks_json', '_csv', '_tasks_csv',
+        '_follow_up_json', '_sql_text', '_attempts_json', '_result_json', '_group_json', '_task_gone', '_brief_json', '_fingerprint', '_queue_rows', '_schedule_rows',
+        '_failures', '_level', '_counts', '_snapshot_filter', '_history_rows', '_history', '_rollup_now', '_hist', '_stats', '_graph_walk', '_graph_layers', '_done',
+        '_steered', '_may_all', '_body_ids', '_steer_filter', '_no_source'))), NULL, 'internal functions are granted to nobody');
+-- nor does any of those that are granted run with somebody else's rights
+SELECT is((SELECT string_agg(p.proname, ', ') FROM pg_proc AS p WHERE p.pronamespace = 'errand'::regnamespace AND p.prosecdef
+    AND p.proname NOT IN ('_sees_all', '_oldest')), NULL, 'none of the API''s functions is SECURITY DEFINER');
+
 SELECT is((SELECT string_agg(c.relname || '/' || r.rolname || '/' || v, ', ') FROM pg_class AS c, pg_roles AS r,
         unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS v
     WHERE c.relnamespace = 'errand'::regnamespace AND c.relkind = 'r' AND r.rolname LIKE 'tap\_%' AND has_table_privilege(r.oid, c.oid, v)), NULL,

@@ -57,7 +57,7 @@ WHERE t.typnamespace = 'errand'::regnamespace AND a.grantee <> t.typowner;
 -- functions without the one search_path that cannot be shadowed; run() commits, which a SET clause forbids
 SELECT proname, proconfig FROM pg_proc
 WHERE pronamespace = 'errand'::regnamespace
-  AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false) AND NOT (prokind = 'p' AND proname = 'run');
+  AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false) AND NOT (prokind = 'p' AND proname = 'run') AND prokind <> 'a';
 
 -- SECURITY DEFINER where nobody expects it
 SELECT proname FROM pg_proc
