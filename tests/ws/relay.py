@@ -26,6 +26,7 @@ DATABASE = os.environ.get('PGDATABASE', 'postgres')
 ROLE = os.environ.get('PGUSER', 'postgres')  # a superuser
 PATIENCE = 20
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+tls = None  # an ssl.SSLContext, where the relay speaks TLS
 GONE = 1006  # the connection ended without a close frame
 
 # ---- TAP ----
@@ -229,7 +230,7 @@ class Answer:
 
 
 async def connect(port=None, limit=1 << 24):
-    return await asyncio.wait_for(asyncio.open_connection('127.0.0.1', port or PORT, limit=limit), PATIENCE)
+    return await asyncio.wait_for(asyncio.open_connection('127.0.0.1', port or PORT, limit=limit, ssl=tls), PATIENCE)
 
 
 def parse_head(head):
