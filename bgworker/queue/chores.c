@@ -27,7 +27,6 @@
 #include "queue/quarantine.h"
 #include "queue/reap.h"
 #include "queue/roles.h"
-#include "kinds/http.h"
 #include "queue/run.h"
 #include "queue/schedules.h"
 #include "queue/sources.h"
@@ -291,8 +290,6 @@ lead_chores(bool polled)
 
 	if (errand_mailbox_any())
 		in_transaction(errand_mail_read, true);
-	if (errand_source_tests_any())
-		errand_source_tests_run();
 	if (!led_before || (d != NULL && pg_atomic_exchange_u32(&d->reap_wanted, 0) != 0))
 	{
 		reap_all(d);
@@ -312,8 +309,7 @@ lead_chores(bool polled)
 		in_transaction(errand_groups_work, true);
 	if (errand_schedules_due())
 		errand_schedules_run();
-	if (errand_sources_due())
-		in_transaction(errand_sources_tend, true);
+	errand_sources_work();
 	if (now >= retain_at)
 		in_transaction(retain, false);
 	if (errand_sweep_due(polled))
@@ -330,10 +326,7 @@ errand_chores(bool lead)
 		next_due = wanted.next_due;
 	wanted.next_due = 0;
 	if (wanted.specs)
-	{
 		errand_schedules_changed();
-		errand_sources_changed();
-	}
 	wanted.specs = false;
 	if (errand_clock_monotonic() < rest_until)
 		return;
@@ -347,7 +340,6 @@ errand_chores(bool lead)
 			poll_at = errand_clock_monotonic() + POLL_US;
 		due_known = false;
 		errand_schedules_changed();
-		errand_sources_changed();
 	}
 	if (wanted.cancels)
 		in_transaction(read_cancels, false);
@@ -386,11 +378,10 @@ errand_chores_wait_ms(bool lead)
 			us = Min(us, next_due - errand_clock_now());
 		if (errand_schedules_next() != 0)
 			us = Min(us, errand_schedules_next() - errand_clock_now());
-		if (errand_sources_next() != 0)
-			us = Min(us, errand_sources_next() - errand_clock_now());
 		if (errand_quarantine_wanted())
 			us = Min(us, 20000);
-		us = Min(us, Min(errand_roles_wait_us(), errand_streams_wait_us()));
+		us = Min(Min(us, errand_sources_wait_us()),
+				 Min(errand_roles_wait_us(), errand_streams_wait_us()));
 		us = Min(us, Min(errand_free_wait_us(), errand_groups_wait_us()));
 	}
 	return Max(0, (us + 999) / 1000);

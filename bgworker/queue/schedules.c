@@ -14,6 +14,7 @@
 #include "base/fault.h"
 #include "queue/config.h"
 #include "queue/schedules.h"
+#include "queue/sources.h"
 #include "queue/specs.h"
 #include "shared.h"
 #include "utils/timestamp.h"
@@ -29,6 +30,7 @@ void
 errand_schedules_changed(void)
 {
 	look = true;
+	errand_sources_changed(); /* they have times, too */
 }
 
 bool

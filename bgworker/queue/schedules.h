@@ -9,7 +9,7 @@
 
 #include "datatype/timestamp.h"
 
-/* Schedules or the outbox may have changed: look at them. */
+/* Schedules, sources or the outbox may have changed: look at them. */
 extern void errand_schedules_changed(void);
 
 /* Whether there is something to look at now; when there will be, 0: nothing known. */

@@ -67,16 +67,12 @@ errand_sources_changed(void)
 	look = true;
 }
 
-bool
-errand_sources_due(void)
+int64
+errand_sources_wait_us(void)
 {
-	return look || (next != 0 && errand_clock_now() >= next);
-}
-
-TimestampTz
-errand_sources_next(void)
-{
-	return next;
+	if (look)
+		return 0;
+	return next != 0 ? Max(0, next - errand_clock_now()) : INT64_MAX;
 }
 
 static bool
@@ -88,8 +84,9 @@ resting(void)
 	return d != NULL && pg_atomic_read_u32(&d->paused) != 0;
 }
 
-void
-errand_sources_tend(void)
+/* Within a transaction. */
+static void
+tend(void)
 {
 	ErrandDbArgs a = {0};
 	bool isnull;
@@ -109,15 +106,9 @@ errand_sources_tend(void)
 	trim_at = errand_clock_monotonic() + TRIM_US;
 }
 
-bool
-errand_source_tests_any(void)
-{
-	return errand_letters_any();
-}
-
 /* Who asked looks for the task when he is told its id: when it has committed. */
-void
-errand_source_tests_run(void)
+static void
+fetch_tests(void)
 {
 	ErrandDbArgs a = {0};
 	bool isnull;
@@ -135,4 +126,15 @@ errand_source_tests_run(void)
 		errand_db_commit(true);
 		errand_letter_reply(n, id);
 	}
+}
+
+void
+errand_sources_work(void)
+{
+	if (errand_letters_any())
+		fetch_tests();
+	if (errand_sources_wait_us() != 0 || !errand_db_begin())
+		return;
+	tend();
+	errand_db_commit(true);
 }

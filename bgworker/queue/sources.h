@@ -18,15 +18,13 @@ extern void errand_sources_settled(ErrandRun **runs, int n);
 /* Sources may have changed: look at them. */
 extern void errand_sources_changed(void);
 
-/* Whether there is something to look at now; when there will be, 0: nothing known. */
-extern bool errand_sources_due(void);
-extern TimestampTz errand_sources_next(void);
+/*
+ * What the leader does for them, in transactions of its own: begins what is
+ * due, puts right what no settle saw, fetches what is to be tested.
+ */
+extern void errand_sources_work(void);
 
-/* Sources that are to be tested: whether there are any, and fetching them, in transactions of its own. */
-extern bool errand_source_tests_any(void);
-extern void errand_source_tests_run(void);
-
-/* Looks: begins what is due.  For chores.c, within a transaction. */
-extern void errand_sources_tend(void);
+/* How long until there is something to do: microseconds, INT64_MAX: nothing known. */
+extern int64 errand_sources_wait_us(void);
 
 #endif

@@ -164,7 +164,7 @@ $client->quit;
 
 # ---- one run at a time; stop and drop while one is open ----
 
-define('slow', $web->url('/delay/1500'), q{target => 'good'});
+define('slow', $web->url('/delay/10000'), q{target => 'good'});
 my $slow = run_now('slow');
 is(run_now('slow'), $slow, 'one run at a time');
 is(of('slow', 'state'), 'running', '... it is running');
