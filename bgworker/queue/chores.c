@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/db.h"
 #include "base/process.h"
-#include "catalog/pg_type.h"
 #include "events.h"
 #include "mailbox.h"
 #include "miscadmin.h"
@@ -33,7 +32,6 @@
 #include "queue/schedules.h"
 #include "queue/sources.h"
 #include "queue/specs.h"
-#include "queue/streams.h"
 #include "queue/sweep.h"
 #include "settings.h"
 #include "shared.h"
@@ -64,7 +62,6 @@ read_config(void)
 	errand_config_proxies();
 	errand_config_mail();
 	errand_config_instance(NULL, 0);
-	errand_streams_look();
 	wanted.config = false;
 }
 
@@ -324,7 +321,6 @@ errand_chores(bool lead)
 	{
 		lead_chores(polled);
 		errand_roles_tend();
-		errand_streams_tend();
 	}
 	if (lead && (polled || !counted) && recount_wanted())
 		in_transaction(recount, false);
@@ -355,8 +351,8 @@ errand_chores_wait_ms(bool lead)
 			us = Min(us, errand_schedules_next() - errand_clock_now());
 		if (errand_quarantine_wanted())
 			us = Min(us, 20000);
-		us = Min(Min(us, errand_sources_wait_us()), Min(errand_roles_wait_us(), errand_streams_wait_us()));
-		us = Min(us, Min(errand_free_wait_us(), errand_groups_wait_us()));
+		us = Min(Min(us, errand_sources_wait_us()), /* the stream process, too */
+				 Min(errand_roles_wait_us(), Min(errand_free_wait_us(), errand_groups_wait_us())));
 	}
 	return Max(0, (us + 999) / 1000);
 }

@@ -17,6 +17,7 @@
 #include "letter.h"
 #include "queue/config.h"
 #include "queue/sources.h"
+#include "queue/streams.h"
 #include "shared.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -72,7 +73,7 @@ errand_sources_wait_us(void)
 {
 	if (look)
 		return 0;
-	return next != 0 ? Max(0, next - errand_clock_now()) : INT64_MAX;
+	return Min(next != 0 ? Max(0, next - errand_clock_now()) : INT64_MAX, errand_streams_wait_us());
 }
 
 static bool
@@ -94,6 +95,7 @@ tend(void)
 
 	look = false;
 	next = 0;
+	errand_streams_look();
 	if (resting())
 		return; /* the end of the pause is heard of */
 	errand_db_arg(&a, TimestampTzGetDatum(errand_clock_now()));
@@ -133,8 +135,10 @@ errand_sources_work(void)
 {
 	if (errand_letters_any())
 		fetch_tests();
-	if (errand_sources_wait_us() != 0 || !errand_db_begin())
-		return;
-	tend();
-	errand_db_commit(true);
+	if (errand_sources_wait_us() == 0 && errand_db_begin())
+	{
+		tend();
+		errand_db_commit(true);
+	}
+	errand_streams_tend();
 }
