@@ -69,6 +69,10 @@ BEGIN
     END IF;
     SELECT k.kind, errand._arg_text(p_args, k.kind) INTO v_kind, v_name FROM unnest(ARRAY['queue', 'task', 'source']) AS k (kind)
     WHERE errand._arg_text(p_args, k.kind) IS NOT NULL;
+    IF v_kind = 'source' THEN -- its history is that of its last stage
+        v_kind := 'queue';
+        v_name := errand._source_queue(v_name, 'store');
+    END IF;
     RETURN errand._history(coalesce(v_kind, 'all'), coalesce(v_name, ''),
         date_bin(v_step, p_now, timestamptz '2000-01-01 UTC') - v_length + v_step, v_step, p_now)
         || jsonb_build_object('range', v_range);
