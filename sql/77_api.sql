@@ -47,6 +47,21 @@ BEGIN
     RETURN nullif(p_args ->> p_name, '');
 END $$;
 
+-- Function:   _arg_texts(args, name)
+-- Returns:    the text, or an array of up to 100; NULL if it is not there, or empty
+-- Raises:     22023 as _arg_text()
+CREATE FUNCTION errand._arg_texts(p_args jsonb, p_name text)
+RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF jsonb_typeof(p_args -> p_name) IS DISTINCT FROM 'array' THEN
+        RETURN to_jsonb(errand._arg_text(p_args, p_name));
+    ELSIF jsonb_array_length(p_args -> p_name) NOT BETWEEN 1 AND 100 THEN
+        PERFORM errand._arg_bad(format('"%s" is not valid', p_name), 'It is one text, or up to 100.');
+    END IF;
+    RETURN (SELECT jsonb_agg(errand._arg_need(jsonb_build_object(p_name, e.value), p_name)) FROM jsonb_array_elements(p_args -> p_name) AS e (value));
+END $$;
+
 -- Function:   _arg_need(args, name)
 -- Returns:    the text
 -- Raises:     22023 if there is none

@@ -27,7 +27,7 @@ BEGIN
 END $$;
 
 -- Function:   _page_find(filter, after, limit, caller, all)
--- The filter, as _page_filter() makes it: states (letters), queue, task, kind,
+-- The filter, as _page_filter() makes it: states (letters), queue and task (one or several), kind,
 -- owner, key, tag, group, q, since, until, min_run_ms; what is not there does
 -- not count.  It looks back from the newest (below after) in steps that grow,
 -- for a third of a second at most: a page that is not full by then ends where it got.
@@ -65,7 +65,7 @@ BEGIN
         string_agg(format('(%s r.id < $1 ORDER BY r.id DESC OFFSET $3 LIMIT 1)', c_sources ->> s.letter), ' UNION ALL ')
     INTO v_from, v_bound FROM unnest(v_states) AS s (letter);
     SELECT coalesce(string_agg(c.condition, '' ORDER BY c.key), '') INTO v_where
-    FROM (VALUES ('queue', ' AND t.queue = $5'), ('task', ' AND t.type = $6'), ('kind', ' AND t.kind = $7'),
+    FROM (VALUES ('queue', ' AND t.queue = ANY ($5)'), ('task', ' AND t.type = ANY ($6)'), ('kind', ' AND t.kind = $7'),
         ('owner', ' AND t.owner = $8'), ('key', ' AND t.key = $9'), ('tag', ' AND t.tags @> ARRAY[$10]'),
         ('group', ' AND t.task_group = $11'), ('since', ' AND t.submitted_at >= $12'), ('until', ' AND t.submitted_at < $13'),
         ('min_run_ms', ' AND o.finished_at - o.started_at >= $14 * interval ''1 ms'''),
@@ -89,7 +89,7 @@ BEGIN
         EXECUTE 'SELECT coalesce(max(b.id), 0) FROM (' || v_bound || ') AS b' INTO v_low USING v_high, 0, v_step;
         v_low := greatest(v_low, v_floor);
         EXECUTE 'SELECT array_agg(p.id ORDER BY p.id DESC) FROM (' || v_from || ' ORDER BY t.id DESC LIMIT $3) AS p' INTO v_found
-        USING v_high, v_low, p_limit + 1 - cardinality(ids), p_caller, p_filter ->> 'queue', p_filter ->> 'task', p_filter ->> 'kind',
+        USING v_high, v_low, p_limit + 1 - cardinality(ids), p_caller, errand._filter_texts(p_filter, 'queue'), errand._filter_texts(p_filter, 'task'), p_filter ->> 'kind',
             p_filter ->> 'owner', p_filter ->> 'key', p_filter ->> 'tag', (p_filter ->> 'group')::bigint,
             (p_filter ->> 'since')::timestamptz, (p_filter ->> 'until')::timestamptz, (p_filter ->> 'min_run_ms')::bigint,
             lower(p_filter ->> 'q');
@@ -108,7 +108,7 @@ BEGIN
         RETURN;
     END IF;
     EXECUTE 'EXPLAIN (FORMAT JSON) ' || v_from INTO v_plan
-    USING 9223372036854775807, 0::bigint, 0, p_caller, p_filter ->> 'queue', p_filter ->> 'task', p_filter ->> 'kind',
+    USING 9223372036854775807, 0::bigint, 0, p_caller, errand._filter_texts(p_filter, 'queue'), errand._filter_texts(p_filter, 'task'), p_filter ->> 'kind',
         p_filter ->> 'owner', p_filter ->> 'key', p_filter ->> 'tag', (p_filter ->> 'group')::bigint,
         (p_filter ->> 'since')::timestamptz, (p_filter ->> 'until')::timestamptz, (p_filter ->> 'min_run_ms')::bigint,
         lower(p_filter ->> 'q');
@@ -137,7 +137,7 @@ BEGIN
     RETURN jsonb_strip_nulls(jsonb_build_object(
         'states', (SELECT jsonb_agg(CASE s.state WHEN 'ready' THEN 'q' WHEN 'running' THEN 'x' WHEN 'scheduled' THEN 's'
                 WHEN 'retrying' THEN 'r' WHEN 'waiting' THEN 'w' ELSE upper(left(s.state, 1)) END) FROM unnest(v_states) AS s (state)),
-        'queue', errand._arg_text(p_args, 'queue'), 'task', errand._arg_text(p_args, 'task'),
+        'queue', errand._arg_texts(p_args, 'queue'), 'task', errand._arg_texts(p_args, 'task'),
         'kind', errand._arg_text(p_args, 'kind'), 'owner', errand._arg_text(p_args, 'owner'),
         'key', errand._arg_text(p_args, 'key'), 'tag', errand._arg_text(p_args, 'tag'),
         'group', errand._arg_int(p_args, 'group', NULL, 1, 999999999999999999), 'q', v_q,

@@ -158,8 +158,10 @@ BEGIN
         RETURN (SELECT jsonb_build_object('total', g.total, 'pending', g.pending, 'succeeded', g.succeeded, 'failed', g.failed,
                     'cancelled', g.cancelled) FROM errand.task_groups AS g WHERE g.id = p_group);
     ELSIF p_queue IS NOT NULL THEN
-        RETURN (SELECT jsonb_build_object('waiting', c.waiting, 'scheduled', c.scheduled - c.retrying, 'ready', c.ready, 'running', c.running,
-                    'retrying', c.retrying, 'succeeded', c.succeeded, 'failed', c.failed - c.unknown, 'cancelled', c.cancelled, 'unknown', c.unknown)
+        RETURN (SELECT jsonb_build_object('waiting', coalesce(sum(c.waiting), 0), 'scheduled', coalesce(sum(c.scheduled - c.retrying), 0),
+                    'ready', coalesce(sum(c.ready), 0), 'running', coalesce(sum(c.running), 0), 'retrying', coalesce(sum(c.retrying), 0),
+                    'succeeded', coalesce(sum(c.succeeded), 0), 'failed', coalesce(sum(c.failed - c.unknown), 0),
+                    'cancelled', coalesce(sum(c.cancelled), 0), 'unknown', coalesce(sum(c.unknown), 0))
                 FROM errand._counters('q') AS c WHERE c.name = p_queue);
     ELSIF errand._sees_all(current_user) THEN
         RETURN errand._stats() -> 'counts';

@@ -42,6 +42,7 @@ COMMENT ON FUNCTION errand._arg_bad(text, text) IS 'internal: reads a parameter.
 COMMENT ON FUNCTION errand._arg_known(jsonb, text[]) IS 'internal: reads a parameter.';
 COMMENT ON FUNCTION errand._arg_text(jsonb, text) IS 'internal: reads a parameter.';
 COMMENT ON FUNCTION errand._arg_need(jsonb, text) IS 'internal: reads a parameter.';
+COMMENT ON FUNCTION errand._arg_texts(jsonb, text) IS 'internal: one text, or several.';
 COMMENT ON FUNCTION errand._arg_int(jsonb, text, bigint, bigint, bigint) IS 'internal: reads a parameter.';
 COMMENT ON FUNCTION errand._arg_bool(jsonb, text) IS 'internal: reads a parameter.';
 COMMENT ON FUNCTION errand._arg_time(jsonb, text) IS 'internal: reads a parameter.';

@@ -1,6 +1,6 @@
 -- The API's routes: what they answer, to whom, and what they refuse.
 \ir common.psql
-SELECT plan(142);
+SELECT plan(145);
 SELECT errand.cancel_where('{}') AS gone \gset
 SELECT errand.purge('{"state": ["succeeded", "failed", "cancelled", "unknown"]}') AS purged \gset
 CREATE OR REPLACE FUNCTION t.cap(level text) RETURNS void LANGUAGE c AS '$libdir/pg_errand', 'errand_level_cap_set';
@@ -101,6 +101,9 @@ SELECT is(t.ids((t.api('snapshot', jsonb_build_object('channel', 'group:' || :gr
 
 -- what a subscription begins with
 SELECT is(t.api('snapshot', '{"channel": "tasks", "filter": {"queue": "api_b"}}') -> 'data' -> 'tasks' -> 0 ->> 'id', :'b'::text, 'a filter holds for the snapshot');
+SELECT is(t.api('snapshot', '{"channel": "tasks", "filter": {"queue": ["api_b", "api_none"], "task": ["http", "sql"]}}') -> 'data' -> 'tasks' -> 0 ->> 'id', :'b'::text, '... of several, too');
+SELECT is(t.api('snapshot', '{"channel": "tasks", "filter": {"queue": ["api_none", "api_nor_this"]}}') -> 'data' -> 'tasks', '[]', '... and leaves out what it does not name');
+SELECT is(t.api('snapshot', '{"channel": "queue:api_unheard_of"}') -> 'data' -> 'counts' -> 'ready', '0', 'a queue that nobody has heard of is empty');
 SELECT is(t.api('snapshot', '{"channel": "queue:api_a"}') -> 'data' -> 'counts' -> 'waiting', '2', 'a queue''s counts');
 SELECT is(t.api('snapshot', '{"channel": "notify:x"}'), '{"data": {}}', 'nothing of a NOTIFY channel');
 SELECT is(t.api('snapshot', jsonb_build_object('channel', 'task:' || :a)) -> 'data' ->> 'state', 'ready', 'a task''s row');
