@@ -11,11 +11,11 @@ def number(position):
     return int(position.split(':')[1])
 
 
-async def events_of(ws, id, wanted, **fields):
+async def events_of(ws, of, wanted, **fields):
     """The next events of a subscription until one has that state."""
     got = []
     while not got or got[-1]['data']['state'] != wanted:
-        message = await ws.expect('event', id=id)
+        message = await ws.expect('event', id=of)
         if message is None:
             return got
         if all(message['data'].get(k) == v for k, v in fields.items()):
