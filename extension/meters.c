@@ -219,3 +219,14 @@ errand_http_meter_copy(ErrandHttpMeter *out)
 	LWLockRelease(errand_shared->event_lock);
 	return h != NULL;
 }
+
+bool
+errand_buckets_empty(const ErrandBuckets *b)
+{
+	for (int i = 0; i <= ERRAND_BUCKETS; i++)
+	{
+		if (b->n[i] != 0)
+			return false;
+	}
+	return true;
+}

@@ -66,7 +66,7 @@ label(Writer *w, const char *name, const char *value)
 	appendStringInfoChar(&w->s, '"');
 }
 
-/* Up to two labels; NULL ends them. */
+/* NULL ends the labels. */
 static void
 sample_name(Writer *w, const char *suffix, const char *const *labels)
 {
@@ -126,17 +126,6 @@ histogram(Writer *w, const char *const *labels, const ErrandBuckets *b, int n_bo
 	appendStringInfo(&w->s, " " UINT64_FORMAT "\n", count);
 }
 
-static bool
-buckets_empty(const ErrandBuckets *b)
-{
-	for (int i = 0; i <= ERRAND_BUCKETS; i++)
-	{
-		if (b->n[i] != 0)
-			return false;
-	}
-	return true;
-}
-
 static const char *
 kind_name(int letter)
 {
@@ -182,7 +171,7 @@ put_meters(Writer *w, const ErrandMeter *m, int n)
 	{
 		for (int o = 0; o < ERRAND_METER_OUTCOMES; o++)
 		{
-			if (!buckets_empty(&m[i].run[o]))
+			if (!errand_buckets_empty(&m[i].run[o]))
 				histogram(w,
 						  LABELS("queue", m[i].key.name, "kind", kind_name(m[i].key.kind),
 								 "outcome", outcome_names[o]),
@@ -206,7 +195,7 @@ put_requests(Writer *w)
 	{
 		for (int c = 0; c < ERRAND_STATUS_CLASSES; c++)
 		{
-			if (!buckets_empty(&h->n[m][c]))
+			if (!errand_buckets_empty(&h->n[m][c]))
 				histogram(w, LABELS("method", errand_method_name(m), "status_class", classes[c]),
 						  &h->n[m][c], ERRAND_BUCKETS_RUN);
 		}

@@ -274,7 +274,7 @@ counter_evict(void)
 }
 
 /* The counters used last: a batch is mostly of one queue, one type, one host. */
-#define RECENT 4
+#define RECENT 6
 static ErrandCounter *recent[RECENT];
 static uint64 recent_evictions = 0;
 static int recent_next = 0;
