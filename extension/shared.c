@@ -177,7 +177,8 @@ errand_database_find(Oid oid, bool create)
 	if (!create || vacant == NULL)
 		return NULL;
 	vacant->oid = oid;
-	vacant->installed = vacant->probe_wanted = vacant->dropping = false;
+	vacant->installed = vacant->dropping = false;
+	vacant->probe_asked = vacant->probe_taken = vacant->probe_done = 0;
 	vacant->not_before = 0;
 	vacant->failures = 0;
 	pg_atomic_write_u32(&vacant->reap_wanted, 0);
