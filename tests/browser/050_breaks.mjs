@@ -33,7 +33,7 @@ async function openCut(place) {
 	await page.goto(`${base}/#token=${await token('postgres', 'admin')}&to=${place}`);
 	await live(page);
 	// what happens before it is subscribed is not its to tell
-	const heard = () => wire.sent.find((m) => m.channel === 'tasks' && wire.subscribed.some((s) => s.id === m.id));
+	const heard = () => wire.sent.find((m) => m.channel.startsWith('queue:') && wire.subscribed.some((s) => s.id === m.id));
 	await until('subscribed', heard);
 	return { page, wire };
 }
@@ -56,13 +56,13 @@ test('cut off while events flow, it resumes: none missed, none twice', async () 
 	await submit(q('cut'), 200);
 	await allDone(q('cut'), 250);
 	wire.refuse = false;
-	await page.getByRole('button', { name: 'now' }).click();
+	await page.getByRole('button', { name: 'Reconnect' }).click();
 	await live(page);
 	const ids = (await sql(`SELECT id FROM errand.tasks WHERE queue = :'queue' ORDER BY id`, { queue: q('cut') })).split('\n').map(Number);
 	const ended = () => wire.events.filter((m) => m.data.queue === q('cut') && m.data.state === 'succeeded').map((m) => m.data.id);
 	await until('the end of each', () => new Set(ended()).size === 250);
 	assert.deepEqual(ended().sort((a, b) => a - b), ids, 'each once');
-	assert.ok(wire.sent.some((m) => m.type === 'subscribe' && m.channel === 'tasks' && m.since), 'it asked for what it had missed');
+	assert.ok(wire.sent.some((m) => m.type === 'subscribe' && m.channel.startsWith('queue:') && m.since), 'it asked for what it had missed');
 	assert.ok(wire.subscribed.some((m) => m.recovered), 'and got it');
 	const positions = wire.events.filter((m) => m.data.queue === q('cut')).map((m) => Number(m.position.split(':')[1]));
 	assert.deepEqual(positions, [...positions].sort((a, b) => a - b), 'in order');

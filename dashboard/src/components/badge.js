@@ -21,5 +21,5 @@ export function Badge() {
 	const [tone, word, note] = say(live, useNow());
 	return html`<span class="live" data-tone=${tone} data-live=${live.state} title=${note}><span class="dot" aria-hidden="true"></span>
 		<span role="status">${word.replace(/,.*/, '')}</span>${word.includes(',') && html`<span aria-hidden="true" class="live-wait">${word.replace(/.*,/, '')}</span>
-			<button class="plain" onClick=${connect}>now</button>`}</span>`;
+			<button class="plain" onClick=${connect}>Reconnect</button>`}</span>`;
 }

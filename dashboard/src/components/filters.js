@@ -17,7 +17,18 @@ function Text({ id, label, value, set, hidden, placeholder, list }) {
 	const [typed, setTyped] = useState(value || '');
 	const timer = useRef(0);
 	useEffect(() => setTyped(value || ''), [value]);
-	useEffect(() => () => clearTimeout(timer.current), []);
+	useEffect(() => {
+		// who goes elsewhere meanwhile does not want what was half typed
+		const drop = () => {
+			clearTimeout(timer.current);
+			setTyped(value || '');
+		};
+		addEventListener('hashchange', drop);
+		return () => {
+			removeEventListener('hashchange', drop);
+			clearTimeout(timer.current);
+		};
+	}, [value]);
 	const type = (e) => {
 		const text = e.target.value;
 		setTyped(text);

@@ -68,8 +68,7 @@ export function useTaskList(filter, after) {
 			waiting = [];
 			act({ type: 'events', events, filter, first: !after && exact(filter) });
 		};
-		const off = subscribe('tasks', {
-			filter: filter.queue ? { queue: filter.queue } : undefined,
+		const off = subscribe(filter.queue ? `queue:${filter.queue}` : 'tasks', {
 			event: (m) => {
 				recent.current.note(m);
 				waiting.push(m);
