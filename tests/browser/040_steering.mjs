@@ -75,7 +75,7 @@ test('a queue is paused and resumed', async () => {
 	await clean(page);
 });
 
-test('limits are set and taken away', async () => {
+test('limits are set, and a bad one is refused', async () => {
 	const page = await open({ place: '/queues/b-pause' });
 	const set = async (running, rate) => {
 		await page.getByRole('button', { name: 'Limits …' }).click();
@@ -88,8 +88,8 @@ test('limits are set and taken away', async () => {
 	await set('7', '20/s');
 	await until('set', async () => (await now()) === '7|20/s');
 	await page.getByText('at most 20/s').waitFor();
-	await set('', '');
-	await until('taken away', async () => (await now()) === '|');
+	await set('9', '20/s');
+	await until('changed', async () => (await now()) === '9|20/s');
 	await set('7', 'fast');
 	await page.locator('.toast[data-kind=bad]').waitFor();
 	await page.complaints.splice(0); // the refusal is a 400, which the browser logs
@@ -99,7 +99,8 @@ test('limits are set and taken away', async () => {
 test('everything is paused and resumed from the overview', async () => {
 	const page = await open();
 	await page.getByRole('button', { name: 'Pause all' }).click();
-	await page.locator('.banner').getByText('Paused').waitFor();
+	await page.locator('.banner').getByText('Paused', { exact: true }).waitFor();
+	assert.equal(await sql('SELECT errand.health() #>> \'{checks,paused,status}\''), 'warn');
 	await page.getByRole('button', { name: 'Resume all' }).click();
 	await page.locator('.banner').getByText('Healthy').waitFor();
 	await clean(page);

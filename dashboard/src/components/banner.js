@@ -36,7 +36,8 @@ export function Banner() {
 	const facts = useAtom(overview);
 	const admin = useAdmin();
 	if (!facts) return null;
-	const problems = problemsOf(facts.checks);
+	// that all is paused the headline says
+	const problems = problemsOf(facts.checks).filter((p) => p.name !== 'paused' || !facts.paused);
 	const status = facts.paused && facts.status === 'pass' ? 'warn' : facts.status;
 	const resume = () => attempt(async () => {
 		await post('resume_all');
