@@ -46,7 +46,7 @@ sub put_back
 
 # ---- a zombie: stopped before its settle, and taken for dead ----
 
-my ($id) = submit('/delay/800', 1);
+my ($id) = submit('/delay/4000', 1);
 under_way($id);
 my $offset = new_log($node);
 reload_settings($node, 'errand.fault' => 'settle=pause');
@@ -71,7 +71,7 @@ is((map { $_->{key} } $web->of_task($id))[0], (map { $_->{key} } $web->of_task($
 # ---- a reap that meets a settle which has not committed ----
 
 my ($quick, $slow);
-sql($node, "CREATE TABLE pair AS SELECT errand.http_get('" . $web->url('/delay/800') . "') AS quick,
+sql($node, "CREATE TABLE pair AS SELECT errand.http_get('" . $web->url('/delay/4000') . "') AS quick,
 	errand.http_get('" . $web->url('/hang') . "', timeout => '1 h') AS slow");
 ($quick, $slow) = split /\|/, sql($node, 'SELECT * FROM pair');
 under_way($quick) && under_way($slow);
@@ -94,8 +94,8 @@ is(outcome($slow), 'failed|1', 'the other one went where the reaper put it');
 
 # ---- a settle that meets a reap which has not committed ----
 
-($id) = submit('/delay/800', 1);
-my ($bystander) = submit('/delay/800', 1);
+($id) = submit('/delay/4000', 1);
+my ($bystander) = submit('/delay/4000', 1);
 under_way($id) && under_way($bystander);
 $reaper = $node->background_psql('postgres', on_error_stop => 0);
 $reaper->query_safe("BEGIN; CREATE TEMP TABLE dead ON COMMIT DROP AS WITH d AS
