@@ -79,11 +79,11 @@ like(sql_error($node, "SELECT errand.reprioritize($last, 40000)"), qr/^22023: /m
 
 # ---- times ----
 
-$id = submit('/json', "run_at => now() + '400 ms'");
+$id = submit('/json', "run_at => now() + '3 s'");
 is(status($id), 'scheduled', 'run_at ahead: scheduled');
 becomes($id, 'succeeded', '... and run then');
-is(sql($node, "SELECT started_at >= run_at AND started_at < run_at + '1 s' FROM
-	(SELECT started_at, submitted_at + '400 ms' - '20 ms'::interval AS run_at FROM errand.tasks WHERE id = $id) AS t"), 't', '... in time');
+is(sql($node, "SELECT started_at >= run_at AND started_at < run_at + '10 s' FROM
+	(SELECT started_at, submitted_at + '3 s' - '20 ms'::interval AS run_at FROM errand.tasks WHERE id = $id) AS t"), 't', '... in time');
 $id = submit('/json', "run_at => now() + '1 h'");
 is(sql($node, "SELECT errand.reschedule($id, now() + '2 h')"), 't', 'reschedule() to later');
 is(sql($node, "SELECT state, run_at > now() + '100 min' FROM errand.tasks WHERE id = $id"), 'scheduled|t', '... shows');
@@ -112,9 +112,9 @@ becomes(submit('/json', "deadline => '1 h'"), 'succeeded', 'one that is in time 
 
 # ---- keys ----
 
-my $first = submit('/delay/300', "key => 'k'");
-is(submit('/delay/300', "key => 'k'"), $first, 'a second submit with a key gives the first one\'s id');
-isnt(submit('/delay/300', "key => 'k', queue => 'other'"), $first, '... but for another queue');
+my $first = submit('/delay/3000', "key => 'k'");
+is(submit('/delay/3000', "key => 'k'"), $first, 'a second submit with a key gives the first one\'s id');
+isnt(submit('/delay/3000', "key => 'k', queue => 'other'"), $first, '... but for another queue');
 becomes($first, 'succeeded', '... which runs once');
 my $second = submit('/json', "key => 'k'");
 isnt($second, $first, 'a final task holds no key');

@@ -56,7 +56,7 @@ ok(wait_for_sql($node, "SELECT count(*) FROM pg_stat_activity WHERE pid = $pid A
 $session->{run}->kill_kill;
 
 # a cursor WITH HOLD waits at COMMIT; under REPEATABLE READ rows still come
-@ids = map { submit("/delay/$_") } 100, 200;
+@ids = map { submit("/delay/$_") } 2000, 3000;
 is(sql($node, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM errand.tasks WHERE id = $ids[1] AND state = 'succeeded';
 	DECLARE c CURSOR FOR SELECT (errand.as_completed(ARRAY[$ids[1], $ids[0]])).id; FETCH 1 FROM c; FETCH 1 FROM c; FETCH 1 FROM c;
 	SELECT state FROM errand.wait(ARRAY[$ids[1]]); SELECT id FROM errand.race(ARRAY[$ids[1]]); COMMIT"),
