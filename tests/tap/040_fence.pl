@@ -86,7 +86,7 @@ is(hits(@ids), join(' ', (1) x 15), '... each was sent once');
 is(sql($node, "SELECT string_agg(DISTINCT state || ' ' || error, ', ') FROM errand.attempts WHERE attempt = 1 AND task_id = $ids[0]"),
 	'lost the server crashed while it ran', '... and the lost attempt is on record');
 
-@ids = submit('/delay/800', 1);
+@ids = submit('/delay/4000', 1);
 poll_for(10, 'the request', sub { hits(@ids) eq '1' });
 $offset = new_log($node);
 arm('commit=pause');
@@ -94,7 +94,7 @@ crash_at('commit', $offset);
 ok(finish_all($node), 'after a crash before the commit of a settle');
 is(states(@ids) . ' ' . hits(@ids), 'succeeded 2 2', '... it is sent again, and recorded once');
 
-@ids = submit('/delay/800', 1);
+@ids = submit('/delay/4000', 1);
 poll_for(10, 'the request', sub { hits(@ids) eq '1' });
 $offset = new_log($node);
 arm('committed=pause');
