@@ -61,8 +61,8 @@ like(sql_error($node, "SELECT errand.define_task('broken', 'sql')"), qr/^22023: 
 $id = as_role('alice', q{SELECT errand.call('public.echo(jsonb)')});
 ok(final($id), 'SET ROLE counts');
 is(sql($node, "SELECT errand.result($id)->>'who'"), 'alice', '... and the executor is logged in as that role');
-is(sql($node, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'errand executor' AND usename = 'alice'"), '1', '... as pg_stat_activity shows');
-is(sql($node, "SELECT count(*) FROM errand.stat_workers WHERE kind = 'executor' AND role = 'alice'"), '1', '... and errand.stat_workers');
+is(sql($node, "SELECT count(*) BETWEEN 1 AND 2 FROM pg_stat_activity WHERE backend_type = 'errand executor' AND usename = 'alice'"), 't', '... as pg_stat_activity shows');
+is(sql($node, "SELECT count(*) BETWEEN 1 AND 2 FROM errand.stat_workers WHERE kind = 'executor' AND role = 'alice'"), 't', '... and errand.stat_workers');
 sql($node, 'CREATE FUNCTION public.wrapped() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS $$ SELECT errand.call(\'public.echo(jsonb)\') $$');
 $id = as_role('alice', 'SELECT public.wrapped()');
 ok(final($id), 'a SECURITY DEFINER function of the superuser submits');
