@@ -10,10 +10,11 @@ load_in='' load_out='' load_pid=''
 # load_open PORT CLIENTS CHANNEL TOKEN: connects them all; their rate in $connects.
 load_open()
 {
-	coproc LOAD { exec "$tools/load" "$@" 2>> "$place/log/load"; }
-	# shellcheck disable=SC2153 # named by coproc
-	load_pid=$LOAD_PID
-	load_out=${LOAD[0]} load_in=${LOAD[1]}
+	rm -f "$place/log/load.in" "$place/log/load.out"
+	mkfifo "$place/log/load.in" "$place/log/load.out"
+	"$tools/load" "$@" < "$place/log/load.in" > "$place/log/load.out" 2>> "$place/log/load" &
+	load_pid=$!
+	exec {load_in}> "$place/log/load.in" {load_out}< "$place/log/load.out"
 	load_answer
 	connects=${answer#ready }
 }
@@ -71,16 +72,16 @@ relay_rss() { awk '/^RssAnon/ { print $2 }' "/proc/$(pids_of relay)/status"; }
 
 # ---- what is measured ----
 
-# flow NAME CLIENTS EVENTS-A-SECOND SECONDS: each task gives three events: ready, running, succeeded.
+# flow CLIENTS EVENTS-A-SECOND SECONDS: each task gives three events: ready, running, succeeded.
 flow()
 {
-	load_open "$relay_port" "$2" tasks "$token"
+	load_open "$relay_port" "$1" tasks "$token"
 	load reset
-	load "submit $(calc "$3 / 3" %.3f) $4 $noop"
+	load "submit $(calc "$2 / 3" %.3f) $3 $noop"
 	load quiet
 	load_report
 	load_close
-	row "events to $2 clients at $3/s, received ÷ sent" "$events" events "$(calc "$wrong ? 0 : $events / (3 * $submitted)")" '== 1'
+	row "events to $1 clients at $2/s, received ÷ sent" "$events" events "$(calc "$wrong ? 0 : $events / (3 * $submitted)")" '== 1'
 }
 
 relay_flow()
@@ -205,8 +206,8 @@ relay_stats()
 scenario_relay()
 {
 	relay_up
+	relay_many # first, while the relay has no memory of others to give
 	relay_flow
-	relay_many
 	relay_fanout
 	relay_stats
 	relay_down

@@ -165,7 +165,8 @@ start_missing(void)
 	for (int i = 0; i < n; i++)
 	{
 		/* Somebody poked: the probe tells first whether the extension is still there. */
-		if (databases[i].probe_wanted || process_exists(ERRAND_PROCESS_PROBE, databases[i].oid, 0))
+		if (errand_probe_wanted(&databases[i]) ||
+			process_exists(ERRAND_PROCESS_PROBE, databases[i].oid, 0))
 			continue;
 		for (int k = 1; databases[i].installed && k <= errand_workers; k++)
 		{
@@ -184,9 +185,17 @@ static void
 start_probe(void)
 {
 	Oid next = errand_databases_next_probe();
+	ErrandDatabase *d;
 
-	if (OidIsValid(next) && !process_exists(ERRAND_PROCESS_PROBE, InvalidOid, 0) &&
-		errand_start_process(ERRAND_PROCESS_PROBE, next, 0, InvalidOid))
+	if (!OidIsValid(next) || process_exists(ERRAND_PROCESS_PROBE, InvalidOid, 0))
+		return;
+	/* Who pokes from here on is not answered by this one: it may have begun already. */
+	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
+	d = errand_database_find(next, false);
+	if (d != NULL)
+		d->probe_taken = d->probe_asked;
+	LWLockRelease(errand_shared->slot_lock);
+	if (errand_start_process(ERRAND_PROCESS_PROBE, next, 0, InvalidOid))
 		errand_databases_probed(next);
 }
 
@@ -227,7 +236,7 @@ probe_all(void)
 		ErrandDatabase *d = &errand_databases[i];
 
 		if (d->oid != InvalidOid && d->installed)
-			d->probe_wanted = true;
+			d->probe_asked++;
 	}
 	LWLockRelease(errand_shared->slot_lock);
 }

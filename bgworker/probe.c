@@ -45,20 +45,15 @@ errand_probe_main(Datum main_arg)
 	ErrandDatabase *d;
 
 	errand_process_start(main_arg, ERRAND_PROCESS_PROBE);
-	/* A poke that comes while we look is not answered by us: so the mark goes first. */
-	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
-	d = errand_database_find(MyDatabaseId, false);
-	if (d != NULL)
-		d->probe_wanted = false;
-	LWLockRelease(errand_shared->slot_lock);
 	installed = errand_db_installed();
 	LWLockAcquire(errand_shared->slot_lock, LW_EXCLUSIVE);
 	d = errand_database_find(MyDatabaseId, installed);
 	if (d != NULL)
 	{
 		d->installed = installed;
+		d->probe_done = d->probe_taken;
 		tell_relay(d);
-		if (!installed && !d->probe_wanted)
+		if (!installed && !errand_probe_wanted(d))
 			d->oid = InvalidOid;
 	}
 	LWLockRelease(errand_shared->slot_lock);

@@ -30,6 +30,7 @@
 #include "relay/notify.h"
 #include "relay/request.h"
 #include "relay/session.h"
+#include "relay/sse.h"
 #include "relay/ws.h"
 #include "settings.h"
 #include "storage/ipc.h"
@@ -201,6 +202,7 @@ turn(void)
 	told = relay_feed_head();
 	relay_requests_run();
 	tick(now);
+	relay_streams_turn();
 	errand_loop_turn();
 	relay_log_flush();
 }

@@ -88,6 +88,31 @@ health_check(StringInfo s, const char *name, const char *status, const char *out
 	appendStringInfoChar(s, '}');
 }
 
+/* What is wrong with the relay that is to run here; NULL: nothing, or there is to be none. */
+static const char *
+relay_problem(ErrandDatabase *d)
+{
+	bool wanted;
+	bool runs = false;
+
+	LWLockAcquire(errand_shared->slot_lock, LW_SHARED);
+	wanted = d != NULL && d->relay_port != 0;
+	for (int i = 0; i < ERRAND_MAX_SLOTS && !runs; i++)
+	{
+		const ErrandSlot *s = &errand_shared->slots[i];
+
+		runs = s->kind == ERRAND_PROCESS_RELAY && s->database == MyDatabaseId && s->pid != 0;
+	}
+	LWLockRelease(errand_shared->slot_lock);
+	if (!wanted)
+		return NULL;
+	if (!runs)
+		return "the relay does not run: its port may be taken, look into the server's log";
+	if (pg_atomic_read_u32(&d->relay.notify_state) == ERRAND_NOTIFY_DOWN)
+		return "errand.relay_channels are not heard: look into the server's log";
+	return NULL;
+}
+
 Datum
 errand_health(PG_FUNCTION_ARGS)
 {
@@ -95,6 +120,7 @@ errand_health(PG_FUNCTION_ARGS)
 	StringInfoData all;
 	ErrandDatabase *d;
 	const char *status = "pass";
+	const char *relay;
 	bool paused;
 	uint64 lost;
 
@@ -123,7 +149,9 @@ errand_health(PG_FUNCTION_ARGS)
 					 psprintf(UINT64_FORMAT " late results were dropped since the server started",
 							  lost) :
 					 NULL);
-	if (paused && strcmp(status, "pass") == 0)
+	relay = relay_problem(d);
+	health_check(&checks, "relay", relay != NULL ? "warn" : "pass", relay);
+	if ((paused || relay != NULL) && strcmp(status, "pass") == 0)
 		status = "warn";
 	if (errand_shared->launcher_procno < 0)
 		status = "fail";

@@ -76,7 +76,7 @@ poke_now(void)
 	d = errand_database_find(MyDatabaseId, true);
 	if (d != NULL)
 	{
-		d->probe_wanted = true;
+		d->probe_asked++;
 		d->not_before = 0;
 		d->failures = 0;
 	}
@@ -94,7 +94,7 @@ ask_for_probes(void)
 		ErrandDatabase *d = &errand_databases[i];
 
 		if (d->oid != InvalidOid && d->installed && (probe_all || d->oid == probe_database))
-			d->probe_wanted = true;
+			d->probe_asked++;
 	}
 	LWLockRelease(errand_shared->slot_lock);
 	errand_wake_launcher();
@@ -142,7 +142,10 @@ clear_database(Oid oid, bool dropping)
 	{
 		d->dropping = dropping;
 		d->dropping_since = GetCurrentTimestamp();
-		d->probe_wanted = !dropping;
+		if (dropping)
+			d->probe_done = d->probe_asked;
+		else
+			d->probe_asked++;
 	}
 	for (int i = 0; dropping && i < ERRAND_MAX_SLOTS; i++)
 	{

@@ -19,11 +19,12 @@ static HTAB *meters = NULL;	  /* ErrandMeter by ErrandCounterKey */
 static HTAB *requests = NULL; /* ErrandHttpMeter by database */
 
 /* Upper bounds in microseconds. */
-static const int64 bounds[ERRAND_BUCKETS] = {
-	5000,	 10000,	  25000,   50000,	75000,	  100000,	250000,	   500000,	   750000,	  1000000,
-	2500000, 5000000, 7500000, 10000000, 30000000, 60000000, 300000000, 1800000000, 3600000000};
+static const int64 bounds[ERRAND_BUCKETS] = {5000,	   10000,	  25000,	  50000,	 75000,
+											 100000,   250000,	  500000,	  750000,	 1000000,
+											 2500000,  5000000,	  7500000,	  10000000,	 30000000,
+											 60000000, 300000000, 1800000000, 3600000000};
 
-static const char *const methods[ERRAND_METHODS] = {"GET",	 "POST",   "PUT",	  "PATCH",
+static const char *const methods[ERRAND_METHODS] = {"GET",	  "POST", "PUT",	 "PATCH",
 													"DELETE", "HEAD", "OPTIONS", OTHER};
 
 Size
@@ -41,12 +42,13 @@ errand_meters_startup(void)
 
 	info.keysize = sizeof(ErrandCounterKey);
 	info.entrysize = sizeof(ErrandMeter);
-	meters = ShmemInitHash("pg_errand meters", METERS + errand_max_databases, METERS + errand_max_databases, &info,
+	meters = ShmemInitHash("pg_errand meters", METERS + errand_max_databases,
+						   METERS + errand_max_databases, &info,
 						   HASH_ELEM | HASH_BLOBS | HASH_FIXED_SIZE);
 	info.keysize = sizeof(Oid);
 	info.entrysize = sizeof(ErrandHttpMeter);
-	requests = ShmemInitHash("pg_errand requests", errand_max_databases, errand_max_databases, &info,
-							 HASH_ELEM | HASH_BLOBS | HASH_FIXED_SIZE);
+	requests = ShmemInitHash("pg_errand requests", errand_max_databases, errand_max_databases,
+							 &info, HASH_ELEM | HASH_BLOBS | HASH_FIXED_SIZE);
 }
 
 double
@@ -109,7 +111,8 @@ meter_enter(Oid database, char kind, const char *queue)
 		return NULL;
 	m = hash_search(meters, &key, HASH_ENTER_NULL, &found);
 	if (m != NULL && !found)
-		memset((char *) m + sizeof(ErrandCounterKey), 0, sizeof(ErrandMeter) - sizeof(ErrandCounterKey));
+		memset((char *) m + sizeof(ErrandCounterKey), 0,
+			   sizeof(ErrandMeter) - sizeof(ErrandCounterKey));
 	return m;
 }
 
@@ -124,7 +127,8 @@ meter_of(Oid database, char kind, const char *queue)
 	for (int i = 0; i < (int) lengthof(recent); i++)
 	{
 		m = recent[i];
-		if (m != NULL && m->key.kind == kind && m->key.database == database && strcmp(m->key.name, queue) == 0)
+		if (m != NULL && m->key.kind == kind && m->key.database == database &&
+			strcmp(m->key.name, queue) == 0)
 			return m;
 	}
 	m = meter_enter(database, kind, queue);
@@ -214,4 +218,15 @@ errand_http_meter_copy(ErrandHttpMeter *out)
 		*out = *h;
 	LWLockRelease(errand_shared->event_lock);
 	return h != NULL;
+}
+
+bool
+errand_buckets_empty(const ErrandBuckets *b)
+{
+	for (int i = 0; i <= ERRAND_BUCKETS; i++)
+	{
+		if (b->n[i] != 0)
+			return false;
+	}
+	return true;
 }

@@ -40,7 +40,8 @@ family(Writer *w, const char *name, const char *type, const char *help)
 {
 	w->name = name;
 	w->counter = strcmp(type, "counter") == 0;
-	appendStringInfo(&w->s, "# HELP %s%s %s\n# TYPE %s%s %s\n", name, w->counter && !w->openmetrics ? "_total" : "", help, name,
+	appendStringInfo(&w->s, "# HELP %s%s %s\n# TYPE %s%s %s\n", name,
+					 w->counter && !w->openmetrics ? "_total" : "", help, name,
 					 w->counter && !w->openmetrics ? "_total" : "", type);
 }
 
@@ -65,7 +66,7 @@ label(Writer *w, const char *name, const char *value)
 	appendStringInfoChar(&w->s, '"');
 }
 
-/* Up to two labels; NULL ends them. */
+/* NULL ends the labels. */
 static void
 sample_name(Writer *w, const char *suffix, const char *const *labels)
 {
@@ -84,7 +85,8 @@ static void
 sample(Writer *w, const char *const *labels, double value)
 {
 	sample_name(w, w->counter ? "_total" : "", labels);
-	appendStringInfo(&w->s, value == floor(value) && fabs(value) < 1e15 ? " %.0f\n" : " %.9g\n", value);
+	appendStringInfo(&w->s, value == floor(value) && fabs(value) < 1e15 ? " %.0f\n" : " %.9g\n",
+					 value);
 }
 
 static void
@@ -110,7 +112,10 @@ histogram(Writer *w, const char *const *labels, const ErrandBuckets *b, int n_bo
 		if (i == ERRAND_BUCKETS)
 			strlcpy(bound, "+Inf", sizeof(bound));
 		else
-			snprintf(bound, sizeof(bound), w->openmetrics && errand_bucket_bound_s(i) == floor(errand_bucket_bound_s(i)) ? "%.1f" : "%.10g",
+			snprintf(bound, sizeof(bound),
+					 w->openmetrics && errand_bucket_bound_s(i) == floor(errand_bucket_bound_s(i)) ?
+						 "%.1f" :
+						 "%.10g",
 					 errand_bucket_bound_s(i));
 		sample_name(w, "_bucket", all);
 		appendStringInfo(&w->s, " " UINT64_FORMAT "\n", count);
@@ -119,17 +124,6 @@ histogram(Writer *w, const char *const *labels, const ErrandBuckets *b, int n_bo
 	appendStringInfo(&w->s, " %.6f\n", b->sum_us / 1e6);
 	sample_name(w, "_count", labels);
 	appendStringInfo(&w->s, " " UINT64_FORMAT "\n", count);
-}
-
-static bool
-buckets_empty(const ErrandBuckets *b)
-{
-	for (int i = 0; i <= ERRAND_BUCKETS; i++)
-	{
-		if (b->n[i] != 0)
-			return false;
-	}
-	return true;
 }
 
 static const char *
@@ -148,7 +142,10 @@ put_outcomes(Writer *w, const ErrandMeter *m, int n, bool attempts)
 		const uint64 *count = attempts ? m[i].attempts : m[i].finished;
 
 		for (int o = 0; o < ERRAND_METER_OUTCOMES; o++)
-			sample(w, LABELS("queue", m[i].key.name, "kind", kind_name(m[i].key.kind), "outcome", outcome_names[o]), count[o]);
+			sample(w,
+				   LABELS("queue", m[i].key.name, "kind", kind_name(m[i].key.kind), "outcome",
+						  outcome_names[o]),
+				   count[o]);
 	}
 }
 
@@ -167,15 +164,18 @@ put_meters(Writer *w, const ErrandMeter *m, int n)
 		sample(w, LABELS("queue", m[i].key.name, "kind", kind_name(m[i].key.kind)), m[i].retried);
 	family(w, "errand_task_wait_seconds", "histogram", "Time from being ready to the first start.");
 	for (int i = 0; i < n; i++)
-		histogram(w, LABELS("queue", m[i].key.name, "kind", kind_name(m[i].key.kind)), &m[i].wait, ERRAND_BUCKETS);
+		histogram(w, LABELS("queue", m[i].key.name, "kind", kind_name(m[i].key.kind)), &m[i].wait,
+				  ERRAND_BUCKETS);
 	family(w, "errand_task_run_seconds", "histogram", "Time that an attempt ran.");
 	for (int i = 0; i < n; i++)
 	{
 		for (int o = 0; o < ERRAND_METER_OUTCOMES; o++)
 		{
-			if (!buckets_empty(&m[i].run[o]))
-				histogram(w, LABELS("queue", m[i].key.name, "kind", kind_name(m[i].key.kind), "outcome", outcome_names[o]), &m[i].run[o],
-						  ERRAND_BUCKETS_RUN);
+			if (!errand_buckets_empty(&m[i].run[o]))
+				histogram(w,
+						  LABELS("queue", m[i].key.name, "kind", kind_name(m[i].key.kind),
+								 "outcome", outcome_names[o]),
+						  &m[i].run[o], ERRAND_BUCKETS_RUN);
 		}
 	}
 }
@@ -183,18 +183,21 @@ put_meters(Writer *w, const ErrandMeter *m, int n)
 static void
 put_requests(Writer *w)
 {
-	static const char *const classes[ERRAND_STATUS_CLASSES] = {"error", "1xx", "2xx", "3xx", "4xx", "5xx"};
+	static const char *const classes[ERRAND_STATUS_CLASSES] = {"error", "1xx", "2xx",
+															   "3xx",	"4xx", "5xx"};
 	ErrandHttpMeter *h = palloc(sizeof(ErrandHttpMeter));
 
-	family(w, "errand_http_client_request_duration_seconds", "histogram", "HTTP requests of tasks.");
+	family(w, "errand_http_client_request_duration_seconds", "histogram",
+		   "HTTP requests of tasks.");
 	if (!errand_http_meter_copy(h))
 		return;
 	for (int m = 0; m < ERRAND_METHODS; m++)
 	{
 		for (int c = 0; c < ERRAND_STATUS_CLASSES; c++)
 		{
-			if (!buckets_empty(&h->n[m][c]))
-				histogram(w, LABELS("method", errand_method_name(m), "status_class", classes[c]), &h->n[m][c], ERRAND_BUCKETS_RUN);
+			if (!errand_buckets_empty(&h->n[m][c]))
+				histogram(w, LABELS("method", errand_method_name(m), "status_class", classes[c]),
+						  &h->n[m][c], ERRAND_BUCKETS_RUN);
 		}
 	}
 }
@@ -261,9 +264,11 @@ put_queues(Writer *w)
 		for (int s = 0; s < 5; s++)
 			sample(w, LABELS("queue", q[i].name, "state", live_names[s]), q[i].state[s]);
 	}
-	family(w, "errand_queue_oldest_ready_age_seconds", "gauge", "How long the oldest ready task has waited; 0: none is ready.");
+	family(w, "errand_queue_oldest_ready_age_seconds", "gauge",
+		   "How long the oldest ready task has waited; 0: none is ready.");
 	for (int i = 0; i < n; i++)
-		sample(w, LABELS("queue", q[i].name), q[i].oldest_at == 0 ? 0 : Max(0, now - q[i].oldest_at) / 1e6);
+		sample(w, LABELS("queue", q[i].name),
+			   q[i].oldest_at == 0 ? 0 : Max(0, now - q[i].oldest_at) / 1e6);
 	family(w, "errand_queue_paused", "gauge", "Whether the queue is paused.");
 	for (int i = 0; i < n; i++)
 		sample(w, LABELS("queue", q[i].name), q[i].paused);
@@ -307,10 +312,13 @@ static void
 put_engine(Writer *w, ErrandDatabase *d)
 {
 	family(w, "errand_worker_restarts", "counter", "Workers that were started again.");
-	sample(w, NULL, d != NULL ? Max(0, (int64) pg_atomic_read_u64(&d->worker_starts) - errand_workers) : 0);
-	family(w, "errand_lost_settles", "counter", "Results that were dropped, since their lease had been taken away.");
+	sample(w, NULL,
+		   d != NULL ? Max(0, (int64) pg_atomic_read_u64(&d->worker_starts) - errand_workers) : 0);
+	family(w, "errand_lost_settles", "counter",
+		   "Results that were dropped, since their lease had been taken away.");
 	sample(w, NULL, d != NULL ? pg_atomic_read_u64(&d->lost_settles) : 0);
-	family(w, "errand_rate_limited", "counter", "Tasks that had to wait for a limit, by whose it is.");
+	family(w, "errand_rate_limited", "counter",
+		   "Tasks that had to wait for a limit, by whose it is.");
 	sample(w, LABELS("limit", "task"), d != NULL ? pg_atomic_read_u64(&d->limited_by_type) : 0);
 	sample(w, LABELS("limit", "host"), d != NULL ? pg_atomic_read_u64(&d->limited_by_host) : 0);
 }
@@ -328,9 +336,11 @@ put_relay(Writer *w, ErrandRelayStats *r)
 	family(w, "errand_ws_dropped", "counter", "Clients that were closed or refused.");
 	sample(w, LABELS("reason", "slow"), pg_atomic_read_u64(&r->ws_dropped_slow));
 	sample(w, LABELS("reason", "limit"), pg_atomic_read_u64(&r->refused));
-	family(w, "errand_notifications", "counter", "Notifications of the user's channels that the relay heard.");
+	family(w, "errand_notifications", "counter",
+		   "Notifications of the user's channels that the relay heard.");
 	sample(w, LABELS("channel", "relayed", "outcome", "heard"), pg_atomic_read_u64(&r->notify_in));
-	family(w, "errand_relay_notify_up", "gauge", "Whether the relay's NOTIFY connection is there; 0: down, or off.");
+	family(w, "errand_relay_notify_up", "gauge",
+		   "Whether the relay's NOTIFY connection is there; 0: down, or off.");
 	sample(w, NULL, pg_atomic_read_u32(&r->notify_state) == ERRAND_NOTIFY_UP);
 	family(w, "errand_http_server_requests", "counter", "Requests to the relay.");
 	for (int i = 0; i < ERRAND_ROUTES; i++)
@@ -355,7 +365,10 @@ errand_metrics_text(bool openmetrics)
 
 	initStringInfo(&w.s);
 	family(&w, "errand_build_info", "gauge", "Versions of pg_errand and of the server.");
-	sample(&w, LABELS("version", ERRAND_VERSION, "pg_version", GetConfigOption("server_version", false, false)), 1);
+	sample(&w,
+		   LABELS("version", ERRAND_VERSION, "pg_version",
+				  GetConfigOption("server_version", false, false)),
+		   1);
 	put_workers(&w, d);
 	put_queues(&w);
 	m = errand_meters_copy(&n);

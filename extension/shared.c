@@ -169,7 +169,8 @@ errand_database_find(Oid oid, bool create)
 	if (!create || vacant == NULL)
 		return NULL;
 	vacant->oid = oid;
-	vacant->installed = vacant->probe_wanted = vacant->dropping = false;
+	vacant->installed = vacant->dropping = false;
+	vacant->probe_asked = vacant->probe_taken = vacant->probe_done = 0;
 	vacant->not_before = 0;
 	vacant->failures = 0;
 	pg_atomic_write_u32(&vacant->reap_wanted, 0);
@@ -273,7 +274,7 @@ counter_evict(void)
 }
 
 /* The counters used last: a batch is mostly of one queue, one type, one host. */
-#define RECENT 4
+#define RECENT 6
 static ErrandCounter *recent[RECENT];
 static uint64 recent_evictions = 0;
 static int recent_next = 0;

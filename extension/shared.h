@@ -43,13 +43,15 @@ typedef enum ErrandKindOfProcess
 /* A database in which the extension is, or may be, installed. */
 typedef struct ErrandDatabase
 {
-	Oid oid;					  /* InvalidOid: free entry */
-	bool installed;				  /* what the last probe found */
-	bool probe_wanted;			  /* CREATE EXTENSION or CREATE DATABASE poked */
-	bool dropping;				  /* DROP DATABASE is under way: start nothing */
-	TimestampTz dropping_since;	  /* forgotten after a while: the drop may have failed */
-	TimestampTz not_before;		  /* backoff after a worker that ended badly */
-	int failures;				  /* in a row, for that backoff */
+	Oid oid;					/* InvalidOid: free entry */
+	bool installed;				/* what the last probe found */
+	uint32 probe_asked;			/* +1 by whoever pokes: extension, database or settings changed */
+	uint32 probe_taken;			/* probe_asked as the last probe was started */
+	uint32 probe_done;			/* the same as the last one ended; less than asked: one is wanted */
+	bool dropping;				/* DROP DATABASE is under way: start nothing */
+	TimestampTz dropping_since; /* forgotten after a while: the drop may have failed */
+	TimestampTz not_before;		/* backoff after a worker that ended badly */
+	int failures;				/* in a row, for that backoff */
 	pg_atomic_uint32 reap_wanted; /* a worker left: look for its leases; atomic */
 	pg_atomic_uint32 resumed; /* resume_all() since the start lifts errand.start_paused; atomic */
 	pg_atomic_uint32 quarantine; /* suspects run apart: claim nothing else; atomic */
@@ -222,6 +224,13 @@ extern void errand_shared_require(void);
  * if create.
  */
 extern ErrandDatabase *errand_database_find(Oid oid, bool create);
+
+/* Whether somebody poked since the last probe was started.  Caller holds slot_lock. */
+static inline bool
+errand_probe_wanted(const ErrandDatabase *d)
+{
+	return d->probe_asked != d->probe_done;
+}
 
 /* The entry of this backend's database, looked up once; NULL if there is none. */
 extern ErrandDatabase *errand_database_mine(void);

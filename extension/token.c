@@ -188,12 +188,13 @@ sign(const Token *t)
 	char *json = claims(t);
 	char *signed_token = errand_jwt_sign(json, errand_token_key);
 	char *token = NULL;
+	size_t len = signed_token != NULL ? strlen(signed_token) : 0;
 
-	if (signed_token == NULL)
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("the token could not be signed")));
-	if (strlen(signed_token) <= TOKEN_MAX)
+	if (len > 0 && len <= TOKEN_MAX)
 		token = pstrdup(signed_token);
 	free(signed_token);
+	if (len == 0)
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("the token could not be signed")));
 	if (token == NULL)
 		ereport(ERROR, (BAD_ARGUMENT, errmsg("the token would be too long for a header"),
 						errhint("Name fewer channels, or use wildcards.")));

@@ -82,6 +82,31 @@ errand_jwt_sign(const char *claims, const char *key)
 	return token;
 }
 
+/*
+ * Three pieces in the letters of base64url, none of them empty: libjwt 1.10
+ * writes behind its memory for an empty one, and would do so for anybody.
+ */
+static bool
+shape_is_right(const char *token)
+{
+	int pieces = 0;
+
+	for (;;)
+	{
+		size_t len = strspn(token,
+							"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+
+		if (len == 0)
+			return false;
+		pieces++;
+		token += len;
+		if (*token == '\0')
+			return pieces == 3;
+		if (*token++ != '.')
+			return false;
+	}
+}
+
 char *
 errand_jwt_verify(const char *token, const char *key)
 {
@@ -89,8 +114,8 @@ errand_jwt_verify(const char *token, const char *key)
 	jwt_t *jwt = NULL;
 	char *claims = NULL;
 
-	if (key[0] == '\0' || strnlen(token, TOKEN_MAX_BYTES) == TOKEN_MAX_BYTES ||
-		!errand_jwt_load(&why))
+	if (key[0] == '\0' || !shape_is_right(token) ||
+		strnlen(token, TOKEN_MAX_BYTES) == TOKEN_MAX_BYTES || !errand_jwt_load(&why))
 		return NULL;
 	if (lib.decode(&jwt, token, (const unsigned char *) key, (int) strlen(key)) == 0 &&
 		lib.algorithm(jwt) == JWT_ALG_HS256)

@@ -201,7 +201,7 @@ rule_nothing_throws_through_curl()
 }
 
 # What libuv and libwebsockets call back; the others run in the main loop, or once at the start.
-RELAY_CALLED_BACK=(accept answer args class conn hub listen message routes session session_io session_subs sse text token upgrade web wish)
+RELAY_CALLED_BACK=(accept answer args class conn hub listen message page routes session session_io session_subs sse text token upgrade web wish)
 rule_nothing_throws_through_the_relay()
 {
 	fix="callbacks of the relay queue a request (request.c) or keep a line (relay_log); only the main loop throws"

@@ -120,7 +120,7 @@ poked(void)
 	LWLockAcquire(errand_shared->slot_lock, LW_SHARED);
 	for (int i = 0; i < errand_shared->max_databases && oid == InvalidOid; i++)
 	{
-		if (errand_databases[i].oid != InvalidOid && errand_databases[i].probe_wanted &&
+		if (errand_databases[i].oid != InvalidOid && errand_probe_wanted(&errand_databases[i]) &&
 			!errand_databases[i].dropping)
 			oid = errand_databases[i].oid;
 	}

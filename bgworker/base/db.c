@@ -143,7 +143,7 @@ static const DbCallDef calls[DB_CALLS] = {
 						  {A_INT8, TIMESTAMPTZOID, INT4OID}},
 	[DB_UNFREED] = {"SELECT * FROM errand._unfreed($1,$2)", 2, {INT8OID, INT4OID}},
 	[DB_GROUP_COUNT] = {"SELECT errand._group_count($1,$2)", 2, {A_INT8, A_CHAR}},
-	[DB_RELAY_AUTH] = {"SELECT * FROM errand._relay_auth($1,$2)", 2, {TEXTOID, TEXTOID}},
+	[DB_RELAY_CHECK] = {"SELECT * FROM errand._relay_check($1,$2)", 2, {A_TEXT, A_TEXT}},
 	[DB_GROUP_FOLD] = {"SELECT * FROM errand._group_fold($1,$2)", 2, {TIMESTAMPTZOID, INT4OID}},
 };
 

@@ -65,7 +65,7 @@ typedef enum ErrandDbCall
 	DB_ROLLUP_TRIM,
 	DB_ROLLUP_SUMS,
 	DB_OLDEST,
-	DB_RELAY_AUTH,
+	DB_RELAY_CHECK,
 	DB_CALLS
 } ErrandDbCall;
 
@@ -139,8 +139,8 @@ extern int errand_db_column(const char *name);
 
 /* A value of the last result. */
 extern Datum errand_db_value(int row, int column, bool *isnull);
-extern char *errand_db_text(int row, int column); /* palloc'd, NULL for NULL */
-extern int64 errand_db_int8(int row, int column); /* of a bigint; 0 for NULL */
+extern char *errand_db_text(int row, int column);		 /* palloc'd, NULL for NULL */
+extern int64 errand_db_int8(int row, int column);		 /* of a bigint; 0 for NULL */
 extern char errand_db_char(int row, const char *column); /* of a "char"; '\0' for NULL */
 
 /* Sends notifications of the current transaction. */

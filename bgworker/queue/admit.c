@@ -2,10 +2,9 @@
  * admit.c
  *		Lets claimed runs start as the limits of their type and host allow.
  *
- * Runs in every process of ours that claims.  Everything that a run needs is
- * taken under one hold of limit_lock, or nothing.  What need not wait long
- * waits here, PACED; the rest is parked until about its turn, its attempt not
- * used.  Reports come when a run is over, never from the network's callbacks.
+ * Runs in every process of ours that claims.  All that a run needs is taken under one hold
+ * of limit_lock, or nothing.  What need not wait long waits here, PACED; the rest is
+ * parked.  Reports come when a run is over, never from the network's callbacks.
  */
 #include "postgres.h"
 
@@ -195,16 +194,6 @@ judge(ErrandRun *r, const Gates *g, int64 now)
 	return wait > 0 ? WAIT_TOKEN : GO;
 }
 
-/* For metrics: a task waits, for a limit of its type or, if both have one, its host. */
-static void
-count_limited(bool by_type)
-{
-	ErrandDatabase *d = errand_database_mine();
-
-	if (d != NULL)
-		pg_atomic_fetch_add_u64(by_type ? &d->limited_by_type : &d->limited_by_host, 1);
-}
-
 bool
 errand_admit(ErrandRun *r)
 {
@@ -216,8 +205,7 @@ errand_admit(ErrandRun *r)
 
 	if (nothing_to_ask())
 		return true;
-	if (!host_of(r, host))
-		host[0] = '\0';
+	(void) host_of(r, host);
 	now = errand_limits_clock();
 	LWLockAcquire(errand_limits->limit_lock, LW_EXCLUSIVE);
 	find_gates(r, host, &g);
@@ -228,7 +216,7 @@ errand_admit(ErrandRun *r)
 		due = turn_of(&g, now);
 	LWLockRelease(errand_limits->limit_lock);
 	if (v != GO && r->state != ERRAND_RUN_PACED)
-		count_limited(g.host == NULL);
+		errand_limits_count(g.host == NULL);
 	r->admitted = v == GO || v == WAIT_TOKEN;
 	if (v == PARK)
 		errand_run_park(r, due);

@@ -85,7 +85,8 @@ method_of(const ErrandRun *r)
 	JsonbValue key = {.type = jbvString, .val.string = {.len = 6, .val = "method"}};
 	JsonbValue *v;
 
-	if (r->started_at == 0 || r->kind == NULL || strcmp(r->kind->name, "http") != 0 || r->payload == NULL)
+	if (r->started_at == 0 || r->kind == NULL || strcmp(r->kind->name, "http") != 0 ||
+		r->payload == NULL)
 		return -1;
 	v = findJsonbValueFromContainer(&r->payload->root, JB_FOBJECT, &key);
 	if (v == NULL || v->type != jbvString)

@@ -276,3 +276,12 @@ errand_limits_reap_done(void)
 		any = true;
 	place_freed(any);
 }
+
+void
+errand_limits_count(bool by_type)
+{
+	ErrandDatabase *d = errand_database_mine();
+
+	if (d != NULL)
+		pg_atomic_fetch_add_u64(by_type ? &d->limited_by_type : &d->limited_by_host, 1);
+}

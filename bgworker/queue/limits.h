@@ -68,4 +68,7 @@ extern void errand_limits_release(ErrandRun *r);
 extern void errand_limits_reap_begin(void);
 extern void errand_limits_reap_done(void);
 
+/* For metrics: a task waits, for a limit of its type, or else of its host. */
+extern void errand_limits_count(bool by_type);
+
 #endif

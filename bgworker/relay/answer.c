@@ -13,6 +13,44 @@
 #include "relay/text.h"
 #include "relay/web.h"
 
+const char *
+relay_status_text(int status)
+{
+	static const struct
+	{
+		int status;
+		const char *text;
+	} texts[] = {
+		{200, "OK"},
+		{201, "Created"},
+		{304, "Not Modified"},
+		{400, "Bad Request"},
+		{401, "Unauthorized"},
+		{403, "Forbidden"},
+		{404, "Not Found"},
+		{405, "Method Not Allowed"},
+		{408, "Request Timeout"},
+		{409, "Conflict"},
+		{413, "Content Too Large"},
+		{415, "Unsupported Media Type"},
+		{421, "Misdirected Request"},
+		{426, "Upgrade Required"},
+		{429, "Too Many Requests"},
+		{431, "Request Header Fields Too Large"},
+		{500, "Internal Server Error"},
+		{501, "Not Implemented"},
+		{503, "Service Unavailable"},
+		{505, "HTTP Version Not Supported"},
+	};
+
+	for (int i = 0; i < (int) lengthof(texts); i++)
+	{
+		if (texts[i].status == status)
+			return texts[i].text;
+	}
+	return "Error";
+}
+
 /* What every answer says. */
 static void
 head_write(RelayText *t, RelayConn *c, const RelayReply *reply)

@@ -27,6 +27,8 @@ stats_done(RelayRequest *r, void *owner)
 static void
 checked(RelayRequest *r, void *owner)
 {
+	if (r->answer.status != 200)
+		return; /* the next time */
 	relay_sessions_check();
 	relay_streams_check();
 }
@@ -34,15 +36,12 @@ checked(RelayRequest *r, void *owner)
 void
 relay_check_tick(int64 now)
 {
-	ErrandLink *all = relay_principals();
-
 	if (relay_stats_subs() > 0 && stats == NULL)
 		stats = relay_request_add(RELAY_ASK_STATS, NULL, NULL, stats_done, NULL);
 	relay_streams_check(); /* expired ones */
 	if (now < check_at)
 		return;
 	check_at = now + CHECK_US;
-	for (ErrandLink *l = all->next; l != all; l = l->next)
-		(void) relay_request_add(RELAY_ASK_AUTH, errand_container(l, RelayPrincipal, node), NULL,
-								 checked, NULL);
+	if (!errand_list_empty(relay_principals()))
+		(void) relay_request_add(RELAY_ASK_CHECK, NULL, NULL, checked, NULL);
 }

@@ -20,7 +20,7 @@
 
 #define HISTORY_BYTES (32 * 1024 * 1024)
 #define STANDINGS (RELAY_HISTORY * 2) /* places of the table of tasks; a power of two */
-#define READ_MAX 5000				  /* events a turn: others want to be served, too */
+#define READ_MAX 1000 /* events a turn: so many can be written to each client in one */
 
 static RelayEntry *history = NULL; /* [RELAY_HISTORY], by number */
 static uint64 head = 0;

@@ -58,6 +58,7 @@ struct RelaySub
 	uint64 until;	   /* up to here it may have missed something, whatever its class knows */
 	uint64 stats_seen; /* of its class's stats */
 	bool waiting;	   /* for a snapshot: nothing else until then */
+	bool confirmed;	   /* the owner's: it has told its client that it is subscribed */
 };
 
 /* A piece of ready-made bytes for a subscriber; valid until the next call. */

@@ -17,6 +17,7 @@
 #include "relay/ready.h"
 #include "relay/text.h"
 #include "shared.h"
+#include "meters.h"
 #include "utils/timestamp.h"
 
 #define HEARTBEAT_US INT64CONST(30000000) /* a leader is heard of more often */
@@ -94,13 +95,11 @@ relay_not_ready(RelayAnswer *a, bool details)
 }
 
 void
-relay_metrics(RelayAnswer *a)
+relay_metrics(RelayAnswer *a, bool openmetrics)
 {
-	char *text = errand_metrics_text(false);
+	char *text = errand_metrics_text(openmetrics);
 
-	text = pg_server_to_any(text, (int) strlen(text), PG_UTF8);
 	a->text = strdup(text);
-	a->text_len = a->text != NULL ? strlen(a->text) : 0;
+	a->text_len = strlen(text);
 	a->status = a->text != NULL ? 200 : 503;
-	pfree(text);
 }

@@ -13,7 +13,7 @@ extern void relay_ready(RelayAnswer *a, bool details);
 /* The same when there is no transaction to be had. */
 extern void relay_not_ready(RelayAnswer *a, bool details);
 
-/* The counters, as text; within a transaction. */
-extern void relay_metrics(RelayAnswer *a);
+/* The counters, as text for Prometheus. */
+extern void relay_metrics(RelayAnswer *a, bool openmetrics);
 
 #endif

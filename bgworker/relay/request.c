@@ -12,6 +12,7 @@
 #include "base/db.h"
 #include "base/db_api.h"
 #include "base/process.h"
+#include "catalog/pg_type.h"
 #include "relay/ready.h"
 #include "relay/request.h"
 #include "utils/builtins.h"
@@ -126,40 +127,73 @@ answer_say(RelayAnswer *a, int status, const char *message)
 	a->message = strdup(message);
 }
 
-/* Asks the database about a token; false: it is no good, and the answer says so. */
+/* What a row of the last result says of a principal. */
+static void
+principal_read(RelayPrincipal *p, int row)
+{
+	bool isnull;
+	bool revoked = DatumGetBool(errand_db_value(row, errand_db_column("revoked"), &isnull));
+	char *level = errand_db_text(row, errand_db_column("level"));
+
+	p->role = DatumGetObjectId(errand_db_value(row, errand_db_column("role"), &isnull));
+	p->valid = !isnull && !revoked;
+	p->level = errand_level_both(p->token_level, errand_level_parse(level));
+}
+
+/* Asks the database about these tokens. */
+static void
+principals_ask(RelayPrincipal **p, int n)
+{
+	Datum *jtis = palloc(sizeof(Datum) * Max(n, 1));
+	Datum *subs = palloc(sizeof(Datum) * Max(n, 1));
+	ErrandDbArgs a = {0};
+
+	for (int i = 0; i < n; i++)
+	{
+		jtis[i] = CStringGetTextDatum(p[i]->jti);
+		subs[i] = CStringGetTextDatum(p[i]->sub);
+	}
+	errand_db_arg(&a, errand_db_array(jtis, NULL, n, TEXTOID));
+	errand_db_arg(&a, errand_db_array(subs, NULL, n, TEXTOID));
+	if (errand_db_call(DB_RELAY_CHECK, &a) != n)
+		elog(ERROR, "tokens were not checked");
+	for (int i = 0; i < n; i++)
+		principal_read(p[i], i);
+}
+
+/* All that are in use. */
+static void
+check_all(void)
+{
+	ErrandLink *all = relay_principals();
+	RelayPrincipal **p;
+	int n = 0;
+
+	for (ErrandLink *l = all->next; l != all; l = l->next)
+		n++;
+	p = palloc(sizeof(RelayPrincipal *) * Max(n, 1));
+	n = 0;
+	for (ErrandLink *l = all->next; l != all; l = l->next)
+		p[n++] = errand_container(l, RelayPrincipal, node);
+	principals_ask(p, n);
+}
+
+/* False: the token is no good for this, and the answer says so. */
 static bool
 authorize(RelayRequest *r)
 {
 	RelayPrincipal *p = r->who;
-	ErrandDbArgs a = {0};
-	bool isnull;
-	bool revoked = false;
+	char text[64];
 
 	if (p == NULL)
 		return true;
-	errand_db_arg(&a, CStringGetTextDatum(p->sub));
-	errand_db_arg(&a, CStringGetTextDatum(p->jti));
-	p->known = true;
-	p->valid = errand_db_call(DB_RELAY_AUTH, &a) == 1;
-	p->level = ERRAND_LEVEL_NONE;
-	if (p->valid)
-	{
-		p->role = DatumGetObjectId(errand_db_value(0, errand_db_column("role"), &isnull));
-		p->level = errand_level_both(p->token_level,
-									 errand_level_parse(
-										 errand_db_text(0, errand_db_column("level"))));
-		revoked = DatumGetBool(errand_db_value(0, errand_db_column("revoked"), &isnull));
-		p->valid = !revoked;
-	}
+	principals_ask(&p, 1);
 	if (!p->valid)
-		answer_say(&r->answer, 401,
-				   revoked ? "the token was revoked" : "the token's role does not exist");
+		answer_say(&r->answer, 401, "the token was revoked, or its role is gone");
 	else if (p->level == ERRAND_LEVEL_NONE)
 		answer_say(&r->answer, 403, "the role and the token have no right in common");
 	else if (r->needed != ERRAND_LEVEL_NONE && !errand_level_includes(p->level, r->needed))
 	{
-		char text[64];
-
 		snprintf(text, sizeof(text), "this needs the level %s", errand_level_name(r->needed));
 		answer_say(&r->answer, 403, text);
 	}
@@ -189,7 +223,11 @@ run_in_transaction(RelayRequest *r)
 			break;
 		case RELAY_ASK_METRICS:
 			if (authorize(r))
-				relay_metrics(&r->answer);
+				relay_metrics(&r->answer, r->route != NULL);
+			break;
+		case RELAY_ASK_CHECK:
+			check_all();
+			r->answer.status = 200;
 			break;
 		case RELAY_ASK_STATS:
 			answer_text(&r->answer, errand_db_stats());

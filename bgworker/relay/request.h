@@ -19,6 +19,7 @@ typedef enum RelayAsk
 	RELAY_ASK_SNAPSHOT, /* a route of errand._api as role, with level */
 	RELAY_ASK_READY,	/* /readyz */
 	RELAY_ASK_METRICS,	/* /metrics, with who where it is not public */
+	RELAY_ASK_CHECK,	/* all principals: are they still good? */
 	RELAY_ASK_STATS		/* the channel stats */
 } RelayAsk;
 
@@ -46,7 +47,7 @@ struct RelayRequest
 	ErrandLevel needed;	 /* of who */
 	Oid role;			 /* RELAY_ASK_SNAPSHOT */
 	ErrandLevel level;
-	const char *route; /* of _api; static */
+	const char *route; /* of _api; static.  Of METRICS: OpenMetrics if there is one */
 	char *args;		   /* JSON, malloc'd, the request's */
 	RelayDone done;	   /* NULL once its owner is gone */
 	void *owner;

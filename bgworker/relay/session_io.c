@@ -18,7 +18,7 @@
 #define PONG_US INT64CONST(10000000)
 #define STALL_US INT64CONST(20000000) /* so long nothing may be written though there is something */
 #define QUEUE_MAX 128				  /* messages of ours that wait */
-#define WRITE_BYTES 65536			  /* of events a turn */
+#define WRITE_BYTES 262144			  /* of events a turn */
 
 ErrandLink relay_all_sessions = {&relay_all_sessions, &relay_all_sessions};
 ErrandLink relay_silent = {&relay_silent, &relay_silent};

@@ -62,6 +62,19 @@ sub_behind(RelaySub *sub)
 	relay_session_close(s, RELAY_CLOSE_SLOW, "too slow: reconnect and resume");
 }
 
+/* It is confirmed once, and not before it is known to be allowed. */
+static void
+sub_confirm(RelaySession *s, RelaySub *sub, bool recovered)
+{
+	RelayText t = {0};
+
+	if (sub->confirmed)
+		return;
+	sub->confirmed = true;
+	relay_say_subscribed(&t, relay_sub_id(sub), recovered, sub->cursor);
+	relay_session_say(s, &t, NULL);
+}
+
 static void
 sub_snapshot(RelaySub *sub, const RelayAnswer *why, RelayBlob *data)
 {
@@ -72,6 +85,7 @@ sub_snapshot(RelaySub *sub, const RelayAnswer *why, RelayBlob *data)
 		return;
 	if (data != NULL)
 	{
+		sub_confirm(s, sub, false);
 		relay_say_snapshot(&t, relay_sub_id(sub), sub->cursor);
 		relay_session_say(s, &t, data);
 		return;
@@ -91,7 +105,6 @@ static const RelaySubOps sub_ops = {sub_wake, sub_behind, sub_snapshot};
 void
 relay_session_subscribe(RelaySession *s, RelayMessage *m)
 {
-	RelayText t = {0};
 	RelaySub *sub = NULL;
 	bool recovered;
 
@@ -119,8 +132,8 @@ relay_session_subscribe(RelaySession *s, RelayMessage *m)
 		}
 		errand_list_push(&s->subs, &sub->owned);
 		s->n_subs++;
-		relay_say_subscribed(&t, id, recovered, sub->cursor);
-		relay_session_say(s, &t, NULL);
+		if (recovered)
+			sub_confirm(s, sub, true);
 	}
 }
 

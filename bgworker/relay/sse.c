@@ -20,6 +20,7 @@ struct RelayStream
 	RelayConn *conn;
 	RelaySub *sub;
 	ErrandLevel level;
+	bool due; /* there is something to write */
 };
 
 static ErrandLink streams = {&streams, &streams};
@@ -53,10 +54,28 @@ relay_stream_pump(RelayStream *s)
 		(void) relay_conn_send(s->conn, piece.data, piece.len);
 }
 
+/* Not here: writing may end the stream, while the hub goes through its class. */
 static void
 sub_wake(RelaySub *sub)
 {
-	relay_stream_pump(sub->owner);
+	RelayStream *s = sub->owner;
+
+	s->due = true;
+}
+
+void
+relay_streams_turn(void)
+{
+	for (ErrandLink *l = streams.next, *next; l != &streams; l = next)
+	{
+		RelayStream *s = errand_container(l, RelayStream, node);
+
+		next = l->next;
+		if (!s->due)
+			continue;
+		s->due = false;
+		relay_stream_pump(s);
+	}
 }
 
 static void
@@ -65,7 +84,8 @@ sub_behind(RelaySub *sub)
 	RelayStream *s = sub->owner;
 
 	/* its socket takes nothing: there is no way to say why */
-	relay_count_slow();
+	if (s->level != ERRAND_LEVEL_NONE)
+		relay_count_slow();
 	s->level = ERRAND_LEVEL_NONE; /* it ends at the next check */
 }
 

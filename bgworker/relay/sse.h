@@ -27,6 +27,9 @@ extern void relay_stream_ping(RelayStream *s);
 /* The connection is gone. */
 extern void relay_stream_gone(RelayStream *s);
 
+/* Writes to those that have something to write; in the main loop, each turn. */
+extern void relay_streams_turn(void);
+
 /* Expired tokens, rights that changed: once a second. */
 extern void relay_streams_check(void);
 

@@ -18,7 +18,8 @@
 #include "relay/tls.h"
 #include "settings.h"
 
-#define QUEUE_BYTES 65536
+#define QUEUE_BYTES 65536			  /* for the peer */
+#define AHEAD_BYTES (2 * 1024 * 1024) /* of the peer, that conn.c has not taken */
 #define PROTOCOL "errand-tls"
 
 typedef struct Pair
@@ -27,14 +28,13 @@ typedef struct Pair
 	uv_pipe_t pipe;	 /* to conn.c */
 	bool pipe_open;
 	bool ended;		  /* conn.c says no more */
-	bool held;		  /* the peer is not read from */
+	bool heard;		  /* anything of the peer: the handshake is over */
 	ErrandBuffer out; /* for the peer */
 } Pair;
 
 typedef struct PairWrite
 {
 	uv_write_t req;
-	Pair *pair;
 	char bytes[];
 } PairWrite;
 
@@ -101,14 +101,7 @@ read_cb(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 static void
 written(uv_write_t *req, int status)
 {
-	Pair *p = ((PairWrite *) req)->pair;
-
 	free(req);
-	if (p->wsi == NULL || !p->held || uv_is_closing((uv_handle_t *) &p->pipe) ||
-		uv_stream_get_write_queue_size((uv_stream_t *) &p->pipe) > 0)
-		return;
-	p->held = false;
-	(void) lws_rx_flow_control(p->wsi, 1);
 }
 
 /* The peer says something. */
@@ -121,18 +114,21 @@ hear(Pair *p, const char *data, size_t len)
 	if (w == NULL)
 		return -1;
 	memcpy(w->bytes, data, len);
-	w->pair = p;
 	buf = uv_buf_init(w->bytes, (unsigned) len);
 	if (uv_write(&w->req, (uv_stream_t *) &p->pipe, &buf, 1, written) != 0)
 	{
 		free(w);
 		return -1;
 	}
-	if (!p->held && uv_stream_get_write_queue_size((uv_stream_t *) &p->pipe) > QUEUE_BYTES)
-	{
-		p->held = true;
-		(void) lws_rx_flow_control(p->wsi, 0);
-	}
+	/*
+	 * Not lws_rx_flow_control(): what OpenSSL has decrypted already would not be
+	 * told of again.  So a peer may be as far ahead as a request is long.
+	 */
+	if (uv_stream_get_write_queue_size((uv_stream_t *) &p->pipe) > AHEAD_BYTES)
+		return -1;
+	if (!p->heard)
+		lws_set_timeout(p->wsi, NO_PENDING_TIMEOUT, 0); /* that of the handshake */
+	p->heard = true;
 	return 0;
 }
 

@@ -141,6 +141,7 @@ claims_read(const ErrandJson *j, const char **why)
 	RelayPrincipal *p = calloc(1, sizeof(RelayPrincipal));
 	char level[16] = "";
 	long long expires = 0;
+	long long begins = 0;
 
 	*why = "the token is not complete";
 	if (p == NULL)
@@ -153,7 +154,10 @@ claims_read(const ErrandJson *j, const char **why)
 	p->token_level = errand_level_parse(level);
 	(void) errand_json_int(j, errand_json_member(j, 0, "exp"), &expires);
 	p->expires = expires;
-	if (!claim_is(j, "aud", audience))
+	(void) errand_json_int(j, errand_json_member(j, 0, "nbf"), &begins);
+	if (begins > relay_token_now())
+		*why = "the token is not valid yet";
+	else if (!claim_is(j, "aud", audience))
 		*why = "the token is for another database";
 	else if (expires > 0 && p->expires <= relay_token_now())
 		*why = "the token has expired";

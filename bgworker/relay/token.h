@@ -25,7 +25,6 @@ typedef struct RelayPrincipal
 	int64 expires; /* seconds since 1970 */
 
 	/* What the database said last; nothing before it was asked. */
-	bool known;
 	bool valid; /* the role is there, and the token was not revoked */
 	Oid role;
 	ErrandLevel level; /* what token and grant have in common */

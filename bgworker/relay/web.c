@@ -12,51 +12,10 @@
 #include "relay/args.h"
 #include "relay/conn.h"
 #include "relay/counters.h"
-#include "relay/page.h"
 #include "relay/sse.h"
 #include "relay/web.h"
 #include "relay/routes.h"
 #include "settings.h"
-
-#define GZIP_LINE "Content-Encoding: gzip\r\nVary: Accept-Encoding\r\nETag: "
-
-const char *
-relay_status_text(int status)
-{
-	static const struct
-	{
-		int status;
-		const char *text;
-	} texts[] = {
-		{200, "OK"},
-		{201, "Created"},
-		{304, "Not Modified"},
-		{400, "Bad Request"},
-		{401, "Unauthorized"},
-		{403, "Forbidden"},
-		{404, "Not Found"},
-		{405, "Method Not Allowed"},
-		{408, "Request Timeout"},
-		{409, "Conflict"},
-		{413, "Content Too Large"},
-		{415, "Unsupported Media Type"},
-		{421, "Misdirected Request"},
-		{426, "Upgrade Required"},
-		{429, "Too Many Requests"},
-		{431, "Request Header Fields Too Large"},
-		{500, "Internal Server Error"},
-		{501, "Not Implemented"},
-		{503, "Service Unavailable"},
-		{505, "HTTP Version Not Supported"},
-	};
-
-	for (int i = 0; i < (int) lengthof(texts); i++)
-	{
-		if (texts[i].status == status)
-			return texts[i].text;
-	}
-	return "Error";
-}
 
 static bool
 refuse(RelayConn *c, int status, const char *why)
@@ -92,53 +51,6 @@ static bool
 span_is(ErrandSpan s, const char *text)
 {
 	return s.p != NULL && s.len == strlen(text) && memcmp(s.p, text, s.len) == 0;
-}
-
-/* Does If-None-Match name it? */
-static bool
-etag_matches(ErrandSpan list, const char *etag)
-{
-	ErrandSpan one;
-
-	while (errand_span_next(&list, ',', &one))
-	{
-		errand_ascii_trim(&one.p, &one.len);
-		if (one.len > 2 && one.p[0] == 'W' && one.p[1] == '/')
-		{
-			one.p += 2;
-			one.len -= 2;
-		}
-		if (span_is(one, etag) || span_is(one, "*"))
-			return true;
-	}
-	return false;
-}
-
-/* A file of the dashboard; false if there is no such one. */
-static bool
-answer_page(RelayConn *c)
-{
-	for (int i = 0; i < relay_assets_n; i++)
-	{
-		const RelayAsset *a = &relay_assets[i];
-		char more[256];
-		RelayReply reply = {.status = 200,
-							.type = a->type,
-							.body = (const char *) a->gz,
-							.len = a->len,
-							.lasting = true,
-							.cache = "no-cache",
-							.more = more};
-
-		if (!span_is(c->head.path, a->path))
-			continue;
-		snprintf(more, sizeof(more), GZIP_LINE "%s\r\n", a->etag);
-		if (etag_matches(c->head.if_none_match, a->etag))
-			reply.status = 304;
-		relay_conn_reply(c, &reply);
-		return true;
-	}
-	return false;
 }
 
 static void
@@ -217,10 +129,31 @@ metrics_done(RelayRequest *r, void *owner)
 						.len = r->answer.text_len};
 
 	c->request = NULL;
+	if (c->api != NULL)
+		reply.type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 	if (r->answer.status != 200)
 		answer_error(c, &r->answer);
 	else
 		relay_conn_reply(c, &reply);
+}
+
+/* Does the client take OpenMetrics? */
+static bool
+wants_openmetrics(const RelayConn *c)
+{
+	ErrandSpan list = c->head.accept;
+	ErrandSpan one;
+	ErrandSpan type;
+
+	while (errand_span_next(&list, ',', &one))
+	{
+		if (!errand_span_next(&one, ';', &type))
+			continue;
+		errand_ascii_trim(&type.p, &type.len);
+		if (errand_ascii_equals(type.p, type.len, "application/openmetrics-text"))
+			return true;
+	}
+	return false;
 }
 
 /* Queues a request for the connection; who is in it already. */
@@ -269,13 +202,16 @@ answer_plain(RelayConn *c)
 	else if (span_is(c->head.path, "/readyz"))
 		c->route = ERRAND_ROUTE_READYZ;
 	else if (span_is(c->head.path, "/metrics"))
+	{
 		c->route = ERRAND_ROUTE_METRICS;
+		c->api = wants_openmetrics(c) ? "openmetrics" : NULL;
+	}
 	else if (!read || !relay_routes_page(c))
 		return false;
 	if (!read)
 		relay_conn_problem(c, 405, "only GET is answered here", NULL, NULL, "Allow: GET, HEAD\r\n");
 	else if (c->route == ERRAND_ROUTE_PAGE)
-		(void) answer_page(c);
+		(void) relay_page_answer(c);
 	else if (c->route == ERRAND_ROUTE_HEALTHZ)
 		answer_healthz(c);
 	else if (c->route == ERRAND_ROUTE_READYZ)

@@ -25,6 +25,9 @@ extern const char *relay_status_text(int status);
 extern bool relay_web_head(RelayConn *c);
 extern void relay_web_body(RelayConn *c);
 
+/* Answers with a file of the dashboard; false if there is none of that path. */
+extern bool relay_page_answer(RelayConn *c);
+
 /* Takes a request for a WebSocket: hands the connection over, or refuses it. */
 extern void relay_web_upgrade(RelayConn *c);
 

@@ -172,17 +172,18 @@ relay_wish_key(const RelayWish *w)
 static void
 args_values(RelayText *t, const char *key, const RelayValues *v, bool *any)
 {
+	if (v->n == 0)
+		return;
+	relay_text_format(t, "%s\"%s\":", *any ? "," : "", key);
 	for (int i = 0; i < v->n; i++)
 	{
-		if (i == 0)
-			relay_text_format(t, "%s\"%s\":[", *any ? "," : "", key);
-		else
-			relay_text(t, ",");
+		if (v->n > 1)
+			relay_text(t, i == 0 ? "[" : ",");
 		relay_text_json(t, v->value[i], strlen(v->value[i]));
 	}
-	if (v->n > 0)
+	if (v->n > 1)
 		relay_text(t, "]");
-	*any |= v->n > 0;
+	*any = true;
 }
 
 bool

@@ -104,6 +104,7 @@ relay_ws_init(uv_loop_t *loop)
 	info.protocols = protocols;
 	info.foreign_loops = loops;
 	info.timeout_secs = HANDSHAKE_S;
+	info.pt_serv_buf_size = 32768; /* a record of TLS whole: of what is left no socket tells */
 	info.max_http_header_data = 1024;
 	info.max_http_header_pool = 16;
 	info.retry_and_idle_policy = &no_keepalive;
@@ -193,8 +194,8 @@ relay_ws_ping(struct lws *wsi)
 bool
 relay_ws_say_close(struct lws *wsi, int code, const char *reason)
 {
-	char frame[4 + 123];
-	size_t len = Min(strlen(reason), sizeof(frame) - 4);
+	char frame[4 + 124]; /* a reason has at most 123 bytes */
+	size_t len = Min(strlen(reason), sizeof(frame) - 5);
 
 	/*
 	 * Not lws_close_reason(): on libuv Debian's 4.1.6 closes a connection
@@ -205,7 +206,7 @@ relay_ws_say_close(struct lws *wsi, int code, const char *reason)
 	frame[1] = (char) (2 + len);
 	frame[2] = (char) (code >> 8);
 	frame[3] = (char) code;
-	memcpy(frame + 4, reason, len);
+	strlcpy(frame + 4, reason, sizeof(frame) - 4);
 	return relay_ws_write(wsi, frame, 4 + len);
 }
 

@@ -20,7 +20,7 @@ static int
 read_head(const char *text, size_t len, ErrandHttpHead *out)
 {
 	char *copy = exact_copy(text, len);
-	int rc = errand_http_head(copy, len, out);
+	int rc = errand_request_head(copy, len, out);
 
 	free(copy);
 	return rc;
@@ -112,7 +112,7 @@ test_fields(void **state)
 	ErrandHttpHead head;
 
 	(void) state;
-	assert_int_equal(errand_http_head(LIT(text), &head), sizeof(text) - 5);
+	assert_int_equal(errand_request_head(LIT(text), &head), sizeof(text) - 5);
 	assert_int_equal(head.method, ERRAND_GET);
 	assert_true(head.upgrade && head.keep_alive);
 	assert_span(head.path, "/ws");
@@ -123,11 +123,12 @@ test_fields(void **state)
 	assert_span(head.ws_protocol[0], "p, bearer.t");
 	assert_span(head.ws_protocol[1], "q");
 	assert_span(head.authorization, "Bearer t");
-	assert_true(errand_http_head(LIT("GET http://b:2/x HTTP/1.1\r\nHost: a\r\n\r\n"), &head) > 0);
+	assert_true(errand_request_head(LIT("GET http://b:2/x HTTP/1.1\r\nHost: a\r\n\r\n"), &head) >
+				0);
 	assert_span(head.host, "b:2");
 	assert_true(
-		errand_http_head(LIT("GET / HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
-						 &head) > 0);
+		errand_request_head(
+			LIT("GET / HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"), &head) > 0);
 	assert_false(head.upgrade || head.keep_alive);
 }
 
@@ -142,13 +143,13 @@ test_too_large(void **state)
 	(void) state;
 	memset(text, 'x', sizeof(text));
 	memcpy(text, "GET /", 5);
-	assert_int_equal(errand_http_head(text, ERRAND_HEAD_MAX - 1, &head), 0);
-	assert_int_equal(errand_http_head(text, ERRAND_HEAD_MAX, &head), -431);
-	assert_int_equal(errand_http_head(text, sizeof(text), &head), -431);
+	assert_int_equal(errand_request_head(text, ERRAND_HEAD_MAX - 1, &head), 0);
+	assert_int_equal(errand_request_head(text, ERRAND_HEAD_MAX, &head), -431);
+	assert_int_equal(errand_request_head(text, sizeof(text), &head), -431);
 	len = (size_t) sprintf(text, "GET / HTTP/1.1\r\n" H);
 	for (int i = 0; i < 2 * ERRAND_HEAD_LINES; i++)
 		len += (size_t) sprintf(text + len, "X: %d\r\n", i);
-	assert_int_equal(errand_http_head(text, len, &head), -431);
+	assert_int_equal(errand_request_head(text, len, &head), -431);
 }
 
 static void

@@ -58,6 +58,7 @@ async def port_in_use():
     ok(await poll(warned, 'a warning'), 'a port in use: a warning')
     taken.close()
     await taken.wait_closed()
+    await sql('SELECT pg_reload_conf()')  # it tries again by itself, too, but seldom
     ok(await poll(lambda: answers_is(other, 200), 'the relay', 60), '... and the relay comes when it is free')
     same(len(warned()), 1, '... after one warning')
     await setting(port=PORT)

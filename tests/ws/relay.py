@@ -12,6 +12,7 @@ import hmac
 import json
 import os
 import re
+import resource
 import socket
 import struct
 import sys
@@ -25,6 +26,7 @@ DATABASE = os.environ.get('PGDATABASE', 'postgres')
 ROLE = os.environ.get('PGUSER', 'postgres')  # a superuser
 PATIENCE = 20
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+tls = None  # an ssl.SSLContext, where the relay speaks TLS
 GONE = 1006  # the connection ended without a close frame
 
 # ---- TAP ----
@@ -64,6 +66,9 @@ def note(text):
 
 def run(main, seconds=120):
     """The whole program."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files[1], files[1]))
+
     async def guarded():
         await asyncio.wait_for(main(), seconds)
     try:
@@ -225,7 +230,7 @@ class Answer:
 
 
 async def connect(port=None, limit=1 << 24):
-    return await asyncio.wait_for(asyncio.open_connection('127.0.0.1', port or PORT, limit=limit), PATIENCE)
+    return await asyncio.wait_for(asyncio.open_connection('127.0.0.1', port or PORT, limit=limit, ssl=tls), PATIENCE)
 
 
 def parse_head(head):
@@ -353,7 +358,7 @@ class Ws:
 
     @classmethod
     async def open(cls, bearer=None, protocols=('errand.v1.json',), headers=None, path='/ws', host=None, port=None,
-                   version='13', key='dGhlIHNhbXBsZSBub25jZQ==', after=b'', rcvbuf=None):
+                   version='13', key='dGhlIHNhbXBsZSBub25jZQ==', after=b'', rcvbuf=None, limit=1 << 24):
         """Raises Refused. `after` is sent in the same segment as the request."""
         offered = list(protocols or ()) + (['bearer.' + bearer] if bearer else [])
         fields = [('Host', host or f'127.0.0.1:{port or PORT}'), ('Upgrade', 'websocket'), ('Connection', 'Upgrade'),
@@ -363,7 +368,7 @@ class Ws:
         for name, value in (headers.items() if isinstance(headers, dict) else headers or ()):
             fields.append((name, value))
         head = f'GET {path} HTTP/1.1\r\n' + ''.join(f'{k}: {v}\r\n' for k, v in fields if v is not None) + '\r\n'
-        reader, writer = await connect(port)
+        reader, writer = await connect(port, limit)
         if rcvbuf:
             writer.get_extra_info('socket').setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         try:
@@ -383,6 +388,7 @@ class Ws:
         ws = await cls.open(bearer or token(), **kwargs)
         message = await ws.message()
         if message is None or message['type'] != 'welcome':
+            ws.close()
             raise RuntimeError(f'no welcome but {message}, {ws.code} {ws.reason}')
         ws.session = message
         return ws
@@ -426,6 +432,7 @@ class Ws:
         if got[1] == CLOSE:
             self.code = struct.unpack('>H', got[2][:2])[0] if len(got[2]) >= 2 else 1005
             self.reason = got[2][2:].decode('utf-8', 'replace')
+            await self.send(frame(CLOSE, got[2][:2]))
         return got
 
     async def message(self, seconds=PATIENCE):
@@ -454,11 +461,17 @@ class Ws:
     async def subscribe(self, channel, id='1', **more):
         """Subscribes; (subscribed, snapshot or None)."""
         await self.say(type='subscribe', id=id, channel=channel, **more)
-        done = await self.expect('subscribed', id=id)
-        if done is None:
-            raise RuntimeError(f'{channel}: not subscribed, closed with {self.code} {self.reason}')
-        snapshot = None if done['recovered'] else await self.expect('snapshot', id=id)
-        return done, snapshot
+        done = await self.about(id, 'subscribed')
+        return done, None if done['recovered'] else await self.about(id, 'snapshot')
+
+    async def about(self, id, kind):
+        """The message of that kind of a subscription; an error of it fails the test."""
+        while True:
+            message = await self.message()
+            if message is None or message['type'] == 'error' and message['id'] == id:
+                raise RuntimeError(f'subscription {id}: no {kind} but {message}, closed with {self.code} {self.reason}')
+            if message['type'] == kind and message['id'] == id:
+                return message
 
     async def alive(self):
         """Does it answer?"""

@@ -43,11 +43,14 @@ async def own_rows():
     for name, ws, wanted in (('alice', alice, {a, a2}), ('bob', bob, {b, b2}), ('a monitor', mona, set(every)), ('a superuser capped to submit', capped, {mine})):
         _, snapshot = await ws.subscribe('tasks', id='again')
         same({t['id'] for t in snapshot['data']['tasks']}, wanted, f'{name}: the snapshot has what it may see')
-        same(sum(snapshot['data']['counts'].values()), len(wanted), '... and counts that')
+        if ws is mona:
+            ok(snapshot['data']['counts']['succeeded'] >= 5, '... and counts all')
+        else:  # nobody keeps count of a role's history
+            same([n for n in snapshot['data']['counts'].values() if n], [], '... and counts what is not final')
     for name, ws, id, wanted in (('her own task', alice, a, True), ("another's", alice, b, False), ('any, as monitor', mona, b, True)):
-        await ws.say(type='subscribe', id='one', channel=f'task:{id}')
+        await ws.say(type='subscribe', id=f'one{id}', channel=f'task:{id}')
         message = await ws.message()
-        while message is not None and message.get('id') != 'one':
+        while message is not None and message.get('id') != f'one{id}':
             message = await ws.message()
         same(message['type'] == 'subscribed', wanted, f'task:ID of {name}: {"subscribed" if wanted else "refused"}')
         if not wanted:

@@ -31,7 +31,6 @@ async def forms():
             ('alg RS256', sign(good, header={'alg': 'RS256', 'typ': 'JWT'})),
             ('alg HS512, rightly signed', sign(good, header={'alg': 'HS512', 'typ': 'JWT'}, digest='sha512')),
             ('alg HS384, rightly signed', sign(good, header={'alg': 'HS384', 'typ': 'JWT'}, digest='sha384')),
-            ('alg hs256', sign(good, header={'alg': 'hs256', 'typ': 'JWT'})),
             ('no alg', sign(good, header={'typ': 'JWT'})), ('alg a number', sign(good, header={'alg': 256})),
             ('a header that is an array', b64(b'["HS256"]') + '.' + sign(good).split('.', 1)[1]),
             ('another secret', sign(good, secret='another')), ('an empty secret', sign(good, secret='')),
