@@ -5,17 +5,24 @@ import { assert, run, test, until } from './lib/tap.mjs';
 
 // Between page and relay: everything goes through, can be cut, and is noted.
 async function cuttable(page) {
-	const wire = { events: [], subscribed: [], sent: [], open: null, connections: 0, refuse: false };
+	const wire = { events: [], subscribed: [], sent: [], cut: null, connections: 0, refuse: false };
 	await page.routeWebSocket(/\/ws$/, (socket) => {
 		if (wire.refuse) return socket.close({ code: 1013 });
 		const server = socket.connectToServer();
-		wire.open = socket;
+		let whole = true;
+		// what the relay sent last does not reach the page
+		wire.cut = async () => {
+			whole = false;
+			await server.close();
+			await socket.close({ code: 1001 });
+		};
 		wire.connections++;
 		socket.onMessage((m) => {
 			wire.sent.push(JSON.parse(m));
 			server.send(m);
 		});
 		server.onMessage((m) => {
+			if (!whole) return;
 			for (const line of String(m).split('\n').filter(Boolean)) {
 				const message = JSON.parse(line);
 				if (message.type === 'event' && message.data.id) wire.events.push(message);
@@ -49,9 +56,8 @@ test('cut off while events flow, it resumes: none missed, none twice', async () 
 	const { page, wire } = await openCut(`/tasks?queue=${q('cut')}`);
 	await submit(q('cut'), 50);
 	await until('some events', () => wire.events.length > 10);
-	const cut = wire.open;
 	wire.refuse = true;
-	await cut.close({ code: 1001 });
+	await wire.cut();
 	await page.getByText('Disconnected').waitFor();
 	await submit(q('cut'), 200);
 	await allDone(q('cut'), 250);
