@@ -100,11 +100,21 @@ async def notify_state():
     return status_of(answer), answer.json()['checks'].get('notify') if answer is not None else None
 
 
+async def listener():
+    return await sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'errand relay notify'")
+
+
+async def is_another(before):
+    return await listener() not in ('', before)
+
+
 async def notify_lost():
     """Its backend is ended: heard again after a moment; not let in: /readyz says so."""
     await relay.relay_setting(relay_channels='orders')
     ok(await poll(lambda: is_notify((200, 'up')), 'notify is up'), 'the channels are heard')
-    await sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'errand relay notify'")
+    before = await listener()
+    await sql(f'SELECT pg_terminate_backend({before})')
+    await poll(lambda: is_another(before), 'another backend')
     ok(await poll(lambda: is_notify((200, 'up')), 'notify is up again'), 'its backend ended: it connects again')
     ws = await Ws.welcome()
     await ws.subscribe('notify:orders')
@@ -115,7 +125,7 @@ async def notify_lost():
         f.seek(0)
         f.write('local postgres ' + relay.ROLE + ' reject\nhost all all 127.0.0.1/32 trust\n' + hba)
     await sql('SELECT pg_reload_conf()')
-    await sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'errand relay notify'")
+    await sql(f'SELECT pg_terminate_backend({await listener()})')
     ok(await poll(lambda: is_notify((503, 'down')), 'notify is down'), 'not let in: /readyz is 503 and says that it is down')
     await noop(1)
     await ws.subscribe('tasks', id='t')
