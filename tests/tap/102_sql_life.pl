@@ -59,7 +59,7 @@ sql($node, 'TRUNCATE effect');
 foreach my $point ('handled', 'settle', 'claim', 'commit')
 {
 	reload_settings($node, 'errand.fault' => "$point=error");
-	sql($node, q{SELECT count(errand.call('public.effect(jsonb)', jsonb_build_object('i', i))) FROM generate_series(1, 20) AS i});
+	sql($node, q{SELECT count(errand.call('public.effect(jsonb)', jsonb_build_object('i', i), max_attempts => 100)) FROM generate_series(1, 20) AS i});
 	my $log = new_log($node);
 	wait_for_line($node, qr/ERROR:  .*fault/, 0);
 	reload_settings($node, 'errand.fault' => undef);
