@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "base/fault.h"
 #include "relay/conn_state.h"
 #include "relay/counters.h"
 #include "relay/log.h"
@@ -31,7 +32,9 @@ typedef struct Write
 } Write;
 
 static ErrandLink conns = {&conns, &conns};
+static ErrandLink goers = {&goers, &goers}; /* those on their way out, oldest first */
 static int n_conns = 0;
+static int n_going = 0;
 static bool leaving = false;
 static char scratch[65536]; /* read_cb copies out of it at once */
 
@@ -41,6 +44,38 @@ int
 relay_conns(void)
 {
 	return n_conns;
+}
+
+int
+relay_conns_staying(void)
+{
+	return n_conns - n_going;
+}
+
+/* From here on it takes no place of another's. */
+static void
+go(RelayConn *c)
+{
+	if (c->going)
+		return;
+	c->going = true;
+	n_going++;
+	relay_address_leave(c->address);
+	c->address = NULL;
+	errand_list_remove(&c->node);
+	errand_list_push(&goers, &c->node);
+}
+
+bool
+relay_conns_make_room(void)
+{
+	RelayConn *c = errand_container(goers.next, RelayConn, node);
+
+	/* what it was told has gone out, or it had its time for that */
+	if (errand_list_empty(&goers))
+		return false;
+	relay_conn_close(c);
+	return true;
 }
 
 static void
@@ -66,6 +101,7 @@ relay_conn_move(RelayConn *c, RelayConnState to, uint64 ms)
 {
 	Assert(c->state != CONN_CLOSED);
 	c->state = to;
+	ms /= (uint64) ERRAND_HASTE("relay_clock");
 	if (to == CONN_ASKED || to == CONN_ANSWERING)
 		(void) uv_read_stop(&c->handle.stream); /* one request at a time */
 	(void) uv_timer_start(&c->timer, state_time, ms, to == CONN_STREAM ? ms : 0);
@@ -80,7 +116,6 @@ handle_closed(uv_handle_t *handle)
 		return;
 	errand_netbuf_free(&c->in);
 	free(c);
-	n_conns--;
 	relay_count_connections(-1);
 }
 
@@ -97,9 +132,10 @@ relay_conn_close(RelayConn *c)
 	c->request = NULL;
 	relay_principal_drop(c->who);
 	c->who = NULL;
-	relay_address_leave(c->address);
-	c->address = NULL;
+	go(c);
 	errand_list_remove(&c->node);
+	n_going--;
+	n_conns--;
 	c->state = CONN_CLOSED;
 	uv_close((uv_handle_t *) &c->handle, handle_closed);
 	uv_close((uv_handle_t *) &c->timer, handle_closed);
@@ -130,6 +166,7 @@ linger(RelayConn *c)
 		return;
 	}
 	c->in.len = 0;
+	go(c);
 	relay_conn_move(c, CONN_LINGERING, LINGER_MS);
 }
 
@@ -243,6 +280,7 @@ void
 relay_conn_farewell(RelayConn *c, const char *data, size_t len)
 {
 	c->close = true;
+	go(c);
 	relay_conn_move(c, CONN_ANSWERING, RELAY_WRITE_MS);
 	relay_conn_write(c, data, len, NULL, 0);
 }

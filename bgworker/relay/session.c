@@ -43,6 +43,12 @@ relay_sessions(void)
 	return n_sessions;
 }
 
+int
+relay_sessions_staying(void)
+{
+	return n_sessions - relay_sessions_closing;
+}
+
 /* ---- tokens ---- */
 
 static void hear_early(RelaySession *s);
@@ -232,11 +238,11 @@ relay_session_gone(RelaySession *s)
 {
 	relay_session_closed(s);
 	relay_session_move(s, SESSION_GONE);
+	relay_sessions_closing--;
 	errand_netbuf_free(&s->in);
 	errand_netbuf_free(&s->early);
 	errand_list_remove(&s->node);
 	relay_principal_drop(s->who);
-	relay_address_leave(s->address);
 	free(s);
 	n_sessions--;
 	relay_count_clients(-1);

@@ -44,8 +44,9 @@ extern void relay_session_gone(RelaySession *s);   /* frees it */
 /* Closes it in good order, with this code. */
 extern void relay_session_close(RelaySession *s, int code, const char *reason);
 
-/* How many there are. */
+/* How many there are; how many of them are not being closed. */
 extern int relay_sessions(void);
+extern int relay_sessions_staying(void);
 
 /* Pings, timeouts, expired tokens: once a second. */
 extern void relay_sessions_tick(void);

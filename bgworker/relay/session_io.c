@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "relay/counters.h"
 #include "relay/log.h"
 #include "relay/session_state.h"
@@ -24,6 +25,7 @@ ErrandLink relay_all_sessions = {&relay_all_sessions, &relay_all_sessions};
 ErrandLink relay_silent = {&relay_silent, &relay_silent};
 ErrandLink relay_beating = {&relay_beating, &relay_beating};
 ErrandLink relay_pinged = {&relay_pinged, &relay_pinged};
+int relay_sessions_closing = 0;
 
 /* The only setter of a session's state. */
 void
@@ -41,6 +43,12 @@ relay_session_move(RelaySession *s, SessionState to)
 
 	Assert((next[s->state] & (1 << to)) != 0);
 	s->state = to;
+	if (to != SESSION_CLOSING)
+		return;
+	/* it takes nobody's place any more */
+	relay_sessions_closing++;
+	relay_address_leave(s->address);
+	s->address = NULL;
 }
 
 void
@@ -264,19 +272,20 @@ overdue(ErrandLink *list, int64 since)
 static void
 tick_beats(int64 now)
 {
+	int64 haste = ERRAND_HASTE("relay_clock");
 	RelaySession *s;
 
-	while ((s = overdue(&relay_silent, now - AUTH_US)) != NULL)
+	while ((s = overdue(&relay_silent, now - AUTH_US / haste)) != NULL)
 	{
 		errand_list_remove(&s->beat);
 		relay_session_close(s, RELAY_CLOSE_NO_AUTH, "no token came in time");
 	}
-	while ((s = overdue(&relay_pinged, now - PONG_US)) != NULL)
+	while ((s = overdue(&relay_pinged, now - PONG_US / haste)) != NULL)
 	{
 		errand_list_remove(&s->beat);
 		relay_ws_kill(s->wsi, 1);
 	}
-	while ((s = overdue(&relay_beating, now - PING_US)) != NULL)
+	while ((s = overdue(&relay_beating, now - PING_US / haste)) != NULL)
 	{
 		relay_session_beat(s, &relay_pinged);
 		s->ping_due = true;

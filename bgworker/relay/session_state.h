@@ -70,6 +70,9 @@ extern ErrandLink relay_beating;
 extern ErrandLink relay_pinged;
 extern ErrandLink relay_all_sessions;
 
+/* How many are in SESSION_CLOSING. */
+extern int relay_sessions_closing;
+
 /* The only setter of a session's state. */
 extern void relay_session_move(RelaySession *s, SessionState to);
 

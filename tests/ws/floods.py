@@ -235,7 +235,16 @@ async def full():
         except (Refused, RuntimeError, ConnectionError):
             return False
     ok(await poll(again, 'room again'), 'when one leaves, another comes in')
-    for ws in held:
+    told = []
+    for _ in range(100):
+        try:
+            told.append(await Ws.open(token(aud='small'), port=port))
+        except (Refused, ConnectionError):
+            break
+    same(len(told), 100, 'a hundred are told that it is full, and do not hang up')
+    held.pop().close()
+    ok(await poll(again, 'room beside them', 1), '... and still there is room when one leaves')
+    for ws in held + told:
         ws.close()
 
 
