@@ -102,7 +102,9 @@ COMMENT ON FUNCTION errand._may_all() IS 'internal: whether the caller may steer
 COMMENT ON FUNCTION errand._api_task_cancel(jsonb, timestamptz) IS 'internal: the route task_cancel.';
 COMMENT ON FUNCTION errand._api_task_retry(jsonb, timestamptz) IS 'internal: the route task_retry.';
 COMMENT ON FUNCTION errand._body_ids(jsonb) IS 'internal: ids in a body.';
-COMMENT ON FUNCTION errand._steer_filter(jsonb, timestamptz) IS 'internal: a filter for steering.';
+COMMENT ON FUNCTION errand._change_number(jsonb, text, bigint) IS 'internal: what a limit is changed to.';
+COMMENT ON FUNCTION errand._change_text(jsonb, text) IS 'internal: what a text is changed to.';
+COMMENT ON FUNCTION errand._steer_filter(jsonb) IS 'internal: a filter for steering.';
 COMMENT ON FUNCTION errand._api_tasks_cancel(jsonb, timestamptz) IS 'internal: the route tasks_cancel.';
 COMMENT ON FUNCTION errand._api_tasks_retry(jsonb, timestamptz) IS 'internal: the route tasks_retry.';
 COMMENT ON FUNCTION errand._api_queue_pause(jsonb, timestamptz) IS 'internal: the route queue_pause.';
