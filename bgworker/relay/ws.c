@@ -32,25 +32,11 @@ typedef struct Socket
 	bool held; /* nothing is read */
 } Socket;
 
-/*
- * Nothing is read while something is left to write: libwebsockets would not do
- * so, but wake for it again and again.
- */
-static void
-hold_reading(struct lws *wsi, Socket *sock)
-{
-	bool hold = lws_partial_buffered(wsi) != 0;
-
-	if (hold == sock->held)
-		return;
-	sock->held = hold;
-	(void) lws_rx_flow_control(wsi, !hold);
-}
-
 static int
 callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
 	RelaySession *s = lws_get_opaque_user_data(wsi);
+	Socket *sock = user;
 
 	if (s == NULL)
 		return 0; /* it is about to be ours */
@@ -61,7 +47,7 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 		case LWS_CALLBACK_RAW_WRITEABLE:
 			if (!relay_session_writeable(s))
 				return -1;
-			hold_reading(wsi, user);
+			relay_tls_hold(wsi, &sock->held);
 			break;
 		case LWS_CALLBACK_RAW_CLOSE:
 			relay_session_closed(s);
