@@ -94,7 +94,8 @@ errand_define_host(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(1) && PG_GETARG_INT32(1) < 1 && !(keep && PG_GETARG_INT32(1) == NO_LIMIT))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("max_running must be at least 1"),
 						errhint("Leave it out, or give NULL, for errand.host_max_running.")));
-	if (rate != NULL && !(keep && rate[0] == '\0') && !errand_rate_parse(rate, strlen(rate), &per_second))
+	if (rate != NULL && !(keep && rate[0] == '\0') &&
+		!errand_rate_parse(rate, strlen(rate), &per_second))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"%s\" is not a rate", rate),
 						errhint("Rates look like '50/s', '10/m', '1000/h' or '5/d'.")));
 	if (!keep || proxy == NULL || proxy[0] != '\0')

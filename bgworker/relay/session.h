@@ -37,9 +37,9 @@ extern RelaySession *relay_session_create(RelayPrincipal *who, RelayAddress *add
 /* What libwebsockets tells; ws.c calls these. */
 extern void relay_session_open(RelaySession *s, struct lws *wsi);
 extern bool relay_session_receive(RelaySession *s, char *data, size_t len); /* false: as below */
-extern bool relay_session_writeable(RelaySession *s);						/* false: close it now */
-extern void relay_session_closed(RelaySession *s); /* nothing is written to it any more */
-extern void relay_session_gone(RelaySession *s);   /* frees it */
+extern bool relay_session_writeable(RelaySession *s); /* false: close it now */
+extern void relay_session_closed(RelaySession *s);	  /* nothing is written to it any more */
+extern void relay_session_gone(RelaySession *s);	  /* frees it */
 
 /* Closes it in good order, with this code. */
 extern void relay_session_close(RelaySession *s, int code, const char *reason);

@@ -119,7 +119,8 @@ relay_session_say(RelaySession *s, RelayText *text, RelayBlob *data)
 	if (s->n_out >= QUEUE_MAX)
 		relay_session_close(s, RELAY_CLOSE_TOO_MANY,
 							"too many messages without reading the answers");
-	else if (text->failed || (o = out_make(ERRAND_WS_OP_TEXT, text->b.data, text->b.len, data)) == NULL)
+	else if (text->failed ||
+			 (o = out_make(ERRAND_WS_OP_TEXT, text->b.data, text->b.len, data)) == NULL)
 		relay_session_close(s, RELAY_CLOSE_FULL, "out of memory");
 	else
 	{

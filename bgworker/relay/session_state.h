@@ -52,7 +52,7 @@ struct RelaySession
 	RelayAddress *address;
 	ErrandLevel level;
 	RelayRequest *request; /* of the token */
-	SessionOut *pong; /* what answers its last ping, or NULL */
+	SessionOut *pong;	   /* what answers its last ping, or NULL */
 	ErrandLink out;
 	ErrandLink subs;
 	int64 beat_at;	/* when it was opened, or last heard of, or pinged */

@@ -108,8 +108,8 @@ bool
 relay_ws_adopt(int fd, RelaySession *session)
 {
 	lws_sock_file_fd_type sock = {.sockfd = fd};
-	struct lws *wsi =
-		lws_adopt_descriptor_vhost(vhost, LWS_ADOPT_SOCKET, sock, RELAY_SUBPROTOCOL, NULL);
+	struct lws *wsi = lws_adopt_descriptor_vhost(vhost, LWS_ADOPT_SOCKET, sock, RELAY_SUBPROTOCOL,
+												 NULL);
 
 	if (wsi == NULL)
 		return false;

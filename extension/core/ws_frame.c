@@ -120,7 +120,9 @@ control_next(ErrandWsReader *r, const char *data, size_t len, ErrandWsPiece *pie
 	frame_end(r);
 	piece->data = r->control;
 	piece->len = r->control_len;
-	return op == ERRAND_WS_OP_PING ? ERRAND_WS_PING : op == ERRAND_WS_OP_PONG ? ERRAND_WS_PONG : ERRAND_WS_CLOSE;
+	return op == ERRAND_WS_OP_PING ? ERRAND_WS_PING :
+		   op == ERRAND_WS_OP_PONG ? ERRAND_WS_PONG :
+									 ERRAND_WS_CLOSE;
 }
 
 static ErrandWsEvent
@@ -158,8 +160,7 @@ errand_ws_read(ErrandWsReader *r, char *data, size_t len, size_t *used, ErrandWs
 	n = len - at < r->left ? len - at : (size_t) r->left;
 	*used = at + n;
 	unmask(r, data + at, n);
-	return is_control(r) ? control_next(r, data + at, n, piece) :
-						   data_next(r, data + at, n, piece);
+	return is_control(r) ? control_next(r, data + at, n, piece) : data_next(r, data + at, n, piece);
 }
 
 int
@@ -193,16 +194,15 @@ errand_ws_head(char out[ERRAND_WS_HEAD], int opcode, size_t len)
 size_t
 errand_ws_close(char out[2 + ERRAND_WS_CONTROL], int code, const char *reason)
 {
-	size_t len = strlen(reason);
+	size_t len = 0;
 
-	if (len > ERRAND_WS_CONTROL - 2)
-		len = ERRAND_WS_CONTROL - 2;
 	if (code == 0)
 		return errand_ws_head(out, ERRAND_WS_OP_CLOSE, 0);
+	for (; reason[len] != '\0' && len < ERRAND_WS_CONTROL - 2; len++)
+		out[4 + len] = reason[len];
 	(void) errand_ws_head(out, ERRAND_WS_OP_CLOSE, 2 + len);
 	out[2] = (char) (code >> 8);
 	out[3] = (char) code;
-	memcpy(out + 4, reason, len);
 	return 4 + len;
 }
 

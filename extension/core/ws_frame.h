@@ -25,9 +25,9 @@
 
 typedef enum ErrandWsEvent
 {
-	ERRAND_WS_MORE,	  /* more must come */
-	ERRAND_WS_DATA,	  /* a piece of a message */
-	ERRAND_WS_PING,	  /* these three: a whole control frame */
+	ERRAND_WS_MORE, /* more must come */
+	ERRAND_WS_DATA, /* a piece of a message */
+	ERRAND_WS_PING, /* these three: a whole control frame */
 	ERRAND_WS_PONG,
 	ERRAND_WS_CLOSE,
 	ERRAND_WS_BROKEN, /* no frame that a client may send: 1002; nothing is read any more */
@@ -36,12 +36,12 @@ typedef enum ErrandWsEvent
 /* Where in the stream of frames a connection is.  Zero-filled it is at its beginning. */
 typedef struct ErrandWsReader
 {
-	uint64_t left;		/* bytes of the payload that have not come */
+	uint64_t left; /* bytes of the payload that have not come */
 	uint8_t head[14];
-	uint8_t have;		/* bytes of the head */
-	uint8_t message;	/* opcode of the message under way; 0: none */
-	uint8_t turn;		/* of the mask */
-	uint8_t payload;	/* the head is read: its payload comes */
+	uint8_t have;	 /* bytes of the head */
+	uint8_t message; /* opcode of the message under way; 0: none */
+	uint8_t turn;	 /* of the mask */
+	uint8_t payload; /* the head is read: its payload comes */
 	uint8_t broken;
 	uint8_t control_len;
 	char control[ERRAND_WS_CONTROL];
@@ -62,8 +62,8 @@ typedef struct ErrandWsPiece
  * are unmasked in place.  *used of them are done with, never 0 if len is not;
  * call again with the rest.  A message is bounded by the caller.
  */
-extern ErrandWsEvent errand_ws_read(ErrandWsReader *r, char *data, size_t len, size_t *used,
-									ErrandWsPiece *piece);
+extern ErrandWsEvent
+errand_ws_read(ErrandWsReader *r, char *data, size_t len, size_t *used, ErrandWsPiece *piece);
 
 /*
  * The code with which a client's close frame is answered: its own, 0 if it has

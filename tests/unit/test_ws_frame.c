@@ -203,7 +203,8 @@ test_close(void **state)
 	for (int code = 0; code < 65536; code++)
 	{
 		char b[2] = {(char) (code >> 8), (char) code};
-		bool good = (code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006) ||
+		bool good = (code >= 1000 && code <= 1014 && code != 1004 && code != 1005 &&
+					 code != 1006) ||
 					(code >= 3000 && code < 5000);
 
 		assert_int_equal(errand_ws_close_code(b, 2), good ? code : 1002);
