@@ -127,6 +127,19 @@ errand_counted_keep(ErrandCounter *c)
 	}
 }
 
+bool
+errand_counters_based(void)
+{
+	ErrandCounter *c;
+	bool based;
+
+	LWLockAcquire(errand_shared->event_lock, LW_SHARED);
+	c = errand_counter_find(MyDatabaseId, ERRAND_COUNT_ALL, "");
+	based = c != NULL && c->before.at != 0;
+	LWLockRelease(errand_shared->event_lock);
+	return based;
+}
+
 void
 errand_counters_base(const ErrandCounted *sums)
 {

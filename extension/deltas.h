@@ -29,6 +29,9 @@ extern void errand_deltas_taken(const ErrandDelta *d, int n, TimestampTz at);
 /* A counter is about to be zeroed: what was not taken of it stays so.  Under event_lock. */
 extern void errand_counted_keep(ErrandCounter *c);
 
+/* Whether that of all has its base, since this shared memory was made. */
+extern bool errand_counters_based(void);
+
 /* Adds to the counter of all what was counted before the server started, once; at: now. */
 extern void errand_counters_base(const ErrandCounted *sums);
 

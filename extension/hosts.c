@@ -68,6 +68,8 @@ check_proxy(const char *proxy)
 						errhint("Such as 'http://proxy.internal:3128' or 'socks5h://secret://proxy_login@10.0.0.1:1080'.")));
 }
 
+#define NO_LIMIT (-1) /* takes a limit of a host away */
+
 static void
 announce(void)
 {
@@ -81,19 +83,23 @@ errand_define_host(PG_FUNCTION_ARGS)
 {
 	ErrandArgs a = {0};
 	char *rate = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
+	char *proxy = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
+	bool keep = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
 	double per_second;
 	bool isnull;
 
 	errand_enter();
 	errand_require("admin");
 	errand_arg_text(&a, host_arg(fcinfo));
-	if (!PG_ARGISNULL(1) && PG_GETARG_INT32(1) < 1)
+	if (!PG_ARGISNULL(1) && PG_GETARG_INT32(1) < 1 && !(keep && PG_GETARG_INT32(1) == NO_LIMIT))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("max_running must be at least 1"),
 						errhint("Leave it out, or give NULL, for errand.host_max_running.")));
-	if (rate != NULL && !errand_rate_parse(rate, strlen(rate), &per_second))
+	if (rate != NULL && !(keep && rate[0] == '\0') &&
+		!errand_rate_parse(rate, strlen(rate), &per_second))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"%s\" is not a rate", rate),
 						errhint("Rates look like '50/s', '10/m', '1000/h' or '5/d'.")));
-	check_proxy(PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3)));
+	if (!keep || proxy == NULL || proxy[0] != '\0')
+		check_proxy(proxy);
 	for (int i = 1; i <= 3; i++)
 	{
 		if (PG_ARGISNULL(i))
@@ -101,6 +107,7 @@ errand_define_host(PG_FUNCTION_ARGS)
 		else
 			errand_arg(&a, PG_GETARG_DATUM(i));
 	}
+	errand_arg(&a, BoolGetDatum(keep));
 	(void) errand_call("_host_define", &a, &isnull);
 	announce();
 	PG_RETURN_VOID();

@@ -79,6 +79,7 @@ shared_clear(void)
 	if (!pg_strong_random(&errand_shared->epoch, sizeof(uint64)))
 		errand_shared->epoch = (uint64) GetCurrentTimestamp() * UINT64CONST(6364136223846793005);
 	errand_shared->epoch &= PG_INT64_MAX; /* it is stored as bigint */
+	errand_shared->began_at = GetCurrentTimestamp();
 }
 
 static void

@@ -193,6 +193,7 @@ typedef struct ErrandShared
 	LWLock *slot_lock;
 	LWLock *event_lock;
 	uint64 epoch;				 /* random, of this shared memory: leases and tokens name it */
+	TimestampTz began_at;		 /* when this shared memory was made: nothing was counted before */
 	int launcher_procno;		 /* slot_lock; -1 if it is away */
 	pg_atomic_uint32 generation; /* of slots */
 	pg_atomic_uint32 waiters;	 /* how many are active: 0 saves the scan */

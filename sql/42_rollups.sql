@@ -16,6 +16,7 @@ CREATE TABLE errand.rollup (
     name      text        NOT NULL COLLATE "C",
     wait_hist integer[]   NOT NULL,
     run_hist  integer[]   NOT NULL,
+    upto      timestamptz NOT NULL,
     PRIMARY KEY (kind, name, minute)
 );
 CREATE INDEX rollup_minute ON errand.rollup (minute);
@@ -25,17 +26,18 @@ SELECT pg_catalog.pg_extension_config_dump('errand.rollup', '');
 -- A minute that two leaders share is put together.
 -- Tables:     writes rollup
 CREATE FUNCTION errand._rollup(p_minute timestamptz, p_kind "char", p_name text, p_submitted bigint, p_succeeded bigint,
-    p_failed bigint, p_cancelled bigint, p_retried bigint, p_depth bigint, p_oldest_ms bigint, p_wait integer[], p_run integer[])
+    p_failed bigint, p_cancelled bigint, p_retried bigint, p_depth bigint, p_oldest_ms bigint, p_wait integer[], p_run integer[],
+    p_upto timestamptz)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    INSERT INTO errand.rollup AS r (minute, kind, name, submitted, succeeded, failed, cancelled, retried, depth, oldest_ms, wait_hist, run_hist)
-    VALUES (p_minute, p_kind, p_name, p_submitted, p_succeeded, p_failed, p_cancelled, p_retried, p_depth, p_oldest_ms, p_wait, p_run)
+    INSERT INTO errand.rollup AS r (minute, kind, name, submitted, succeeded, failed, cancelled, retried, depth, oldest_ms, wait_hist, run_hist, upto)
+    VALUES (p_minute, p_kind, p_name, p_submitted, p_succeeded, p_failed, p_cancelled, p_retried, p_depth, p_oldest_ms, p_wait, p_run, p_upto)
     ON CONFLICT (kind, name, minute) DO UPDATE SET submitted = r.submitted + excluded.submitted,
         succeeded = r.succeeded + excluded.succeeded, failed = r.failed + excluded.failed,
         cancelled = r.cancelled + excluded.cancelled, retried = r.retried + excluded.retried,
         depth = excluded.depth, oldest_ms = excluded.oldest_ms, wait_hist = r.wait_hist || excluded.wait_hist,
-        run_hist = r.run_hist || excluded.run_hist;
+        run_hist = r.run_hist || excluded.run_hist, upto = excluded.upto;
 END $$;
 
 -- Function:   _rollup_trim(now, limit)
@@ -52,6 +54,33 @@ BEGIN
         ORDER BY x.minute LIMIT p_limit FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS v_gone = ROW_COUNT;
     RETURN v_gone;
+END $$;
+
+-- Function:   _rollup_recount(until)
+-- After a crash: what was counted in memory alone, from the last row up to then, is counted by the rows
+-- of tasks.  Only the newest 300,000 final ones are looked at, so that it takes no longer than a second;
+-- what ended and is older than these stays uncounted, and so do retries and times.
+-- Tables:     reads outcome, task; writes rollup
+CREATE FUNCTION errand._rollup_recount(p_until timestamptz)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    v_since timestamptz := coalesce((SELECT max(r.upto) FROM errand.rollup AS r WHERE r.kind = 'a'), '-infinity');
+BEGIN
+    PERFORM errand._rollup(date_trunc('minute', CASE WHEN isfinite(v_since) THEN v_since ELSE p_until END), k.kind, k.name,
+        sum(c.submitted)::bigint, sum(c.succeeded)::bigint, sum(c.failed)::bigint, sum(c.cancelled)::bigint, 0, 0, 0, '{}', '{}', p_until)
+    FROM (
+        SELECT t.queue, t.type, 0 AS submitted, (o.state = 'S')::integer AS succeeded, (o.state IN ('F', 'U'))::integer AS failed,
+            (o.state = 'C')::integer AS cancelled
+        FROM (SELECT x.id, x.state, x.finished_at FROM errand.outcome AS x ORDER BY x.id DESC LIMIT 300000) AS o
+        JOIN errand.task AS t ON t.id = o.id
+        WHERE o.finished_at >= v_since AND o.finished_at < p_until
+        UNION ALL
+        SELECT t.queue, t.type, 1, 0, 0, 0
+        FROM (SELECT x.queue, x.type, x.submitted_at FROM errand.task AS x ORDER BY x.id DESC LIMIT 300000) AS t
+        WHERE t.submitted_at >= v_since AND t.submitted_at < p_until
+    ) AS c CROSS JOIN LATERAL (VALUES ('q'::"char", c.queue), ('t', c.type), ('a', '')) AS k (kind, name)
+    GROUP BY k.kind, k.name;
 END $$;
 
 -- Function:   _rollup_sums()

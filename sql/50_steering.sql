@@ -203,12 +203,12 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO errand.queue (name, max_running, rate_limit, max_depth, description)
-    VALUES (p_name, nullif(p_max_running, -1), nullif(p_rate_limit, ''), nullif(p_max_depth, -1), p_description)
+    VALUES (p_name, nullif(p_max_running, -1), nullif(p_rate_limit, ''), nullif(p_max_depth, -1), nullif(p_description, ''))
     ON CONFLICT (name) DO UPDATE SET
         max_running = nullif(coalesce(p_max_running, errand.queue.max_running), -1),
         rate_limit = nullif(coalesce(p_rate_limit, errand.queue.rate_limit), ''),
         max_depth = nullif(coalesce(p_max_depth, errand.queue.max_depth), -1),
-        description = coalesce(excluded.description, errand.queue.description);
+        description = nullif(coalesce(p_description, errand.queue.description), '');
 END $$;
 
 -- Function:   _queue_exists(name)
@@ -289,14 +289,16 @@ BEGIN
 END $$;
 
 -- Function:   _host_define(...)
--- Tables:     writes host; redefining replaces
-CREATE FUNCTION errand._host_define(p_name text, p_max_running integer, p_rate_limit text, p_proxy text)
+-- Tables:     writes host; redefining replaces, but with keep what is NULL stays, and -1 and '' take it away
+CREATE FUNCTION errand._host_define(p_name text, p_max_running integer, p_rate_limit text, p_proxy text, p_keep boolean)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    INSERT INTO errand.host VALUES (p_name, p_max_running, p_rate_limit, p_proxy)
-    ON CONFLICT (name) DO UPDATE SET (max_running, rate_limit, proxy) =
-        (excluded.max_running, excluded.rate_limit, excluded.proxy);
+    INSERT INTO errand.host AS h VALUES (p_name, nullif(p_max_running, -1), nullif(p_rate_limit, ''), nullif(p_proxy, ''))
+    ON CONFLICT (name) DO UPDATE SET
+        max_running = CASE WHEN p_keep AND p_max_running IS NULL THEN h.max_running ELSE excluded.max_running END,
+        rate_limit = CASE WHEN p_keep AND p_rate_limit IS NULL THEN h.rate_limit ELSE excluded.rate_limit END,
+        proxy = CASE WHEN p_keep AND p_proxy IS NULL THEN h.proxy ELSE excluded.proxy END;
 END $$;
 
 -- Function:   _host_drop(name)

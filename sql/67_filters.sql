@@ -18,7 +18,7 @@ RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c_keys CONSTANT text[] := ARRAY['state', 'queue', 'task', 'kind', 'owner', 'key', 'tag', 'task_group', 'min_id',
-        'max_id', 'older_than', 'newer_than', 'error'];
+        'max_id', 'older_than', 'newer_than', 'since', 'until', 'min_run_ms', 'error', 'q'];
     v_key text;
 BEGIN
     IF p_filter IS NULL OR jsonb_typeof(p_filter) <> 'object' THEN
@@ -129,7 +129,11 @@ BEGIN
             ('owner', ' AND t.owner = ANY ($5::name[])'), ('key', ' AND t.key = ANY ($6)'), ('tag', ' AND t.tags && $7'),
             ('task_group', ' AND t.task_group = $8'), ('min_id', ' AND t.id >= $9'), ('max_id', ' AND t.id <= $10'),
             ('older_than', ' AND t.submitted_at < $11'), ('newer_than', ' AND t.submitted_at >= $12'),
-            ('error', ' AND strpos(t.error, $13) > 0')) AS c (key, condition)
+            ('error', ' AND strpos(t.error, $13) > 0'),
+            ('since', ' AND t.submitted_at >= $15'), ('until', ' AND t.submitted_at < $16'),
+            ('min_run_ms', ' AND t.finished_at - t.started_at >= $17 * interval ''1 ms'''),
+            ('q', ' AND (t.id::text = $18 OR strpos(lower(t.task), $18) > 0 OR strpos(lower(t.key), $18) > 0 OR strpos(lower(t.error), $18) > 0)')
+        ) AS c (key, condition)
     WHERE p_filter ? c.key;
     IF NOT p_all THEN
         v_query := v_query || ' AND EXISTS (SELECT FROM errand.task AS k WHERE k.id = t.id AND k.owner_oid = $14)';
@@ -142,7 +146,8 @@ BEGIN
         errand._filter_texts(p_filter, 'kind'), errand._filter_texts(p_filter, 'owner'), errand._filter_texts(p_filter, 'key'),
         errand._filter_texts(p_filter, 'tag'), errand._filter_id(p_filter, 'task_group'), errand._filter_id(p_filter, 'min_id'),
         errand._filter_id(p_filter, 'max_id'), p_now - errand._filter_age(p_filter, 'older_than'),
-        p_now - errand._filter_age(p_filter, 'newer_than'), p_filter ->> 'error', p_caller;
+        p_now - errand._filter_age(p_filter, 'newer_than'), p_filter ->> 'error', p_caller, errand._arg_time(p_filter, 'since'),
+        errand._arg_time(p_filter, 'until'), errand._filter_id(p_filter, 'min_run_ms'), lower(errand._arg_text(p_filter, 'q'));
     RETURN coalesce(v_ids, '{}');
 END $$;
 

@@ -201,7 +201,7 @@ CREATE FUNCTION errand.reprioritize(id bigint, priority integer) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_reprioritize';
 
 CREATE FUNCTION errand.define_host(host text, max_running integer DEFAULT NULL, rate_limit text DEFAULT NULL,
-    proxy text DEFAULT NULL) RETURNS void
+    proxy text DEFAULT NULL, keep boolean DEFAULT false) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_define_host';
 
 CREATE FUNCTION errand.drop_host(host text) RETURNS void

@@ -105,21 +105,21 @@ BEGIN
     RETURN ARRAY(SELECT DISTINCT e.value::bigint FROM jsonb_array_elements_text(p_body -> 'ids') AS e (value) ORDER BY 1);
 END $$;
 
--- Function:   _steer_filter(filter, now)
--- Returns:    a filter of cancel_where() and its kin, from one of the list's
-CREATE FUNCTION errand._steer_filter(p_filter jsonb, p_now timestamptz)
+-- Function:   _steer_filter(filter)
+-- Returns:    a filter of cancel_where() and its kin, from one of the list's: these check the values
+-- Raises:     22023 at an unknown key or a null: to pass over it would mean more tasks
+CREATE FUNCTION errand._steer_filter(p_filter jsonb)
 RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    v_states text[];
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM errand._arg_known(p_filter, 'state', 'queue', 'task', 'kind', 'owner', 'key', 'tag', 'group', 'task_group', 'q', 'error',
-        'since', 'until', 'min_id', 'max_id', 'older_than', 'newer_than');
-    v_states := errand._arg_states(p_filter, 'state');
-    RETURN jsonb_strip_nulls(p_filter - ARRAY['group', 'q', 'since', 'until', 'state'] || jsonb_build_object('state', to_jsonb(v_states),
-        'task_group', coalesce(p_filter -> 'task_group', p_filter -> 'group'), 'error', coalesce(p_filter -> 'error', p_filter -> 'q'),
-        'newer_than', coalesce(p_filter ->> 'newer_than', (p_now - errand._arg_time(p_filter, 'since'))::text),
-        'older_than', coalesce(p_filter ->> 'older_than', (p_now - errand._arg_time(p_filter, 'until'))::text)));
+        'since', 'until', 'min_run', 'min_run_ms', 'min_id', 'max_id', 'older_than', 'newer_than');
+    IF EXISTS (SELECT FROM jsonb_each(p_filter) AS e WHERE jsonb_typeof(e.value) = 'null') THEN
+        PERFORM errand._arg_bad('a value of the filter is null', 'Leave the key out, or give a value.');
+    END IF;
+    RETURN p_filter - ARRAY['group', 'min_run', 'state'] || jsonb_strip_nulls(jsonb_build_object(
+        'state', to_jsonb(errand._arg_states(p_filter, 'state')), 'task_group', coalesce(p_filter -> 'task_group', p_filter -> 'group'),
+        'min_run_ms', coalesce(p_filter -> 'min_run_ms', p_filter -> 'min_run')));
 END $$;
 
 -- Function:   _api_tasks_cancel(args, now)
@@ -135,7 +135,7 @@ BEGIN
     IF (v_body ? 'filter') = (v_body ? 'ids') THEN
         PERFORM errand._arg_bad('say which tasks', 'Give either "filter" or "ids".');
     ELSIF v_body ? 'filter' THEN
-        v_n := errand.cancel_where(errand._steer_filter(v_body -> 'filter', p_now), v_dry);
+        v_n := errand.cancel_where(errand._steer_filter(v_body -> 'filter'), v_dry);
     ELSE
         v_ids := errand._body_ids(v_body);
         SELECT count(*) INTO v_n FROM unnest(errand._rows(v_ids)) AS t
@@ -161,7 +161,7 @@ BEGIN
     IF (v_body ? 'filter') = (v_body ? 'ids') THEN
         PERFORM errand._arg_bad('say which tasks', 'Give either "filter" or "ids".');
     ELSIF v_body ? 'filter' THEN
-        v_n := errand.retry_where(errand._steer_filter(v_body -> 'filter', p_now), v_dry);
+        v_n := errand.retry_where(errand._steer_filter(v_body -> 'filter'), v_dry);
     ELSE
         v_ids := errand._body_ids(v_body);
         SELECT count(*) INTO v_n FROM unnest(errand._rows(v_ids)) AS t
@@ -172,6 +172,23 @@ BEGIN
         END IF;
     END IF;
     RETURN jsonb_build_object('count', v_n, 'dry_run', v_dry);
+END $$;
+
+-- Function:   _change_number(body, name), _change_text(body, name)
+-- Returns:    what a thing is changed to: NULL if the body does not name it, so that it stays; -1 or ''
+--             if the body says null, which takes it away
+CREATE FUNCTION errand._change_number(p_body jsonb, p_name text, p_most bigint)
+RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN CASE WHEN p_body ? p_name THEN errand._arg_int(p_body, p_name, -1, 0, p_most) END;
+END $$;
+
+CREATE FUNCTION errand._change_text(p_body jsonb, p_name text)
+RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN CASE WHEN p_body ? p_name THEN coalesce(errand._arg_text(p_body, p_name), '') END;
 END $$;
 
 -- Function:   _api_queue_pause(args, now), _api_queue_resume, _api_queue_drain, _api_queue_define
@@ -210,9 +227,9 @@ DECLARE
     v_body jsonb := errand._arg_body(p_args, 'max_running', 'rate_limit', 'max_depth', 'description');
 BEGIN
     PERFORM errand.define_queue(errand._arg_need(p_args, 'name'),
-        max_running => errand._arg_int(v_body, 'max_running', NULL, 0, 2147483647)::integer,
-        rate_limit => errand._arg_text(v_body, 'rate_limit'),
-        max_depth => errand._arg_int(v_body, 'max_depth', NULL, 0, 999999999999999999), description => errand._arg_text(v_body, 'description'));
+        max_running => errand._change_number(v_body, 'max_running', 2147483647)::integer,
+        rate_limit => errand._change_text(v_body, 'rate_limit'),
+        max_depth => errand._change_number(v_body, 'max_depth', 999999999999999999), description => errand._change_text(v_body, 'description'));
     RETURN errand._done(true);
 END $$;
 
@@ -243,8 +260,8 @@ DECLARE
     v_body jsonb := errand._arg_body(p_args, 'max_running', 'rate_limit', 'proxy');
 BEGIN
     PERFORM errand.define_host(errand._arg_need(p_args, 'name'),
-        max_running => errand._arg_int(v_body, 'max_running', NULL, 0, 2147483647)::integer,
-        rate_limit => errand._arg_text(v_body, 'rate_limit'), proxy => errand._arg_text(v_body, 'proxy'));
+        max_running => errand._change_number(v_body, 'max_running', 2147483647)::integer,
+        rate_limit => errand._change_text(v_body, 'rate_limit'), proxy => errand._change_text(v_body, 'proxy'), keep => true);
     RETURN errand._done(true);
 END $$;
 

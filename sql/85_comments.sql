@@ -623,7 +623,7 @@ Errors: 22023 out of range.
 Example: SELECT errand.reprioritize(42, 100);';
 COMMENT ON FUNCTION errand.cancel_where IS
 'Cancels every task that a filter means and that is not final, of your own; an admin: of all. It does to each what errand.cancel() does.
-filter: an object of the keys state, queue, task, kind, owner, key, tag (each a text or an array of texts), task_group, min_id, max_id, older_than and newer_than (intervals, counted from the submit), error (a part of it); all must hold, {} means all tasks. dry_run: only counts.
+filter: an object of the keys state, queue, task, kind, owner, key, tag (each a text or an array of texts), task_group, min_id, max_id, older_than and newer_than (intervals, counted from the submit), since and until (times of the submit), min_run_ms, error (a part of it), q (a part of error, key or task in any case, or the id); all must hold, {} means all tasks. dry_run: only counts.
 Returns how many were cancelled or asked to stop. Takes effect at COMMIT.
 Errors: 22023 an unknown key or a bad value; 42501 within a security-restricted operation.
 Example: SELECT errand.cancel_where(''{"queue": "mail", "older_than": "1 hour"}'', dry_run => true);';
@@ -651,7 +651,7 @@ COMMENT ON FUNCTION errand.task_on_change IS
 Errors: 42501 the role may not submit; 42704 no such task type; 39P01 not AFTER, FOR EACH ROW.
 Example: CREATE TRIGGER told AFTER INSERT OR UPDATE OR DELETE ON orders FOR EACH ROW EXECUTE FUNCTION errand.task_on_change(''order_changed'');';
 COMMENT ON FUNCTION errand.define_host IS
-'Limits the requests to a host, over all workers; redefining replaces all of it. host: name, name:port or [IPv6]:port; a
+'Limits the requests to a host, over all workers; redefining replaces all of it, or with keep => true only what is given: NULL leaves a thing as it is, -1 (rate_limit, proxy: '''') takes it away. host: name, name:port or [IPv6]:port; a
 name without a port is for each of its ports. max_running: requests at once (default: errand.host_max_running). rate_limit:
 such as 50/s. proxy: requests go through it. Tasks that must wait for it spend no attempt. Admins only.
 Errors: 22023 (no host, no rate, less than 1), 42501.

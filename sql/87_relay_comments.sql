@@ -31,7 +31,8 @@ COMMENT ON FUNCTION errand._relay_auth(text, text) IS 'internal: role, level and
 COMMENT ON FUNCTION errand._level_cap() IS 'internal: the level of the token that the relay acts for.';
 
 -- The API, rollups and history.
-COMMENT ON FUNCTION errand._rollup(timestamptz, "char", text, bigint, bigint, bigint, bigint, bigint, bigint, bigint, integer[], integer[]) IS 'internal: writes a row of a minute.';
+COMMENT ON FUNCTION errand._rollup(timestamptz, "char", text, bigint, bigint, bigint, bigint, bigint, bigint, bigint, integer[], integer[], timestamptz) IS 'internal: writes a row of a minute.';
+COMMENT ON FUNCTION errand._rollup_recount(timestamptz) IS 'internal: counts by the rows what a crash took.';
 COMMENT ON FUNCTION errand._rollup_trim(timestamptz, integer) IS 'internal: deletes old minutes.';
 COMMENT ON FUNCTION errand._rollup_sums() IS 'internal: sums of all minutes.';
 COMMENT ON FUNCTION errand._rollup_now("char") IS 'internal: what was counted in the minute that runs.';
@@ -102,7 +103,9 @@ COMMENT ON FUNCTION errand._may_all() IS 'internal: whether the caller may steer
 COMMENT ON FUNCTION errand._api_task_cancel(jsonb, timestamptz) IS 'internal: the route task_cancel.';
 COMMENT ON FUNCTION errand._api_task_retry(jsonb, timestamptz) IS 'internal: the route task_retry.';
 COMMENT ON FUNCTION errand._body_ids(jsonb) IS 'internal: ids in a body.';
-COMMENT ON FUNCTION errand._steer_filter(jsonb, timestamptz) IS 'internal: a filter for steering.';
+COMMENT ON FUNCTION errand._change_number(jsonb, text, bigint) IS 'internal: what a limit is changed to.';
+COMMENT ON FUNCTION errand._change_text(jsonb, text) IS 'internal: what a text is changed to.';
+COMMENT ON FUNCTION errand._steer_filter(jsonb) IS 'internal: a filter for steering.';
 COMMENT ON FUNCTION errand._api_tasks_cancel(jsonb, timestamptz) IS 'internal: the route tasks_cancel.';
 COMMENT ON FUNCTION errand._api_tasks_retry(jsonb, timestamptz) IS 'internal: the route tasks_retry.';
 COMMENT ON FUNCTION errand._api_queue_pause(jsonb, timestamptz) IS 'internal: the route queue_pause.';
@@ -132,6 +135,7 @@ COMMENT ON COLUMN errand.rollup.kind IS 'q queue, t task type, s source, a all.'
 COMMENT ON COLUMN errand.rollup.name IS 'The name; empty for all.';
 COMMENT ON COLUMN errand.rollup.wait_hist IS 'How long tasks waited: pairs of bucket and count.';
 COMMENT ON COLUMN errand.rollup.run_hist IS 'How long attempts ran, likewise.';
+COMMENT ON COLUMN errand.rollup.upto IS 'Up to when it counts.';
 COMMENT ON VIEW errand.stat_history IS 'Numbers by the minute of queues, task types and all together, for 30 days; to monitors. Quiet minutes have no row. Example: SELECT minute, succeeded, failed FROM errand.stat_history WHERE kind = ''all'' ORDER BY minute DESC LIMIT 10;';
 COMMENT ON COLUMN errand.stat_history.minute IS 'The minute.';
 COMMENT ON COLUMN errand.stat_history.submitted IS 'Tasks submitted in it.';

@@ -31,9 +31,27 @@ our_reports()
 		}' -- -files="$files" "$log"/valgrind/*.log
 }
 
+# Its connections are many; what is wrong about one is seen in the reports.
+relay_under_valgrind()
+{
+	local port secret=valgrind-0123456789-0123456789-0123456789
+	port=$(free_ports 1)
+	createdb valgrind_relay &&
+		psql -qX -v ON_ERROR_STOP=1 -d valgrind_relay -v port="$port" -v secret="$secret" <<-'END' &&
+			CREATE EXTENSION pg_errand;
+			CREATE FUNCTION public.noop(args jsonb) RETURNS void LANGUAGE plpgsql AS 'BEGIN END';
+			ALTER SYSTEM SET errand.token_secret = :'secret';
+			ALTER DATABASE valgrind_relay SET errand.port = :'port';
+			SELECT pg_reload_conf();
+		END
+		wait_until 120 curl -sf "http://127.0.0.1:$port/readyz" || return 1
+	RELAY_PORT=$port RELAY_SECRET=$secret PGDATABASE=valgrind_relay PGUSER=$(id -un) CONNECTS=10000 SECONDS_MOST=900 GROWTH_MB=40 \
+		PYTHONDONTWRITEBYTECODE=1 python3 tests/ws/growth.py
+}
+
 part_valgrind()
 {
-	local reports
+	local reports relay=good
 	if [ -z "$VALGRIND_TESTS" ]; then
 		say "VALGRIND_TESTS names no tests"
 		part_done valgrind 0 0
@@ -50,13 +68,11 @@ part_valgrind()
 	# shellcheck disable=SC2046,SC2086 # several words each
 	timeout -k 10 1800 "$pgxs_test/regress/pg_regress" --bindir="$bin" --host="$PGHOST" --port="$PGPORT" \
 		$(variable REGRESS_OPTS) $VALGRIND_TESTS > "$log/valgrind.log" 2>&1 || show_end "$log/valgrind.log" 30
+	relay_under_valgrind > "$log/valgrind-relay.log" 2>&1 || relay=bad
 	pg_ctl -D "$cluster/data" -m fast -w -t 120 stop > /dev/null || show_end "$log/postgresql.log"
 	rm -f "$cluster/ready"
 	reports=$(our_reports)
-	if [ -z "$reports" ]; then
-		part_done valgrind 1 0
-	else
-		say "$reports" | head -n 150
-		part_done valgrind 0 1
-	fi
+	[ "$relay" = good ] || show_end "$log/valgrind-relay.log"
+	[ -z "$reports" ] || say "$reports" | head -n 150
+	if [ -z "$reports" ] && [ "$relay" = good ]; then part_done valgrind 1 0; else part_done valgrind 0 1; fi
 }

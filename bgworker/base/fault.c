@@ -43,6 +43,14 @@ armed(const char *name, const char *what, const char **action)
 	return *p == '=';
 }
 
+int
+errand_fault_haste(const char *name)
+{
+	const char *times;
+
+	return armed(name, NULL, &times) ? Max(1, atoi(times)) : 1;
+}
+
 void
 errand_fault_point(const char *name, const char *what)
 {

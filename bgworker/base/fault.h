@@ -13,11 +13,15 @@
  */
 extern void errand_fault_point(const char *name, const char *what);
 #define ERRAND_FAULT(name) errand_fault_point(name, NULL)
+/* How many times faster its clocks run: for errand.fault = 'name=5'; 1 if nothing is said. */
+extern int errand_fault_haste(const char *name);
+#define ERRAND_HASTE(name) errand_fault_haste(name)
 /* A point that is meant for one thing only, named as in run:queue=kill. */
 #define ERRAND_FAULT_OF(name, what) errand_fault_point(name, what)
 #else
 #define ERRAND_FAULT(name) ((void) 0)
 #define ERRAND_FAULT_OF(name, what) ((void) 0)
+#define ERRAND_HASTE(name) 1
 #endif
 
 #endif

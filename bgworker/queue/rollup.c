@@ -3,8 +3,8 @@
  *		Numbers by the minute, for charts that outlive a restart.
  *
  * Runs in the leader.  Each minute the differences of the counters become rows
- * of errand.rollup; they count as taken when that has committed.  A crash loses
- * the running minute, a restart nothing.  It must never look at history.
+ * of errand.rollup; they count as taken when that has committed.  A restart
+ * loses nothing; after a crash the running minute is counted again, by the rows.
  */
 #include "postgres.h"
 
@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "deltas.h"
 #include "queue/rollup.h"
+#include "shared.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -40,12 +41,17 @@ errand_rollup_wait_us(void)
 	return Max(0, minute + MINUTE_US - errand_clock_now());
 }
 
-/* What was counted before the server started. */
+/* What was counted before the server started, once. */
 static void
 take_up(void)
 {
 	ErrandCounted sums = {0};
+	ErrandDbArgs a = {0};
 
+	if (errand_counters_based())
+		return;
+	errand_db_arg(&a, TimestampTzGetDatum(errand_shared->began_at));
+	(void) errand_db_call(DB_ROLLUP_RECOUNT, &a);
 	if (errand_db_call(DB_ROLLUP_SUMS, NULL) == 1)
 	{
 		sums.submitted = errand_db_int8(0, errand_db_column("submitted"));
@@ -92,6 +98,7 @@ write_one(const ErrandDelta *d, TimestampTz now)
 	errand_db_arg(&a, Int64GetDatum(d->oldest_at != 0 ? Max(0, (now - d->oldest_at) / 1000) : 0));
 	errand_db_arg(&a, pairs(d->n.wait));
 	errand_db_arg(&a, pairs(d->n.run));
+	errand_db_arg(&a, TimestampTzGetDatum(now));
 	(void) errand_db_call(DB_ROLLUP, &a);
 }
 

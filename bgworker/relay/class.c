@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "common/hashfn.h"
+#include "core/ws_frame.h"
 #include "relay/class.h"
 
 #define BUCKETS 4096
@@ -149,15 +150,15 @@ message_write(const RelayClass *c, uint64 number, const RelayEntry *e, RelayText
 static void
 frame_close(RelayText *out, size_t start)
 {
-	char head[RELAY_FRAME_HEAD];
-	size_t payload = start + RELAY_FRAME_HEAD;
+	char head[ERRAND_WS_HEAD];
+	size_t payload = start + ERRAND_WS_HEAD;
 	size_t len;
 	size_t n;
 
 	if (out->failed)
 		return;
 	len = out->b.len - payload;
-	n = relay_frame_head(head, len);
+	n = errand_ws_head(head, ERRAND_WS_OP_TEXT, len);
 	memcpy(out->b.data + start, head, n);
 	memmove(out->b.data + start + n, out->b.data + payload, len);
 	out->b.len = start + n + len;
@@ -166,7 +167,7 @@ frame_close(RelayText *out, size_t start)
 static size_t
 frame_open(RelayText *out)
 {
-	static const char room[RELAY_FRAME_HEAD];
+	static const char room[ERRAND_WS_HEAD];
 	size_t start = out->b.len;
 
 	relay_text_bytes(out, room, sizeof(room));

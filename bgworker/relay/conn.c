@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "base/fault.h"
 #include "relay/conn_state.h"
 #include "relay/counters.h"
 #include "relay/log.h"
@@ -30,18 +31,9 @@ typedef struct Write
 	char bytes[];
 } Write;
 
-static ErrandLink conns = {&conns, &conns};
-static int n_conns = 0;
-static bool leaving = false;
 static char scratch[65536]; /* read_cb copies out of it at once */
 
 static void request_next(RelayConn *c);
-
-int
-relay_conns(void)
-{
-	return n_conns;
-}
 
 static void
 state_time(uv_timer_t *timer)
@@ -66,6 +58,7 @@ relay_conn_move(RelayConn *c, RelayConnState to, uint64 ms)
 {
 	Assert(c->state != CONN_CLOSED);
 	c->state = to;
+	ms /= (uint64) ERRAND_HASTE("relay_clock");
 	if (to == CONN_ASKED || to == CONN_ANSWERING)
 		(void) uv_read_stop(&c->handle.stream); /* one request at a time */
 	(void) uv_timer_start(&c->timer, state_time, ms, to == CONN_STREAM ? ms : 0);
@@ -80,7 +73,6 @@ handle_closed(uv_handle_t *handle)
 		return;
 	errand_netbuf_free(&c->in);
 	free(c);
-	n_conns--;
 	relay_count_connections(-1);
 }
 
@@ -97,9 +89,7 @@ relay_conn_close(RelayConn *c)
 	c->request = NULL;
 	relay_principal_drop(c->who);
 	c->who = NULL;
-	relay_address_leave(c->address);
-	c->address = NULL;
-	errand_list_remove(&c->node);
+	relay_conns_drop(c);
 	c->state = CONN_CLOSED;
 	uv_close((uv_handle_t *) &c->handle, handle_closed);
 	uv_close((uv_handle_t *) &c->timer, handle_closed);
@@ -109,12 +99,6 @@ static void
 shut(uv_shutdown_t *req, int status)
 {
 	free(req);
-}
-
-bool
-relay_conns_leaving(void)
-{
-	return leaving;
 }
 
 /* All is said: ours is closed, and what still comes is thrown away until theirs is. */
@@ -130,6 +114,7 @@ linger(RelayConn *c)
 		return;
 	}
 	c->in.len = 0;
+	relay_conns_go(c);
 	relay_conn_move(c, CONN_LINGERING, LINGER_MS);
 }
 
@@ -170,7 +155,7 @@ answered(RelayConn *c)
 
 	relay_principal_drop(c->who);
 	c->who = NULL;
-	if (c->close || leaving || used > c->in.len)
+	if (c->close || relay_conns_leaving() || used > c->in.len)
 	{
 		(void) relay_conn_listen(c);
 		linger(c);
@@ -243,6 +228,7 @@ void
 relay_conn_farewell(RelayConn *c, const char *data, size_t len)
 {
 	c->close = true;
+	relay_conns_go(c);
 	relay_conn_move(c, CONN_ANSWERING, RELAY_WRITE_MS);
 	relay_conn_write(c, data, len, NULL, 0);
 }
@@ -349,8 +335,7 @@ relay_conn_create(uv_loop_t *loop, bool tls)
 	(void) uv_timer_init(loop, &c->timer);
 	c->handle.stream.data = c->timer.data = c;
 	c->handles = 2;
-	errand_list_push(&conns, &c->node);
-	n_conns++;
+	relay_conns_add(c);
 	relay_count_connections(1);
 	return c;
 }
@@ -361,18 +346,4 @@ relay_conn_begin(RelayConn *c)
 	relay_conn_move(c, CONN_HEAD, HEAD_MS);
 	if (!relay_conn_listen(c))
 		relay_conn_close(c);
-}
-
-void
-relay_conns_leave(void)
-{
-	leaving = true;
-	for (ErrandLink *l = conns.next, *next; l != &conns; l = next)
-	{
-		RelayConn *c = errand_container(l, RelayConn, node);
-
-		next = l->next;
-		if (c->state == CONN_HEAD || c->state == CONN_STREAM)
-			relay_conn_close(c);
-	}
 }

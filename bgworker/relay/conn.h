@@ -56,6 +56,7 @@ typedef struct RelayConn
 	const char *api;   /* its route of _api */
 	int good;		   /* the status of success */
 	bool close;		   /* after the answer */
+	bool going;		   /* all is said: it takes nobody's place */
 	RelayPrincipal *who;
 	RelayRequest *request;
 	struct RelayStream *stream;
@@ -110,8 +111,12 @@ extern int relay_conn_release(RelayConn *c);
 /* Closes it at once. */
 extern void relay_conn_close(RelayConn *c);
 
-/* How many there are. */
+/* How many there are; how many of them are not on their way out. */
 extern int relay_conns(void);
+extern int relay_conns_staying(void);
+
+/* Closes the one that has been on its way out for longest; false: there is none. */
+extern bool relay_conns_make_room(void);
 
 /* The relay leaves: idle ones are closed, the others after their answer. */
 extern void relay_conns_leave(void);

@@ -1,6 +1,6 @@
 /*
  * conn_state.h
- *		What reading (conn.c) and answering (answer.c) share.  For these alone.
+ *		What reading (conn.c), answering (answer.c) and counting (conns.c) share.  For these alone.
  */
 #ifndef ERRAND_RELAY_CONN_STATE_H
 #define ERRAND_RELAY_CONN_STATE_H
@@ -24,6 +24,11 @@ extern void relay_conn_write(RelayConn *c, const char *data, size_t len, const c
 
 /* Reads on; false if that cannot be. */
 extern bool relay_conn_listen(RelayConn *c);
+
+/* A connection comes; takes nobody's place any more; is gone. */
+extern void relay_conns_add(RelayConn *c);
+extern void relay_conns_go(RelayConn *c);
+extern void relay_conns_drop(RelayConn *c);
 
 /* Whether the relay is about to leave. */
 extern bool relay_conns_leaving(void);

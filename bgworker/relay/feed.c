@@ -206,7 +206,8 @@ task_tail(RelayText *t, const ErrandEvent *e)
 	relay_text_json(t, e->task, strlen(e->task));
 	relay_text(t, ",\"queue\":");
 	relay_text_json(t, e->queue, strlen(e->queue));
-	relay_text_format(t, ",\"state\":\"%s\",\"attempt\":%d", errand_state_name(e->to), e->attempt);
+	relay_text_format(t, ",\"state\":\"%s\",\"run\":%d,\"attempt\":%d", errand_state_name(e->to),
+					  e->run, e->attempt);
 	milliseconds(t, "wait_ms", e->wait_us);
 	milliseconds(t, "run_ms", e->run_us);
 	relay_text(t, "}}");

@@ -17,28 +17,6 @@ static int n_subs = 0;
 static int n_stats = 0;
 static uint64 seen = 0; /* of the history: all up to here are told */
 
-size_t
-relay_frame_head(char out[RELAY_FRAME_HEAD], size_t len)
-{
-	out[0] = (char) 0x81; /* a text message, whole */
-	if (len < 126)
-	{
-		out[1] = (char) len;
-		return 2;
-	}
-	if (len < 65536)
-	{
-		out[1] = 126;
-		out[2] = (char) (len >> 8);
-		out[3] = (char) len;
-		return 4;
-	}
-	out[1] = 127;
-	for (int i = 0; i < 8; i++)
-		out[2 + i] = (char) ((uint64) len >> (56 - 8 * i));
-	return 10;
-}
-
 RelayBlob *
 relay_blob_make(const char *data, size_t len)
 {

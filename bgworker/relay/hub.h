@@ -102,10 +102,6 @@ extern void relay_hub_advance(bool anew);
 /* Gives all of the channel stats this data. */
 extern void relay_hub_stats(const char *json);
 
-/* Puts a WebSocket frame's head of a text message of this length at out; returns its length. */
-#define RELAY_FRAME_HEAD 10
-extern size_t relay_frame_head(char out[RELAY_FRAME_HEAD], size_t len);
-
 /* Reference counts of blobs; NULL is let pass. */
 extern RelayBlob *relay_blob_make(const char *data, size_t len);
 extern void relay_blob_drop(RelayBlob *b);

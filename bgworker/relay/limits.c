@@ -101,7 +101,8 @@ relay_address_leave(RelayAddress *a)
 bool
 relay_limits_full(const RelayAddress *a)
 {
-	return relay_sessions() + relay_conns() > most || (a != NULL && a->n > most_of_one);
+	return relay_sessions_staying() + relay_conns_staying() > most ||
+		   (a != NULL && a->n > most_of_one);
 }
 
 bool

@@ -47,7 +47,7 @@ on_connection(uv_stream_t *server, int status)
 {
 	if (status != 0)
 		relay_log("a connection could not be taken: %s", uv_strerror(status));
-	else if (relay_limits_exceeded())
+	else if (relay_limits_exceeded() && !relay_conns_make_room())
 		turn_away(server);
 	else
 		(void) relay_conn_accept(server);

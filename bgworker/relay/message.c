@@ -219,6 +219,18 @@ relay_say_error(RelayText *out, const char *id, const char *code, const char *me
 }
 
 void
+relay_say_refused(RelayText *out, const char *id, const RelayAnswer *why)
+{
+	relay_say_error(out, id,
+					why->status == 403 ? "forbidden" :
+					why->status == 404 ? "not_found" :
+					why->status == 400 ? "bad_filter" :
+										 "unavailable",
+					why->message != NULL ? why->message : "the database did not answer",
+					why->status >= 500);
+}
+
+void
 relay_say_snapshot(RelayText *out, const char *id, uint64 number)
 {
 	relay_text(out, "{\"type\":\"snapshot\",\"id\":");

@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "relay/request.h"
 #include "relay/text.h"
 #include "relay/wish.h"
 
@@ -46,6 +47,9 @@ extern void relay_say_welcome(RelayText *out);
 extern void relay_say_subscribed(RelayText *out, const char *id, bool recovered, uint64 number);
 extern void
 relay_say_error(RelayText *out, const char *id, const char *code, const char *message, bool retry);
+
+/* The error of a subscription to which the database's answer was no. */
+extern void relay_say_refused(RelayText *out, const char *id, const RelayAnswer *why);
 
 /* A snapshot without its end: "data":...} follows. */
 extern void relay_say_snapshot(RelayText *out, const char *id, uint64 number);

@@ -43,6 +43,12 @@ relay_sessions(void)
 	return n_sessions;
 }
 
+int
+relay_sessions_staying(void)
+{
+	return n_sessions - relay_sessions_closing;
+}
+
 /* ---- tokens ---- */
 
 static void hear_early(RelaySession *s);
@@ -87,12 +93,6 @@ void
 relay_session_open(RelaySession *s, struct lws *wsi)
 {
 	s->wsi = wsi;
-	if (s->state == SESSION_CLOSING)
-	{
-		relay_ws_kill(wsi, RELAY_KILL_S);
-		relay_session_wake(s);
-		return;
-	}
 	if (s->who != NULL)
 	{
 		relay_session_beat(s, &relay_beating);
@@ -194,8 +194,8 @@ rate_ok(RelaySession *s)
 	return s->rate_left >= 0;
 }
 
-static void
-receive_whole(RelaySession *s, const char *text, size_t len)
+void
+relay_session_hear(RelaySession *s, const char *text, size_t len)
 {
 	RelayMessage m;
 
@@ -205,8 +205,7 @@ receive_whole(RelaySession *s, const char *text, size_t len)
 		relay_session_close(s, RELAY_CLOSE_TOO_MANY, "too many messages");
 		return;
 	}
-	/* libwebsockets does not see a message end within a character if its last fragment is empty */
-	if (memchr(text, '\0', len) == NULL && !errand_utf8_ok(text, len))
+	if (!errand_ws_utf8(text, len))
 	{
 		relay_session_close(s, RELAY_CLOSE_NO_UTF8, "a message must be UTF-8");
 		return;
@@ -218,34 +217,6 @@ receive_whole(RelaySession *s, const char *text, size_t len)
 	else
 		hear(s, &m);
 	relay_message_free(&m);
-}
-
-void
-relay_session_receive(RelaySession *s, const char *data, size_t len, bool first, bool final,
-					  size_t remaining, bool binary)
-{
-	if (s->state == SESSION_CLOSING)
-		return;
-	if (binary)
-		relay_session_close(s, RELAY_CLOSE_BAD_MESSAGE, "messages are text");
-	else if (s->in.len + len > RELAY_MESSAGE_BYTES ||
-			 remaining > RELAY_MESSAGE_BYTES - s->in.len - len)
-		relay_session_close(s, RELAY_CLOSE_TOO_BIG, "a message has at most 65536 bytes");
-	else if (first && final)
-		receive_whole(s, data, len);
-	else if (!errand_netbuf_append(&s->in, data, len))
-		relay_session_close(s, RELAY_CLOSE_FULL, "out of memory");
-	else if (final)
-	{
-		receive_whole(s, s->in.data, s->in.len);
-		errand_netbuf_free(&s->in);
-	}
-}
-
-bool
-relay_session_said_close(const RelaySession *s)
-{
-	return s->state == SESSION_CLOSING && s->wsi == NULL;
 }
 
 void
@@ -267,11 +238,11 @@ relay_session_gone(RelaySession *s)
 {
 	relay_session_closed(s);
 	relay_session_move(s, SESSION_GONE);
+	relay_sessions_closing--;
 	errand_netbuf_free(&s->in);
 	errand_netbuf_free(&s->early);
 	errand_list_remove(&s->node);
 	relay_principal_drop(s->who);
-	relay_address_leave(s->address);
 	free(s);
 	n_sessions--;
 	relay_count_clients(-1);

@@ -8,13 +8,15 @@
 
 #include "postgres.h"
 
+#include "core/ws_frame.h"
 #include "relay/limits.h"
 #include "relay/token.h"
 #include "relay/ws.h"
 
 /* Close codes of our own; README.md and docs/relay.md say what they mean. */
 #define RELAY_CLOSE_RESTART 1001
-#define RELAY_CLOSE_NO_UTF8 1007
+#define RELAY_CLOSE_PROTOCOL ERRAND_WS_PROTOCOL_ERROR
+#define RELAY_CLOSE_NO_UTF8 ERRAND_WS_NO_UTF8
 #define RELAY_CLOSE_ORIGIN 1008
 #define RELAY_CLOSE_TOO_BIG 1009
 #define RELAY_CLOSE_FULL 1013
@@ -34,19 +36,17 @@ extern RelaySession *relay_session_create(RelayPrincipal *who, RelayAddress *add
 
 /* What libwebsockets tells; ws.c calls these. */
 extern void relay_session_open(RelaySession *s, struct lws *wsi);
-extern void relay_session_receive(RelaySession *s, const char *data, size_t len, bool first,
-								  bool final, size_t remaining, bool binary);
+extern bool relay_session_receive(RelaySession *s, char *data, size_t len); /* false: as below */
 extern bool relay_session_writeable(RelaySession *s); /* false: close it now */
-extern void relay_session_pong(RelaySession *s);
-extern bool relay_session_said_close(const RelaySession *s); /* we began to close it */
-extern void relay_session_closed(RelaySession *s);			 /* nothing is called for it any more */
-extern void relay_session_gone(RelaySession *s);			 /* frees it */
+extern void relay_session_closed(RelaySession *s);	  /* nothing is written to it any more */
+extern void relay_session_gone(RelaySession *s);	  /* frees it */
 
 /* Closes it in good order, with this code. */
 extern void relay_session_close(RelaySession *s, int code, const char *reason);
 
-/* How many there are. */
+/* How many there are; how many of them are not being closed. */
 extern int relay_sessions(void);
+extern int relay_sessions_staying(void);
 
 /* Pings, timeouts, expired tokens: once a second. */
 extern void relay_sessions_tick(void);

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "relay/counters.h"
 #include "relay/log.h"
 #include "relay/session_state.h"
@@ -24,6 +25,7 @@ ErrandLink relay_all_sessions = {&relay_all_sessions, &relay_all_sessions};
 ErrandLink relay_silent = {&relay_silent, &relay_silent};
 ErrandLink relay_beating = {&relay_beating, &relay_beating};
 ErrandLink relay_pinged = {&relay_pinged, &relay_pinged};
+int relay_sessions_closing = 0;
 
 /* The only setter of a session's state. */
 void
@@ -41,6 +43,12 @@ relay_session_move(RelaySession *s, SessionState to)
 
 	Assert((next[s->state] & (1 << to)) != 0);
 	s->state = to;
+	if (to != SESSION_CLOSING)
+		return;
+	/* it takes nobody's place any more */
+	relay_sessions_closing++;
+	relay_address_leave(s->address);
+	s->address = NULL;
 }
 
 void
@@ -75,21 +83,32 @@ relay_session_close(RelaySession *s, int code, const char *reason)
 	relay_session_wake(s);
 }
 
-/* A message as a frame: its head, the text, and the data that follow. */
+/* A frame: its head, the bytes, and the data that follow. */
 static SessionOut *
-out_make(const RelayText *text, RelayBlob *data)
+out_make(int opcode, const char *bytes, size_t len, RelayBlob *data)
 {
-	SessionOut *o = malloc(sizeof(SessionOut) + RELAY_FRAME_HEAD + text->b.len);
+	SessionOut *o = malloc(sizeof(SessionOut) + ERRAND_WS_HEAD + len);
 
 	if (o == NULL)
 		return NULL;
-	o->len = relay_frame_head(o->bytes, text->b.len + (data != NULL ? data->len : 0));
-	memcpy(o->bytes + o->len, text->b.data, text->b.len);
-	o->len += text->b.len;
+	o->len = errand_ws_head(o->bytes, opcode, len + (data != NULL ? data->len : 0));
+	memcpy(o->bytes + o->len, bytes, len);
+	o->len += len;
 	o->data = data;
 	if (data != NULL)
 		data->refs++;
 	return o;
+}
+
+/* Of several pings the last is answered (RFC 6455, 5.5.3). */
+void
+relay_session_pong(RelaySession *s, const char *data, size_t len)
+{
+	if (s->state == SESSION_CLOSING)
+		return;
+	free(s->pong);
+	s->pong = out_make(ERRAND_WS_OP_PONG, data, len, NULL);
+	relay_session_wake(s);
 }
 
 void
@@ -100,7 +119,8 @@ relay_session_say(RelaySession *s, RelayText *text, RelayBlob *data)
 	if (s->n_out >= QUEUE_MAX)
 		relay_session_close(s, RELAY_CLOSE_TOO_MANY,
 							"too many messages without reading the answers");
-	else if (text->failed || (o = out_make(text, data)) == NULL)
+	else if (text->failed ||
+			 (o = out_make(ERRAND_WS_OP_TEXT, text->b.data, text->b.len, data)) == NULL)
 		relay_session_close(s, RELAY_CLOSE_FULL, "out of memory");
 	else
 	{
@@ -125,6 +145,8 @@ relay_session_forget_out(RelaySession *s)
 {
 	while (!errand_list_empty(&s->out))
 		out_drop(s, errand_container(s->out.next, SessionOut, node));
+	free(s->pong);
+	s->pong = NULL;
 }
 
 static bool
@@ -132,6 +154,23 @@ out_write(RelaySession *s, const SessionOut *o)
 {
 	return relay_ws_write(s->wsi, o->bytes, o->len) &&
 		   (o->data == NULL || relay_ws_write(s->wsi, o->data->data, o->data->len));
+}
+
+/* Pings and pongs; false: the connection is gone. */
+static bool
+write_control(RelaySession *s)
+{
+	char ping[ERRAND_WS_HEAD];
+	bool good = true;
+
+	if (s->ping_due)
+		good = relay_ws_write(s->wsi, ping, errand_ws_head(ping, ERRAND_WS_OP_PING, 0));
+	s->ping_due = false;
+	if (good && s->pong != NULL)
+		good = out_write(s, s->pong);
+	free(s->pong);
+	s->pong = NULL;
+	return good;
 }
 
 /* Our own messages; false: the connection is gone. */
@@ -190,40 +229,36 @@ more_to_write(const RelaySession *s)
 	return false;
 }
 
+/* The last that is written: its end comes by its answer, if there is to be one, or by time. */
+static bool
+write_close(RelaySession *s)
+{
+	struct lws *wsi = s->wsi;
+	char frame[2 + ERRAND_WS_CONTROL];
+
+	relay_session_closed(s);
+	if (!relay_ws_write(wsi, frame, errand_ws_close(frame, s->close_code, s->close_reason)))
+		return false;
+	if (s->deaf)
+		relay_ws_end(wsi, RELAY_END_S);
+	return true;
+}
+
 bool
 relay_session_writeable(RelaySession *s)
 {
 	s->asked = false;
 	if (s->wsi == NULL)
 		return true;
-	if (s->ping_due)
-	{
-		s->ping_due = false;
-		if (!relay_ws_ping(s->wsi))
-			return false;
-	}
-	if (!write_out(s))
+	if (!write_control(s) || !write_out(s))
 		return false;
 	if (s->state == SESSION_CLOSING && errand_list_empty(&s->out) && !relay_ws_choked(s->wsi))
-	{
-		struct lws *wsi = s->wsi;
-
-		/* nothing is written to it any more; its end comes by its answer, or by time */
-		relay_session_closed(s);
-		return relay_ws_say_close(wsi, s->close_code, s->close_reason);
-	}
+		return write_close(s);
 	if (s->state == SESSION_READY && errand_list_empty(&s->out) && !write_events(s))
 		return false;
 	if (more_to_write(s))
 		relay_session_wake(s);
 	return true;
-}
-
-void
-relay_session_pong(RelaySession *s)
-{
-	if (s->state == SESSION_READY || s->state == SESSION_CHECKING)
-		relay_session_beat(s, &relay_beating);
 }
 
 /* The oldest of a list that has been in it for so long, or NULL. */
@@ -238,19 +273,20 @@ overdue(ErrandLink *list, int64 since)
 static void
 tick_beats(int64 now)
 {
+	int64 haste = ERRAND_HASTE("relay_clock");
 	RelaySession *s;
 
-	while ((s = overdue(&relay_silent, now - AUTH_US)) != NULL)
+	while ((s = overdue(&relay_silent, now - AUTH_US / haste)) != NULL)
 	{
 		errand_list_remove(&s->beat);
 		relay_session_close(s, RELAY_CLOSE_NO_AUTH, "no token came in time");
 	}
-	while ((s = overdue(&relay_pinged, now - PONG_US)) != NULL)
+	while ((s = overdue(&relay_pinged, now - PONG_US / haste)) != NULL)
 	{
 		errand_list_remove(&s->beat);
 		relay_ws_kill(s->wsi, 1);
 	}
-	while ((s = overdue(&relay_beating, now - PING_US)) != NULL)
+	while ((s = overdue(&relay_beating, now - PING_US / haste)) != NULL)
 	{
 		relay_session_beat(s, &relay_pinged);
 		s->ping_due = true;

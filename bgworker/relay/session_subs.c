@@ -90,13 +90,8 @@ sub_snapshot(RelaySub *sub, const RelayAnswer *why, RelayBlob *data)
 		relay_session_say(s, &t, data);
 		return;
 	}
-	say_error(s, relay_sub_id(sub),
-			  why->status == 403 ? "forbidden" :
-			  why->status == 404 ? "not_found" :
-			  why->status == 400 ? "bad_filter" :
-								   "unavailable",
-			  why->message != NULL ? why->message : "the database did not answer",
-			  why->status >= 500);
+	relay_say_refused(&t, relay_sub_id(sub), why);
+	relay_session_say(s, &t, NULL);
 	sub_drop(s, sub);
 }
 

@@ -89,6 +89,21 @@ sub_behind(RelaySub *sub)
 	s->level = ERRAND_LEVEL_NONE; /* it ends at the next check */
 }
 
+/* It is confirmed once, and not before it is known to be allowed; false: the stream is gone. */
+static bool
+confirm(RelayStream *s, bool recovered)
+{
+	RelayConn *c = s->conn;
+	RelayText t = {0};
+
+	if (s->sub->confirmed)
+		return true;
+	s->sub->confirmed = true;
+	relay_say_subscribed(&t, relay_sub_id(s->sub), recovered, s->sub->cursor);
+	say(s, &t, NULL);
+	return c->stream == s;
+}
+
 static void
 sub_snapshot(RelaySub *sub, const RelayAnswer *why, RelayBlob *data)
 {
@@ -98,16 +113,13 @@ sub_snapshot(RelaySub *sub, const RelayAnswer *why, RelayBlob *data)
 
 	if (data != NULL)
 	{
+		if (!confirm(s, false))
+			return;
 		relay_say_snapshot(&t, relay_sub_id(sub), sub->cursor);
 		say(s, &t, data);
 		return;
 	}
-	relay_say_error(&t, relay_sub_id(sub),
-					why->status == 403 ? "forbidden" :
-					why->status == 404 ? "not_found" :
-										 "unavailable",
-					why->message != NULL ? why->message : "the database did not answer",
-					why->status >= 500);
+	relay_say_refused(&t, relay_sub_id(sub), why);
 	say(s, &t, NULL);
 	if (c->stream == s)
 		relay_conn_close(c);
@@ -126,7 +138,6 @@ bool
 relay_stream_begin(RelayConn *c, RelayWish *wish)
 {
 	RelayStream *s;
-	RelayText t = {0};
 	bool recovered;
 
 	if (!relay_principal_channel(c->who, wish->channel))
@@ -149,10 +160,8 @@ relay_stream_begin(RelayConn *c, RelayWish *wish)
 	errand_list_push(&streams, &s->node);
 	relay_count_clients(1);
 	relay_conn_stream(c);
-	if (c->stream != s)
-		return true;
-	relay_say_subscribed(&t, relay_sub_id(s->sub), recovered, s->sub->cursor);
-	say(s, &t, NULL);
+	if (recovered && c->stream == s)
+		(void) confirm(s, true);
 	return true;
 }
 

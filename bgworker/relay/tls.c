@@ -29,6 +29,7 @@ typedef struct Pair
 	bool pipe_open;
 	bool ended;		  /* conn.c says no more */
 	bool heard;		  /* anything of the peer: the handshake is over */
+	bool held;		  /* nothing is read of the peer */
 	ErrandBuffer out; /* for the peer */
 } Pair;
 
@@ -121,8 +122,8 @@ hear(Pair *p, const char *data, size_t len)
 		return -1;
 	}
 	/*
-	 * Not lws_rx_flow_control(): what OpenSSL has decrypted already would not be
-	 * told of again.  So a peer may be as far ahead as a request is long.
+	 * Not lws_rx_flow_control() here: what OpenSSL has decrypted already would not
+	 * be told of again.  So a peer may be as far ahead as a request is long.
 	 */
 	if (uv_stream_get_write_queue_size((uv_stream_t *) &p->pipe) > AHEAD_BYTES)
 		return -1;
@@ -130,6 +131,17 @@ hear(Pair *p, const char *data, size_t len)
 		lws_set_timeout(p->wsi, NO_PENDING_TIMEOUT, 0); /* that of the handshake */
 	p->heard = true;
 	return 0;
+}
+
+void
+relay_tls_hold(struct lws *wsi, bool *held)
+{
+	bool hold = lws_partial_buffered(wsi) != 0;
+
+	if (hold == *held)
+		return;
+	*held = hold;
+	(void) lws_rx_flow_control(wsi, !hold);
 }
 
 /* The peer takes more. */
@@ -174,7 +186,10 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 		case LWS_CALLBACK_RAW_RX:
 			return p != NULL ? hear(p, in, len) : -1;
 		case LWS_CALLBACK_RAW_WRITEABLE:
-			return p != NULL ? tell(p) : -1;
+			if (p == NULL || tell(p) != 0)
+				return -1;
+			relay_tls_hold(wsi, &p->held);
+			break;
 		case LWS_CALLBACK_WSI_DESTROY:
 			if (p == NULL)
 				break;

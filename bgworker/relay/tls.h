@@ -10,6 +10,7 @@
 
 #include <uv.h>
 
+struct lws;
 struct lws_context;
 
 /*
@@ -26,5 +27,12 @@ extern bool relay_tls_on(void);
  * socket is taken in any case.
  */
 extern int relay_tls_adopt(int fd);
+
+/*
+ * To be called when a raw connection has been written to: nothing is read of it
+ * while something is left to write, for libwebsockets does not do so either, but
+ * wakes for it again and again.  held: whether that is so now.
+ */
+extern void relay_tls_hold(struct lws *wsi, bool *held);
 
 #endif

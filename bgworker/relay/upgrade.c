@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "core/origin.h"
+#include "core/ws_frame.h"
 #include "relay/counters.h"
 #include "relay/limits.h"
 #include "relay/session.h"
@@ -46,28 +47,36 @@ offers_read(const RelayConn *c, ErrandSpan *token)
 	return ours;
 }
 
+/* Our part of the handshake. */
+static void
+handshake(const RelayConn *c, bool ours, RelayText *t)
+{
+	char accept[32];
+
+	if (!relay_ws_accept(c->head.ws_key, accept))
+	{
+		t->failed = true;
+		return;
+	}
+	relay_text(t, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+				  "Connection: Upgrade\r\nSec-WebSocket-Accept: ");
+	relay_text(t, accept);
+	if (ours)
+		relay_text(t, "\r\nSec-WebSocket-Protocol: " RELAY_SUBPROTOCOL);
+	relay_text(t, "\r\n\r\n");
+}
+
 /* A handshake, and a close frame right behind it. */
 static void
 close_with(RelayConn *c, int code, const char *reason, bool ours)
 {
 	RelayText t = {0};
-	char accept[32];
-	size_t len = strlen(reason) + 2;
+	char frame[2 + ERRAND_WS_CONTROL];
 
-	if (!relay_ws_accept(c->head.ws_key, accept))
-	{
-		relay_conn_close(c);
-		return;
-	}
 	relay_count_answer(c->route, 101);
 	relay_count_refused();
-	relay_text(&t, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-				   "Connection: Upgrade\r\nSec-WebSocket-Accept: ");
-	relay_text(&t, accept);
-	if (ours)
-		relay_text(&t, "\r\nSec-WebSocket-Protocol: " RELAY_SUBPROTOCOL);
-	relay_text_format(&t, "\r\n\r\n%c%c%c%c%s", 0x88, (char) len, (char) (code >> 8), (char) code,
-					  reason);
+	handshake(c, ours, &t);
+	relay_text_bytes(&t, frame, errand_ws_close(frame, code, reason));
 	if (t.failed)
 		relay_conn_close(c);
 	else
@@ -111,11 +120,25 @@ proper(RelayConn *c)
 	return true;
 }
 
+/* There is room in its socket for it: all answers before have been written. */
+static bool
+shake_hands(RelayConn *c)
+{
+	RelayText t = {0};
+	uv_buf_t buf;
+	bool done;
+
+	handshake(c, true, &t);
+	buf = uv_buf_init(t.b.data, (unsigned) t.b.len);
+	done = !t.failed && uv_try_write(&c->handle.stream, &buf, 1) == (int) t.b.len;
+	relay_text_free(&t);
+	return done;
+}
+
 static void
 hand_over(RelayConn *c, RelayPrincipal *who)
 {
 	RelaySession *s = relay_session_create(who, c->address);
-	char key[32];
 	int fd;
 
 	if (s == NULL)
@@ -124,12 +147,16 @@ hand_over(RelayConn *c, RelayPrincipal *who)
 		close_with(c, RELAY_CLOSE_FULL, "out of memory", true);
 		return;
 	}
-	memcpy(key, c->head.ws_key.p, 24);
-	key[24] = '\0';
 	c->address = NULL;
+	if (!shake_hands(c))
+	{
+		relay_conn_close(c);
+		relay_session_gone(s);
+		return;
+	}
 	relay_count_answer(c->route, 101);
 	fd = relay_conn_release(c);
-	if (fd < 0 || !relay_ws_adopt(fd, key, s))
+	if (fd < 0 || !relay_ws_adopt(fd, s))
 		relay_session_gone(s);
 }
 

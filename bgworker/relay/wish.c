@@ -32,6 +32,21 @@ number_of(const char *text, int64 *out)
 	return true;
 }
 
+/* What queues and sources can be called: 1 to 200 characters without controls. */
+static bool
+name_ok(const char *name)
+{
+	int chars = 0;
+
+	for (const char *p = name; *p; p++)
+	{
+		if (errand_ascii_is_control(*p))
+			return false;
+		chars += ((unsigned char) *p & 0xc0) != 0x80;
+	}
+	return chars >= 1 && chars <= ERRAND_NAME_CHARS && strlen(name) < ERRAND_NAME_BYTES;
+}
+
 bool
 relay_wish_channel(RelayWish *w)
 {
@@ -62,7 +77,7 @@ relay_wish_channel(RelayWish *w)
 		w->name = w->channel + len;
 		if (named[i].number)
 			return number_of(w->name, &w->number);
-		return w->name[0] != '\0' && strlen(w->name) < ERRAND_NAME_BYTES;
+		return name_ok(w->name);
 	}
 	return false;
 }

@@ -1,17 +1,19 @@
 /*
  * ws.c
- *		libwebsockets on the relay's libuv loop.
+ *		The sockets of WebSockets, which libwebsockets serves on the relay's
+ *		libuv loop.
  *
  * Runs in the relay.  The callback only passes on; it must never throw, and
- * nothing is written but when libwebsockets says that it can be.  Sockets are
- * accepted by listen.c and come here with a request of our own making: 4.1
- * spins when descriptors run out, and cannot read a list of subprotocols as
- * long as one with a token.  Its loop is a foreign one to it, so that it leaves
- * signals alone.
+ * nothing is written but when libwebsockets says that it can be.  The sockets
+ * come here when the handshake is over, and bytes go both ways as they are:
+ * 4.1 would take frames without a mask, does not see a text end within a
+ * character, and on libuv closes before the close frame is out.  Its loop is a
+ * foreign one to it, so that it leaves signals alone.
  */
 #include "postgres.h"
 
 #include <libwebsockets.h>
+#include <sys/socket.h>
 
 #include "relay/log.h"
 #include "relay/session.h"
@@ -19,61 +21,41 @@
 #include "relay/ws.h"
 #include "settings.h"
 
-#define HANDSHAKE_S 5
+#define HANDSHAKE_S 5 /* of TLS */
 
 static struct lws_context *context = NULL;
 static struct lws_vhost *vhost = NULL;
-static RelaySession *adopting = NULL; /* whose socket is being taken over */
-static bool fd_taken = false;		  /* there is a wsi now, which closes the socket */
-static bool session_taken = false;	  /* and frees the session */
 
-static RelaySession *
-session_of(struct lws *wsi)
+/* A connection's, kept by libwebsockets. */
+typedef struct Socket
 {
-	return lws_get_opaque_user_data(wsi);
-}
+	bool held; /* nothing is read */
+} Socket;
 
 static int
 callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
-	RelaySession *s;
+	RelaySession *s = lws_get_opaque_user_data(wsi);
+	Socket *sock = user;
 
+	if (s == NULL)
+		return 0; /* it is about to be ours */
 	switch (reason)
 	{
-		case LWS_CALLBACK_WSI_CREATE:
-			fd_taken = true;
+		case LWS_CALLBACK_RAW_RX:
+			return relay_session_receive(s, in, len) ? 0 : -1;
+		case LWS_CALLBACK_RAW_WRITEABLE:
+			if (!relay_session_writeable(s))
+				return -1;
+			relay_tls_hold(wsi, &sock->held);
 			break;
-		case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
-			lws_set_opaque_user_data(wsi, adopting);
-			session_taken = true;
-			break;
-		case LWS_CALLBACK_ESTABLISHED:
-			relay_session_open(session_of(wsi), wsi);
-			break;
-		case LWS_CALLBACK_RECEIVE:
-			relay_session_receive(session_of(wsi), in, len, lws_is_first_fragment(wsi) != 0,
-								  lws_is_final_fragment(wsi) != 0,
-								  lws_remaining_packet_payload(wsi), lws_frame_is_binary(wsi) != 0);
-			break;
-		case LWS_CALLBACK_RECEIVE_PONG:
-			relay_session_pong(session_of(wsi));
-			break;
-		case LWS_CALLBACK_SERVER_WRITEABLE:
-			return relay_session_writeable(session_of(wsi)) ? 0 : -1;
-		case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-			/* the answer to ours; to its own libwebsockets answers */
-			return relay_session_said_close(session_of(wsi)) ? -1 : 0;
-		case LWS_CALLBACK_CLOSED:
-			relay_session_closed(session_of(wsi));
+		case LWS_CALLBACK_RAW_CLOSE:
+			relay_session_closed(s);
 			break;
 		case LWS_CALLBACK_WSI_DESTROY:
-			s = session_of(wsi);
 			lws_set_opaque_user_data(wsi, NULL);
-			if (s != NULL)
-				relay_session_gone(s);
+			relay_session_gone(s);
 			break;
-		case LWS_CALLBACK_HTTP:
-			return -1; /* it comes here for an upgrade only */
 		default:
 			break;
 	}
@@ -83,7 +65,7 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 static const struct lws_protocols protocols[] = {
 	{.name = RELAY_SUBPROTOCOL,
 	 .callback = callback,
-	 .rx_buffer_size = 1024,
+	 .per_session_data_size = sizeof(Socket),
 	 .tx_packet_size = 65536},
 	{0},
 };
@@ -98,8 +80,7 @@ relay_ws_init(uv_loop_t *loop)
 	void *loops[1] = {loop};
 
 	lws_set_log_level(LLL_ERR | LLL_WARN, relay_log_lws);
-	info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-				   LWS_SERVER_OPTION_VALIDATE_UTF8;
+	info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
 	info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
 	info.protocols = protocols;
 	info.foreign_loops = loops;
@@ -124,24 +105,17 @@ relay_ws_init(uv_loop_t *loop)
 }
 
 bool
-relay_ws_adopt(int fd, const char *key, RelaySession *session)
+relay_ws_adopt(int fd, RelaySession *session)
 {
-	char request[512];
-	int len = snprintf(request, sizeof(request),
-					   "GET /ws HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\n"
-					   "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-					   "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: " RELAY_SUBPROTOCOL
-					   "\r\n\r\n",
-					   key);
+	lws_sock_file_fd_type sock = {.sockfd = fd};
+	struct lws *wsi = lws_adopt_descriptor_vhost(vhost, LWS_ADOPT_SOCKET, sock, RELAY_SUBPROTOCOL,
+												 NULL);
 
-	adopting = session;
-	fd_taken = session_taken = false;
-	(void) lws_adopt_socket_vhost_readbuf(vhost, fd, request, (size_t) len);
-	adopting = NULL;
-	/* It may be closed and freed by now, but then the session went with it. */
-	if (!fd_taken)
-		close(fd);
-	return session_taken;
+	if (wsi == NULL)
+		return false;
+	lws_set_opaque_user_data(wsi, session);
+	relay_session_open(session, wsi);
+	return true;
 }
 
 bool
@@ -168,11 +142,7 @@ relay_ws_wake(struct lws *wsi)
 bool
 relay_ws_write(struct lws *wsi, const char *data, size_t len)
 {
-	/*
-	 * As ready-made bytes: libwebsockets passes them on as they are.  So
-	 * several frames, made once for many clients, take one send.
-	 */
-	return lws_write(wsi, (unsigned char *) data, len, LWS_WRITE_HTTP) >= 0;
+	return lws_write(wsi, (unsigned char *) data, len, LWS_WRITE_RAW) >= 0;
 }
 
 bool
@@ -181,33 +151,11 @@ relay_ws_choked(struct lws *wsi)
 	return lws_send_pipe_choked(wsi) != 0;
 }
 
-bool
-relay_ws_ping(struct lws *wsi)
+void
+relay_ws_end(struct lws *wsi, int seconds)
 {
-	unsigned char room[LWS_PRE + 1];
-
-	/* an answer without a payload would not be told to us */
-	room[LWS_PRE] = '.';
-	return lws_write(wsi, room + LWS_PRE, 1, LWS_WRITE_PING) >= 0;
-}
-
-bool
-relay_ws_say_close(struct lws *wsi, int code, const char *reason)
-{
-	char frame[4 + 124]; /* a reason has at most 123 bytes */
-	size_t len = Min(strlen(reason), sizeof(frame) - 5);
-
-	/*
-	 * Not lws_close_reason(): on libuv Debian's 4.1.6 closes a connection
-	 * twice, since it is built with _DEBUG, and the second time no frame goes
-	 * out.
-	 */
-	frame[0] = (char) 0x88;
-	frame[1] = (char) (2 + len);
-	frame[2] = (char) (code >> 8);
-	frame[3] = (char) code;
-	strlcpy(frame + 4, reason, sizeof(frame) - 4);
-	return relay_ws_write(wsi, frame, 4 + len);
+	(void) shutdown(lws_get_socket_fd(wsi), SHUT_WR);
+	relay_ws_kill(wsi, seconds);
 }
 
 void

@@ -90,9 +90,22 @@ test('limits are set, and a bad one is refused', async () => {
 	await page.getByText('at most 20/s').waitFor();
 	await set('9', '20/s');
 	await until('changed', async () => (await now()) === '9|20/s');
+	await set('', '');
+	await until('taken away', async () => (await now()) === '|');
 	await set('7', 'fast');
 	await page.locator('.toast[data-kind=bad]').waitFor();
 	await page.complaints.splice(0); // the refusal is a 400, which the browser logs
+	await clean(page);
+});
+
+test('a host keeps its proxy when its limits are set', async () => {
+	await sql(`SELECT errand.define_host('proxied.test', proxy => 'http://127.0.0.1:9')`);
+	const page = await open({ place: '/hosts' });
+	await page.getByRole('button', { name: 'Limits of proxied.test' }).click();
+	await page.getByLabel('Most at once').fill('5');
+	await page.getByRole('button', { name: 'Set', exact: true }).click();
+	await until('set', async () => (await sql(`SELECT max_running, proxy FROM errand.host WHERE name = 'proxied.test'`)) === '5|http://127.0.0.1:9');
+	await sql(`SELECT errand.drop_host('proxied.test')`);
 	await clean(page);
 });
 

@@ -8,27 +8,38 @@ import { assert, run, test } from './lib/tap.mjs';
 const folder = process.env.ERRAND_SHOTS;
 if (folder) mkdirSync(folder, { recursive: true });
 const all = await places();
-const WIDTHS = { 1440: 900, 1024: 768, 390: 844 };
+const WIDE = { 1440: 900, 1024: 768 };
+const PHONE = { 390: 844 };
 
-for (const [width, height] of Object.entries(WIDTHS)) {
-	for (const colorScheme of ['light', 'dark']) {
-		test(`every page at ${width}, ${colorScheme}`, async () => {
-			const phone = width < 500;
-			const page = await open({ viewport: { width: Number(width), height }, colorScheme, hasTouch: phone, isMobile: phone });
-			for (const [name, place] of Object.entries(all)) {
-				await goTo(page, place);
-				if (await page.locator('.plot').count()) await page.locator('.plot canvas').first().waitFor();
-				if (folder) await page.screenshot({ path: join(folder, `${name}-${width}-${colorScheme}.png`), fullPage: !phone });
-				assert.ok((await page.locator('main').textContent()).length > 20, name);
-			}
-			if (folder) {
-				await page.getByRole('button', { name: 'Log out' }).click();
-				await page.goto(`${base}/`);
-				await page.screenshot({ path: join(folder, `login-${width}-${colorScheme}.png`) });
-			}
-			await clean(page);
-		});
+// A page that has been loaded, at each width and in each theme.
+async function shoot(page, name, sizes, fullPage) {
+	for (const [width, height] of Object.entries(sizes)) {
+		await page.setViewportSize({ width: Number(width), height });
+		for (const colorScheme of ['light', 'dark']) {
+			await page.emulateMedia({ colorScheme });
+			await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+			if (folder) await page.screenshot({ path: join(folder, `${name}-${width}-${colorScheme}.png`), fullPage, animations: 'disabled' });
+		}
 	}
 }
+
+async function tour(sizes, phone) {
+	const page = await open({ hasTouch: phone, isMobile: phone, reducedMotion: 'reduce' });
+	for (const [name, place] of Object.entries(all)) {
+		await goTo(page, place);
+		if (await page.locator('.plot').count()) await page.locator('.plot canvas').first().waitFor();
+		assert.ok((await page.locator('main').textContent()).length > 20, name);
+		await shoot(page, name, sizes, !phone);
+	}
+	await page.getByRole('button', { name: 'Log out' }).click();
+	await page.goto(`${base}/`);
+	await page.getByLabel('Token').waitFor();
+	await shoot(page, 'login', sizes, !phone);
+	await clean(page);
+}
+
+test('every page at 1440 and 1024, light and dark; and on a phone', async () => {
+	await Promise.all([tour(WIDE, false), tour(PHONE, true)]);
+});
 
 await run();

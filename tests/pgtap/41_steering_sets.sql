@@ -26,7 +26,7 @@ FROM unnest(ARRAY['cancel_where', 'retry_where', 'purge']) AS f,
     unnest(ARRAY['[]', '1', '{"nosuch": 1}', '{"queue": null}', '{"state": "done"}', '{"state": 1}', '{"queue": [1]}', '{"min_id": "x"}', '{"max_id": 1.5}',
         '{"older_than": "soon"}', '{"newer_than": 1}', '{"older_than": "-1 s"}', '{"error": ["x"]}']) AS v;
 SELECT is(t.state('SELECT errand.cancel_where(NULL)'), '22023', 'NULL is no filter');
-SELECT matches(pg_temp.hint('SELECT errand.cancel_where(''{"nosuch": 1}'')'), 'state, queue, task, kind, owner, key, tag, task_group, min_id, max_id, older_than, newer_than, error', 'the hint lists the keys');
+SELECT matches(pg_temp.hint('SELECT errand.cancel_where(''{"nosuch": 1}'')'), 'state, queue, task, kind, owner, key, tag, task_group, min_id, max_id, older_than, newer_than, since, until, min_run_ms, error, q', 'the hint lists the keys');
 SELECT is(t.state('SELECT errand.purge(''{}'')'), '22023', 'purge: an empty filter');
 SELECT matches(pg_temp.hint('SELECT errand.purge(''{}'')'), '\{"state": \[', 'purge: the hint shows one');
 

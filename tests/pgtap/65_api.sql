@@ -1,6 +1,6 @@
 -- The API's routes: what they answer, to whom, and what they refuse.
 \ir common.psql
-SELECT plan(145);
+SELECT plan(168);
 SELECT errand.cancel_where('{}') AS gone \gset
 SELECT errand.purge('{"state": ["succeeded", "failed", "cancelled", "unknown"]}') AS purged \gset
 CREATE OR REPLACE FUNCTION t.cap(level text) RETURNS void LANGUAGE c AS '$libdir/pg_errand', 'errand_level_cap_set';
@@ -118,6 +118,29 @@ SELECT is((SELECT id FROM errand.tasks WHERE owner = 'tap_alice' AND priority = 
 SELECT is(t.api('queue_define', '{"name": "api_a", "body": {"max_running": 3, "rate_limit": "5/s"}}'), '{"done": true}', 'a queue''s limits');
 SELECT is((SELECT q - 'spark' ->> 'max_running' FROM jsonb_array_elements(t.api('queues') -> 'queues') AS q WHERE q ->> 'queue' = 'api_a'), '3', 'are shown');
 SELECT is((SELECT jsonb_array_length(q -> 'spark') FROM jsonb_array_elements(t.api('queues') -> 'queues') AS q WHERE q ->> 'queue' = 'api_a'), 30, 'thirty minutes of each');
+SELECT is((t.api('tasks_cancel', jsonb_build_object('body', jsonb_build_object('filter', f, 'dry_run', true))) ->> 'count')::int,
+    coalesce(cardinality(t.ids(t.api('tasks', l)::text)), 0), 'steering means what the list shows: ' || f::text) FROM (VALUES
+    ('{"q": "K''1", "state": "ready"}'::jsonb, '{"q": "K''1", "state": "ready"}'::jsonb), (jsonb_build_object('q', :b::text), jsonb_build_object('q', :b::text)),
+    ('{"q": "HTTP", "state": ["ready", "scheduled"]}', '{"q": "HTTP", "state": "ready,scheduled"}'), ('{"q": "nowhere"}', '{"q": "nowhere"}'),
+    ('{"since": "2999-01-01"}', '{"since": "2999-01-01"}'), ('{"until": "1999-01-01"}', '{"until": "1999-01-01"}'),
+    ('{"since": "1999-01-01", "until": "2999-01-01", "queue": ["api_b", "api_none"]}', '{"since": "1999-01-01", "until": "2999-01-01", "queue": "api_b"}'),
+    (jsonb_build_object('group', :grp), jsonb_build_object('group', :grp)), ('{"min_run": 1, "state": "ready"}', '{"min_run": 1, "state": "ready"}'),
+    ('{"tag": "y z", "owner": "tap_alice", "kind": "http"}', '{"tag": "y z", "owner": "tap_alice", "kind": "http"}')) AS x (f, l);
+SELECT t.api('queue_define', '{"name": "api_a", "body": {"rate_limit": null}}') \g /dev/null
+SELECT is((SELECT to_jsonb(ARRAY[q.max_running::text, q.rate_limit]) FROM errand.queue AS q WHERE q.name = 'api_a'), '["3", null]', 'null takes a limit of a queue away, what is not named stays');
+SELECT t.api('queue_define', '{"name": "api_a", "body": {"max_running": null, "max_depth": 9}}') \g /dev/null
+SELECT is((SELECT to_jsonb(ARRAY[q.max_running, q.max_depth]) FROM errand.queue AS q WHERE q.name = 'api_a'), '[null, 9]', '... each of them');
+SELECT t.api('queue_define', '{"name": "api_a", "body": {"max_depth": null}}') \g /dev/null
+SELECT errand.define_host('api.test', proxy => 'http://proxy.test:3128'), t.api('host_define', '{"name": "api.test", "body": {"max_running": 3, "rate_limit": "5/s"}}') \g /dev/null
+SELECT is((SELECT to_jsonb(h) FROM errand.host AS h WHERE h.name = 'api.test'), '{"name": "api.test", "proxy": "http://proxy.test:3128", "rate_limit": "5/s", "max_running": 3}', 'a host''s limits: its proxy stays');
+SELECT t.api('host_define', '{"name": "api.test", "body": {"max_running": null}}') \g /dev/null
+SELECT is((SELECT to_jsonb(h) FROM errand.host AS h WHERE h.name = 'api.test'), '{"name": "api.test", "proxy": "http://proxy.test:3128", "rate_limit": "5/s", "max_running": null}', 'null takes one away');
+SELECT t.api('host_define', '{"name": "api.test", "body": {"proxy": null, "rate_limit": null}}') \g /dev/null
+SELECT is((SELECT to_jsonb(h) FROM errand.host AS h WHERE h.name = 'api.test'), '{"name": "api.test", "proxy": null, "rate_limit": null, "max_running": null}', 'the proxy, too');
+SELECT errand.define_host('api.test', max_running => 2), errand.define_host('api.test', rate_limit => '1/s') \g /dev/null
+SELECT is((SELECT h.max_running FROM errand.host AS h WHERE h.name = 'api.test'), NULL, 'without keep defining replaces');
+SELECT is(t.state($$SELECT errand.define_host('api.test', max_running => -1)$$), '22023', '-1 means nothing then');
+SELECT errand.drop_host('api.test') \g /dev/null
 SELECT is((t.api('tasks_cancel', '{"body": {"filter": {"queue": "api_a", "state": ["ready", "waiting", "scheduled"]}, "dry_run": false}}') ->> 'count')::int >= 3, true, 'many are cancelled at once');
 
 -- the overview and history
@@ -139,6 +162,8 @@ SELECT is(t.state(format('SELECT errand._api(%L, %L, now())', r, a)), s, format(
     ('submit', '{}', '22023'), ('submit', '{"body": []}', '22023'), ('submit', '{"body": {"task": "nothing"}}', '42704'), ('submit', '{"body": {"task": "http", "owner": "x"}}', '22023'),
     ('tasks_cancel', '{"body": {}}', '22023'), ('tasks_cancel', '{"body": {"filter": {}, "ids": []}}', '22023'), ('tasks_cancel', '{"body": {"ids": ["x"]}}', '22023'), ('tasks_cancel', '{"body": {"filter": []}}', '22023'),
     ('tasks_retry', '{"body": {"filter": {"state": "x"}}}', '22023'), ('tasks_retry', '{"body": {"filter": {}, "dry_run": "maybe"}}', '22023'), ('queue_pause', '{"name": "nothing here"}', '42704'), ('queue_pause', '{}', '22023'),
+    ('tasks_cancel', '{"body": {"filter": {"queue": null}}}', '22023'), ('tasks_cancel', '{"body": {"filter": {"nothing": 1}}}', '22023'), ('tasks_retry', '{"body": {"filter": {"since": "soon"}}}', '22023'),
+    ('tasks_retry', '{"body": {"filter": {"q": ["x"]}}}', '22023'), ('host_define', '{"name": "api.test", "body": {"proxy": "x"}}', '22023'), ('host_define', '{"name": "api.test", "body": {"max_running": -1}}', '22023'),
     ('queue_define', '{"name": "api_a", "body": {"max_running": "many"}}', '22023'), ('queue_define', '{"name": "api_a", "body": {"rate_limit": "fast"}}', '22023'), ('source_run', '{"name": "s"}', '42704'),
     ('snapshot', '{"channel": "everything"}', '42704'), ('snapshot', '{"channel": "task:x"}', '42704'), ('snapshot', '{"channel": "tasks", "filter": {"sql": "1"}}', '22023'), ('workflow', '{"id": "group:7; x"}', '42704')) AS x (r, a, s);
 SELECT errand.purge('{"state": ["succeeded", "failed", "cancelled", "unknown"]}') AS purged, errand.cancel_where('{}') AS gone, errand.resume_queue('api_a'), errand.resume_queue('api_b') \g /dev/null

@@ -15,6 +15,7 @@ sql($node, "ALTER DATABASE small SET errand.port = $port");
 sql($node, "ALTER DATABASE small SET errand.max_clients = 20");
 sql($node, "CREATE EXTENSION pg_errand", "small");
 relay_up($node, $port);
+relay_program($node, "growth.py", CONNECTS => 4000);
 relay_program($node, "floods.py", SMALL_PORT => $port, SMALL_MAX => 20);
 
 done_testing();

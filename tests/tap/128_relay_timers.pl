@@ -10,5 +10,8 @@ use Test::More;
 
 my $node = relay_node("timers");
 relay_program($node, "timers.py");
+# what takes longer, with a clock that runs faster
+sql($node, "ALTER SYSTEM SET errand.fault = 'relay_clock=8'; SELECT pg_reload_conf()");
+relay_program($node, "timers.py", HASTE => 8);
 
 done_testing();

@@ -177,6 +177,17 @@ async def events():
         sse = await Events.open(last=last)
         ok(sse.status in (200, 400, 431), f'Last-Event-ID {last[:20]}: from now on, or refused', sse.status)
         sse.writer.close()
+    for channel, code in ('task:999999999', 'not_found'), ('group:999999999', 'not_found'):
+        sse = await Events.open(query=f'?channel={channel}')
+        told = [json.loads((await sse.next())['data'])]
+        same([(t['type'], t.get('code')) for t in told], [('error', code)], f'{channel}, which is not there: an error and nothing before')
+        same(await sse.next(), None, '... and the end')
+        sse.writer.close()
+    for channel in 'queue:', 'queue:a%01b', 'queue:a%7Fb', 'queue:' + 'x' * 201, 'source:' + 'x' * 201, 'source:a%0Ab', 'nothing':
+        same(status_of(await http('GET', f'/api/v1/events?channel={channel}', bearer=ADMIN)), 400, f'channel {channel[:14]}: 400')
+    sse = await Events.open(query='?channel=queue:' + '%C3%A9' * 200)
+    same(json.loads((await sse.next())['data'])['type'], 'subscribed', 'a name of 200 characters')
+    sse.writer.close()
     same(status_of(await http('GET', '/api/v1/events')), 401, 'without a token: 401')
     same(status_of(await http('GET', '/api/v1/events', bearer=token(level='submit'))), 403, '... with submit: 403')
 

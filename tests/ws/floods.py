@@ -3,13 +3,7 @@ import asyncio
 import os
 import time
 
-from relay import TEXT, Refused, Ws, connect, frame, http, moment, ok, poll, relay_pid, run, same, sql, token
-
-
-async def memory():
-    """The relay's own memory, in MB."""
-    with open(f'/proc/{await relay_pid()}/status') as f:
-        return int(next(line for line in f if line.startswith('RssAnon')).split()[1]) / 1024
+from relay import PING, TEXT, Refused, Ws, connect, frame, http, memory, moment, ok, poll, relay_pid, rests, run, same, sql, token
 
 
 class Good:
@@ -109,6 +103,9 @@ async def slow_readers():
     for _ in range(20):
         await sql("SELECT count(*) FROM errand.submit_many('sql', array_fill('{\"function\": \"public.noop(jsonb)\"}'::jsonb, ARRAY[500]))")
         await asyncio.gather(*(ws.say(type='subscribe', id='2', channel='tasks') for ws in lazy[:10]))
+    # they do not read, but go on to say something
+    await asyncio.gather(*(ws.send(frame(PING, b'x') * 100) for ws in lazy[:10]))
+    await rests('ten that speak and do not read')
     await sql('SELECT errand.cancel_where(\'{"state": "ready"}\', false)')
     await sql('SELECT errand.resume_all()')
     for ws in lazy:
@@ -235,7 +232,16 @@ async def full():
         except (Refused, RuntimeError, ConnectionError):
             return False
     ok(await poll(again, 'room again'), 'when one leaves, another comes in')
-    for ws in held:
+    told = []
+    for _ in range(100):
+        try:
+            told.append(await Ws.open(token(aud='small'), port=port))
+        except (Refused, ConnectionError):
+            break
+    same(len(told), 100, 'a hundred are told that it is full, and do not hang up')
+    held.pop().close()
+    ok(await poll(again, 'room beside them', 1), '... and still there is room when one leaves')
+    for ws in held + told:
         ws.close()
 
 

@@ -3,6 +3,8 @@ import asyncio
 import gzip
 import re
 
+from prometheus_client.openmetrics import parser as openmetrics
+
 from relay import PORT, connect, http, like, ok, one_of, read_answer, relay_pid, run, same, sql, status_of, token
 
 HOST = f'Host: 127.0.0.1:{PORT}\r\n'
@@ -218,7 +220,14 @@ async def page_and_health():
     like(answer.body.decode(), r'(?m)^# TYPE errand_\w+ counter$', '... with types')
     answer = await http('GET', '/metrics', headers={'Accept': 'application/openmetrics-text; version=1.0.0'}, bearer=token(level='monitor'))
     like(answer.headers.get('content-type'), r'^application/openmetrics-text', '... OpenMetrics on Accept')
-    ok(answer.body.decode().endswith('# EOF\n'), '... with its end')
+    text = answer.body.decode()
+    ok(text.endswith('\n# EOF\n') and text.count('# EOF') == 1, '... with its end')
+    like(text, r'(?m)^# TYPE errand_tasks_submitted counter$.*^errand_tasks_submitted_total', '... counters end in _total, their families do not')
+    families = list(openmetrics.text_string_to_metric_families(text))
+    ok(len(families) > 10 and all(f.name.startswith('errand_') for f in families), "... as Prometheus' own reader has it", families)
+    for accept in 'text/plain', '*/*', 'application/json', 'text/plain;version=0.0.4, application/openmetrics-textual':
+        answer = await http('GET', '/metrics', headers={'Accept': accept}, bearer=token(level='monitor'))
+        like(answer.headers.get('content-type'), r'^text/plain; version=0\.0\.4', f'... text for {accept}')
 
 
 async def error_answers():

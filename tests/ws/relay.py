@@ -182,6 +182,27 @@ async def relay_pid():
     return await sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'errand relay' AND datname = current_database()")
 
 
+async def memory():
+    """The relay's own memory, in MB."""
+    with open(f'/proc/{await relay_pid()}/status') as f:
+        return int(next(line for line in f if line.startswith('RssAnon')).split()[1]) / 1024
+
+
+async def relay_cpu():
+    """Seconds of CPU that the relay has used."""
+    with open(f'/proc/{await relay_pid()}/stat') as f:
+        times = f.read().rsplit(')', 1)[1].split()
+    return (int(times[11]) + int(times[12])) / os.sysconf('SC_CLK_TCK')
+
+
+async def rests(name, seconds=2):
+    """Does the relay use hardly any CPU for so long?"""
+    before = await relay_cpu()
+    await moment(seconds)
+    used = await relay_cpu() - before
+    ok(used < 0.4 * seconds, f'{name}: the relay rests', f'{used:.2f} s of {seconds}')
+
+
 async def noop(count=1, **options):
     """Submits SQL tasks that do nothing; their ids."""
     more = ''.join(f', {k} => {v}' for k, v in options.items())

@@ -5,7 +5,7 @@ import os
 import ssl
 
 import relay
-from relay import PORT, Ws, http, noop, ok, poll, run, same, setting, sql, sql_is, status_of, token
+from relay import PORT, Ws, http, noop, ok, poll, rests, run, same, setting, sql, sql_is, status_of, token
 
 CERT = os.environ['CERT']
 
@@ -77,6 +77,14 @@ async def through_tls():
     same(complete, 20, 'each of 20 clients gets each of 3,000 tasks to its end')
     for ws in held:
         ws.close()
+    reader, writer = await relay.connect()
+    writer.transport.pause_reading()
+    asks = f'GET /app.js HTTP/1.1\r\nHost: 127.0.0.1:{PORT}\r\nAccept-Encoding: gzip\r\n\r\n'.encode() * 100
+    writer.write(asks)
+    await relay.moment(0.5)  # what is to be said fills all there is
+    writer.write(asks)
+    await rests('one that asks a hundred times and does not read')
+    writer.transport.abort()
     pid = await relay.relay_pid()
     ok(await poll(lambda: len([f for f in os.listdir(f'/proc/{pid}/fd') if is_socket(pid, f)]) < 20, 'sockets closed'),
        'no socket is left of them')

@@ -24,8 +24,7 @@ const columns = (samples, admin, open) => [
 	{ name: 'Errors', num: true, cell: (h) => html`${number(h.errors)} <span class="dim">(${percent(share(h))})</span>` },
 	{ name: 'p50 / p95', num: true, cell: (h) => html`${duration(h.p50_ms)} <span class="dim">/</span> ${duration(h.p95_ms)}` },
 	{ name: 'Since opened', cell: (h) => html`<${Spark} values=${growth(samples.get(h.host))} label=${`Requests to ${h.host} in 5 seconds`} />` },
-	...(admin ? [{ name: 'Control', blank: true, cell: (h) => (h.proxy ? html`<span class="dim" title="set its limits in SQL, with errand.define_host()">by proxy</span>`
-		: html`<button class="button small" onClick=${() => open(h)} aria-label=${`Limits of ${h.host}`}>Limits …</button>`) }] : []),
+	...(admin ? [{ name: 'Control', blank: true, cell: (h) => html`${h.proxy && html`<span class="dim">by proxy </span>`}<button class="button small" onClick=${() => open(h)} aria-label=${`Limits of ${h.host}`}>Limits …</button>` }] : []),
 ];
 
 export function Hosts() {

@@ -9,21 +9,22 @@ import { token } from './db.mjs';
 export const base = process.env.BROWSER_URL;
 const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
 	'--disable-component-update', '--disable-sync'];
-let browser = null;
+let browser = null; // started once, whoever asks first
 
-async function start() {
-	if (browser) return browser;
+const start = () => (browser ??= launch());
+
+async function launch() {
 	const home = mkdtempSync(join(tmpdir(), 'errand-browser.'));
 	// its own profile, made anew; playwright gives it to the browser as the user-data-dir
 	process.env.XDG_CONFIG_HOME = process.env.XDG_CACHE_HOME = home;
-	browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: FLAGS, tracesDir: home, downloadsPath: home });
+	const started = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: FLAGS, tracesDir: home, downloadsPath: home });
 	atEnd(async () => {
-		await browser.close();
+		await started.close();
 		rmSync(home, { recursive: true, force: true });
 	});
 	// what stays open goes on asking
-	afterEach(() => Promise.all(browser.contexts().map((c) => c.close())));
-	return browser;
+	afterEach(() => Promise.all(started.contexts().map((c) => c.close())));
+	return started;
 }
 
 // What the browser complained of: console errors and warnings, exceptions,
