@@ -142,10 +142,10 @@ CREATE FUNCTION errand._announce(p_id bigint, p_queue text, p_type text, p_prior
 RETURNS void
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_announce_task';
 
--- Function:   _announce_source(name, what, id)
+-- Function:   _announce_source(name, what, id, owner)
 -- what: 'rows' (id is that of source_news), 'look' (there is something for the
 -- leader to do), or the state that the source has now.
-CREATE FUNCTION errand._announce_source(p_name text, p_what text, p_id bigint)
+CREATE FUNCTION errand._announce_source(p_name text, p_what text, p_id bigint, p_owner oid)
 RETURNS void
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_announce_source';
 
@@ -369,11 +369,11 @@ BEGIN
         next_run = CASE WHEN NOT p_run.stream THEN greatest(v_next, p_run.wait_until) END
     WHERE x.source = p_run.source;
     IF v_good AND v_state.degraded_since IS NOT NULL AND NOT v_cut THEN
-        PERFORM errand._announce_source(s.name, CASE WHEN s.enabled THEN 'idle' ELSE 'stopped' END, p_run.id);
+        PERFORM errand._announce_source(s.name, CASE WHEN s.enabled THEN 'idle' ELSE 'stopped' END, p_run.id, s.owner_oid);
     ELSIF NOT v_good AND v_state.degraded_since IS NULL THEN
-        PERFORM errand._announce_source(s.name, 'degraded', p_run.id);
+        PERFORM errand._announce_source(s.name, 'degraded', p_run.id, s.owner_oid);
     ELSIF NOT p_run.stream THEN
-        PERFORM errand._announce_source(s.name, 'look', p_run.id);
+        PERFORM errand._announce_source(s.name, 'look', p_run.id, s.owner_oid);
     END IF;
 END $$;
 

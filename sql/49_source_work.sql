@@ -425,7 +425,7 @@ BEGIN
     IF jsonb_array_length(p_result -> 'news') > 0 THEN
         INSERT INTO errand.source_news (source, run, at, items) VALUES (p_source.id, p_run.id, p_now, p_result -> 'news')
         RETURNING source_news.id INTO v_news;
-        PERFORM errand._announce_source(p_source.name, 'rows', v_news);
+        PERFORM errand._announce_source(p_source.name, 'rows', v_news, p_source.owner_oid);
     END IF;
 END $$;
 

@@ -239,9 +239,11 @@ CREATE FUNCTION errand._stream_told(p_source text, p_connected timestamptz, p_ne
 RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    v_id bigint := (SELECT s.id FROM errand.source AS s WHERE s.name = p_source);
+    v_id bigint;
+    v_owner oid;
     v_before boolean;
 BEGIN
+    SELECT s.id, s.owner_oid INTO v_id, v_owner FROM errand.source AS s WHERE s.name = p_source;
     IF v_id IS NULL THEN
         RETURN;
     END IF;
@@ -258,6 +260,6 @@ BEGIN
         error = CASE WHEN p_troubled THEN p_error END, sqlstate = CASE WHEN p_troubled THEN p_sqlstate END
     WHERE x.source = v_id AND (p_troubled OR v_before);
     IF v_before <> p_troubled THEN
-        PERFORM errand._announce_source(p_source, CASE WHEN p_troubled THEN 'degraded' ELSE 'running' END, v_id);
+        PERFORM errand._announce_source(p_source, CASE WHEN p_troubled THEN 'degraded' ELSE 'running' END, v_id, v_owner);
     END IF;
 END $$;

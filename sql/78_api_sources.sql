@@ -48,7 +48,8 @@ DECLARE
     v_row jsonb := errand._source_rows(p_name) -> 0;
 BEGIN
     IF v_row IS NULL THEN
-        PERFORM errand._refuse(format('there is no source "%s"', left(p_name, 200)), 'SELECT * FROM errand.sources lists yours.', '42704');
+        RAISE EXCEPTION 'there is no source "%"', left(p_name, 200)
+            USING ERRCODE = '42704', HINT = 'SELECT * FROM errand.sources lists yours.';
     END IF;
     RETURN v_row;
 END $$;
