@@ -170,7 +170,7 @@ END $$;
 -- Takes in a batch in which not all is JSON: what is none goes to the rejects
 -- with the reason.
 -- Returns:    the others as they are wanted by _stream_follow()
--- Tables:     updates source_state; as _source_reject()
+-- Tables:     updates source_state; writes rollup; as _source_reject()
 CREATE FUNCTION errand._stream_spoilt(p_source errand.source, p_frames bytea[], p_marks "char"[], p_now timestamptz,
     OUT items jsonb[], OUT marks "char"[])
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -189,6 +189,7 @@ BEGIN
     END LOOP;
     UPDATE errand.source_state AS x SET items_rejected = x.items_rejected + cardinality(p_frames) - coalesce(cardinality(items), 0)
     WHERE x.source = p_source.id;
+    PERFORM errand._source_count(p_source.name, 0, 0, cardinality(p_frames) - coalesce(cardinality(items), 0), 0, p_now);
 END $$;
 
 -- Function:   _stream_frames(source, frames, marks, dropped, most, now)

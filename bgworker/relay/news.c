@@ -15,15 +15,15 @@
 #include "relay/request.h"
 #include "relay/text.h"
 
-#define FOLLOWED_MAX 256		 /* sources; of more, the first to come are let go */
+#define FOLLOWED_MAX 256				/* sources; of more, the first to come are let go */
 #define LINGER_US INT64CONST(120000000) /* as long as the history goes on without clients */
 
 /* A source that is followed, or was of late. */
 typedef struct Followed
 {
 	ErrandLink node;
-	uint64 from;	/* nothing of it is missing behind this number */
-	int64 until;	/* monotonic: if nobody subscribes */
+	uint64 from; /* nothing of it is missing behind this number */
+	int64 until; /* monotonic: if nobody subscribes */
 	char name[FLEXIBLE_ARRAY_MEMBER];
 } Followed;
 
@@ -149,8 +149,8 @@ ask(const ErrandEvent *e)
 {
 	size_t len = strlen(e->queue) + 1;
 	Asked *a = malloc(offsetof(Asked, source) + len);
-	RelayRequest *r =
-		a != NULL ? relay_request_add(RELAY_ASK_NEWS, NULL, NULL, news_done, a) : NULL;
+	RelayRequest *r = a != NULL ? relay_request_add(RELAY_ASK_NEWS, NULL, NULL, news_done, a) :
+								  NULL;
 
 	if (r == NULL)
 	{
