@@ -9,7 +9,7 @@ import os
 
 import websockets
 
-from relay import PORT, ROLE, Ws, http, ok, one_of, poll, run, same, sql, sql_is, token
+from relay import PORT, ROLE, Ws, http, ok, run, same, sql, sql_is, token
 
 COUNT = os.environ['COUNT_PORT']
 
@@ -113,8 +113,10 @@ async def states():
     await define('sick', '/switch', "items => '$.items[*]', target => 'sick'")
     c = await Client.open(token())
     await c.subscribe('source:sick')
+
     async def mode(n):
-        await sql_is(f"SELECT errand.status({await sql(chr(10).join([f'SELECT errand.http_get($$http://127.0.0.1:{COUNT}/mode/{n}$$)']))})", 'succeeded')
+        number = await sql(f"SELECT errand.http_get('http://127.0.0.1:{COUNT}/mode/{n}')")
+        await sql_is(f'SELECT errand.status({number})', 'succeeded')
     await mode(500)
     await run_now('sick')
     await run_now('sick')
@@ -145,7 +147,10 @@ async def rights():
         c = clients[name] = await Client.open(bearer)
         first, _ = await c.subscribe('source:hers')
         same(first.get('code', first['type']), wanted, f'{name}: {wanted}')
-    # sam had one of that name; hers must not reach his subscription
+    for path in 'overview', 'sources', 'sources?source=hers', 'history?source=hers', 'history?source=hers&range=24h', 'history?range=30d':
+        answer = await http('GET', '/api/v1/' + path, bearer=token('mona', 'monitor'))
+        same(answer.status, 200, f'a token for looking: {path}')
+    # another role's source of the same name is another source
     await sql("SELECT errand.drop_source('hers')")
     await sql('CREATE TABLE public.his (id bigint, name text); ALTER TABLE public.his OWNER TO sam')
     await define('hers', '/since/2', "items => '$.items[*]', target => 'public.his'", role='sam')
@@ -165,6 +170,31 @@ async def rights():
     same([m.get('data', m).get('state', m['type']) for m in last], ['dropped', 'pong'], "... nor sam of hers")
     for c in clients.values():
         await c.close()
+
+
+async def steering():
+    await sql('CREATE TABLE public.steered (id bigint PRIMARY KEY, name text)')
+    name = 'a steered/one'
+    await define(name, '/since/3', "items => '$.items[*]', target => 'steered', on_conflict => 'update'")
+    path = '/api/v1/sources/a%20steered%2Fone/'
+
+    async def post(action, bearer=None):
+        return await http('POST', path + action, {}, bearer=bearer or token())
+    for action in ('start', 'stop', 'run'):
+        same((await post(action, token('mona', 'monitor'))).status, 403, f'{action}: not with a token for looking')
+        same((await post(action, token('sam', 'submit'))).status, 403, f'{action}: nor for another role')
+    same((await post('start')).status, 200, 'start')
+    ok(await sql_is(f"SELECT started, items_stored FROM errand.sources JOIN errand.stat_sources ON source = name WHERE name = '{name}'", 't|3'), '... it runs')
+    same((await post('stop')).status, 200, 'stop')
+    same(await sql(f"SELECT started FROM errand.sources WHERE name = '{name}'"), 'f', '... it is stopped')
+    answer = await post('run')
+    same(answer.status, 200, 'run')
+    ok(await sql_is(f"SELECT state FROM errand.source_runs WHERE id = {answer.json()['run']}", 'succeeded'), '... which tells the id of the run')
+    listed = (await http('GET', '/api/v1/sources', bearer=token('mona', 'monitor'))).json()['sources']
+    one = (await http('GET', '/api/v1/sources?source=a%20steered%2Fone', bearer=token('mona', 'monitor'))).json()['sources']
+    ok({s['source'] for s in listed} >= {name, 'few'} and 'runs' not in listed[0], 'all sources')
+    same(([s['source'] for s in one], [r['state'] for r in one[0]['runs']], one[0]['rejects'], one[0]['stored_per_minute'][-2:] != [0, 0]), ([name], ['succeeded', 'succeeded'], [], True), '... and one, with its runs')
+    same((await http('GET', '/api/v1/sources?source=none', bearer=token())).json(), {'sources': []}, '... or none')
 
 
 async def resuming():
@@ -226,7 +256,7 @@ async def sse_and_hostile():
 
 
 async def main():
-    for test in rows, large_rows, states, rights, resuming, sse_and_hostile:
+    for test in rows, large_rows, states, rights, steering, resuming, sse_and_hostile:
         await test()
 
 run(main, 240)

@@ -49,17 +49,17 @@ const isTime = (v) => typeof v === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test
 function Value({ value }) {
 	if (value === null || value === undefined) return null;
 	const text = isTime(value) ? value.slice(0, 19).replace('T', ' ') : textOf(value);
-	return html`<bdi class="item-value" title=${text.length > 60 ? text.slice(0, 500) : undefined}>${text.length > 120 ? text.slice(0, 119) + '…' : text}</bdi>`;
+	return html`<bdi class=${text.length > 6 ? "item-value long" : "item-value"} title=${text.length > 60 ? text.slice(0, 500) : undefined}>${text.length > 120 ? text.slice(0, 119) + '…' : text}</bdi>`;
 }
 
 // Rows as a table of their columns; those that are large have only their key.
 export function Items({ items, label, most = 20 }) {
 	if (!items.length) return html`<${Empty}>None yet.<//>`;
-	const rows = items.slice(0, most).map((i) => (isObject(i) && i.large === true && isObject(i.key) ? { ...i.key, ' ': 'a large row' } : i));
+	const rows = items.slice(0, most).map((i) => (isObject(i) && i.large === true && isObject(i.key) ? { ...i.key, '…': 'a large row' } : i));
 	if (!rows.every(isObject)) return html`<${Json} value=${rows} label=${label} />`;
 	const names = [...new Set(rows.flatMap(Object.keys))].slice(0, 8);
 	const columns = names.map((name, n) => ({
-		name, blank: name === ' ', first: n === 0, num: rows.every((r) => typeof r[name] === 'number' || r[name] === undefined || r[name] === null),
+		name, first: n === 0, num: rows.every((r) => typeof r[name] === 'number' || r[name] === undefined || r[name] === null),
 		cell: (r) => html`<${Value} value=${r[name]} />`,
 	}));
 	return html`<${Table} label=${label} columns=${columns} rows=${rows.map((r, n) => ({ ...r, ['\0n']: n }))} rowKey=${(r) => r['\0n']} />`;
