@@ -54,12 +54,12 @@ SELECT is(pg_temp.problems(:'since', 'columns => ''{"id": "$.id", "price": "$.pr
 SELECT is(pg_temp.problems(:'since', 'columns => ''{"id": "$.name"}'', ' || :'items'), 'store: invalid input syntax for type bigint: "item 1" (20 of 20), such as {"id": "item 1"}', 'a column''s type');
 SELECT is(pg_temp.problems(:'since', 'columns => ''{"id": "$.id", "price": {"value": 100}}'', ' || :'items'), 'store: new row for relation "t96" violates check constraint "t96_price_check" (20 of 20), such as {"id": 1, "price": 100}', 'a constraint');
 SELECT is(pg_temp.problems(:'since', 'columns => ''{"id": "$.id", "name": "$.nome"}'', items => ''$.items[*]'', target => ''t96_text'''),
-    E'column "name": "$.nome" finds nothing in any item; the first one has id, name\nstore: null value in column "name" of relation "t96_text" violates not-null constraint (20 of 20), such as {"id": 1}', 'a column that must have a value');
+    E'column "name": "$.nome" finds nothing in any item; the first one has id, name\nstore: null value in column "name" of relation "t96_text" violates not-null constraint (20 of 20), such as {"id": 10}', 'a column that must have a value');
 SELECT is(pg_temp.problems(:'since', 'transform => ''f96(jsonb)'', ' || :'items'), 'transform: seven is refused (1 of 20), such as {"id": 7, "name": "item 7"}', 'the transform refuses one');
-SELECT is(pg_temp.problems(:'since', 'transform => ''f96_none(jsonb)'', ' || :'items'), 'transform: public.f96_none(jsonb) makes no row of 20 items', '... all');
+SELECT is(pg_temp.problems(:'since', 'transform => ''f96_none(jsonb)'', ' || :'items'), 'transform: public.f96_none makes no row of 20 items', '... all');
 SELECT is(pg_temp.problems(:'since', 'transform => ''f96_gone(jsonb)'', ' || :'items'), 'transform: relation "public.gone96" does not exist', '... or fails');
 SELECT is(pg_temp.problems(:'since', 'cursor => ''{"path": "$.latest", "param": "since"}'', ' || :'items'), 'cursor: "$.latest" finds nothing in the answer', 'cursor');
-SELECT is(pg_temp.problems(:'since', 'target => ''t96''', 'feed'), 'transform: the answer is no feed: it is JSON', 'an API as a feed');
+SELECT is(pg_temp.problems(:'since', 'target => ''t96''', 'feed'), 'transform: the answer is no feed: it looks like JSON', 'an API as a feed');
 SELECT is(pg_temp.problems(t.web('/feeds/rss20_plain.xml'), :'items'), 'transform: the answer is no JSON: it looks like XML', 'a feed as an API');
 SELECT is(pg_temp.problems(t.url('/hang'), 'timeout => ''300 ms'', ' || :'items'), 'fetch: no answer within 300 ms', 'a server that does not answer');
 SELECT is((SELECT count(*) FROM public.t96), 0::bigint, 'nothing was stored by any');

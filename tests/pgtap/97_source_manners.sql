@@ -13,7 +13,7 @@ CREATE FUNCTION pg_temp.header97(name text) RETURNS text LANGUAGE sql AS
     'SELECT string_agg(h ->> 1, '' | '') FROM public.t97, jsonb_array_elements(headers) AS h WHERE lower(h ->> 0) = lower(name)';
 SELECT is(pg_temp.header97('User-Agent'), 'pg_errand/' || errand.version(), 'who asks');
 SELECT is(pg_temp.header97('X-Mine'), 'yes', 'its headers');
-SELECT ok((SELECT target FROM public.t97) IN ('/echo?n=5&q=a+b', '/echo?n=5&q=a%20b'), 'its params') OR diag((SELECT target FROM public.t97));
+SELECT matches((SELECT target FROM public.t97), '^/echo\?(n=5&q=a(%20|\+)b|q=a(%20|\+)b&n=5)$', 'its params');
 
 SELECT errand.define_source('big97', 'rest', t.url('/since/1000?limit=1000'), items => '$.items[*]', columns => '{"target": "$.name"}', target => 't97', max_bytes => 2000) \g /dev/null
 SELECT pg_temp.run97('big97') AS run \gset
