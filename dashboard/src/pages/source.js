@@ -50,7 +50,7 @@ function One({ source: s, refresh }) {
 			<${Tile} label="Rejected" value=${number(s.items_rejected)} tone=${s.items_rejected ? 'warn' : undefined} note=${s.dropped ? `${number(s.dropped)} dropped` : undefined} />
 			<${Tile} label="Last success" value=${html`<${When} at=${s.last_success} />`} note=${s.next_run ? html`next <${When} at=${s.next_run} />` : s.connected_since && html`connected <${When} at=${s.connected_since} />`} /></div>
 		<${History} of=${{ source: s.source }} />
-		<${Card} title="Last items" note=${s.target && `in ${s.target}`}><${Items} items=${items} label="Last items" /><//>
+		<${Card} title="Last items" note=${s.target && `in ${s.target}`}><${Items} items=${items} label="Last items" most=${10} /><//>
 		<${Card} title="Stages"><${Table} label="Stages" columns=${STAGES} rows=${s.stages || []} rowKey=${(x) => x.stage} empty="No run yet." /><//>
 		<${Card} title="Runs"><${Table} label="Runs" columns=${RUNS} rows=${s.runs || []} rowKey=${(r) => r.id} empty="No run yet." /><//>
 		${(s.rejects || []).length > 0 && html`<${Card} title="Bad items"><${Table} label="Bad items" columns=${REJECTS} rows=${s.rejects} rowKey=${(r) => r.id} /><//>`}`;

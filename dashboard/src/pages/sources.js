@@ -15,15 +15,14 @@ const LIVE = 12; // so many are followed at once
 
 const ask = (signal) => get('sources', {}, signal);
 
-const columns = (refresh, errors) => [
+const columns = (refresh) => [
 	{ name: 'Source', first: true, cell: (s) => html`<a href=${link('sources', s.source)}><bdi>${s.source}</bdi></a> <small class="dim">${s.kind}</small>` },
-	{ name: 'State', cell: (s) => html`<${Word} word=${s.state} />` },
+	{ name: 'State', cell: (s) => html`<${Word} word=${s.state} />${s.error && html`<bdi class="error-text" title=${s.error}>${s.error}</bdi>`}` },
 	{ name: 'Last success', cell: (s) => html`<${When} at=${s.last_success} />` },
 	{ name: 'Next run', cell: (s) => html`<${When} at=${s.next_run} />` },
 	{ name: 'Stored', num: true, cell: (s) => number(s.items_stored) },
 	{ name: 'Rejected', num: true, cell: (s) => number(s.items_rejected) },
 	{ name: 'A minute', cell: (s) => html`<${Spark} values=${s.stored_per_minute} label=${`Rows of ${s.source} a minute`} />` },
-	...(errors ? [{ name: 'Error', wide: true, cell: (s) => (s.error ? html`<bdi class="error-text">${s.error}</bdi>` : null) }] : []),
 	{ name: 'Control', blank: true, cell: (s) => html`<${Controls} source=${s} refresh=${refresh} />` },
 ];
 
@@ -37,6 +36,6 @@ export function Sources() {
 	const poll = usePoll(ask, 5, []);
 	const all = (poll.data && poll.data.sources) || [];
 	return html`<${Page} title="Sources" poll=${poll}><${Card}>
-		<${Table} label="Sources" columns=${columns(poll.refresh, all.some((s) => s.error))} rows=${all} rowKey=${(s) => s.source} empty="No source is defined. A source fetches items from an API or a feed and stores them in a table." /><//>
+		<${Table} label="Sources" columns=${columns(poll.refresh)} rows=${all} rowKey=${(s) => s.source} empty="No source is defined. A source fetches items from an API or a feed and stores them in a table." /><//>
 		<div class="two">${all.filter((s) => s.state !== 'stopped').slice(0, LIVE).map((s) => html`<${Live} key=${s.source} source=${s} refresh=${poll.refresh} />`)}</div><//>`;
 }
