@@ -179,7 +179,7 @@ errand_cached(PG_FUNCTION_ARGS)
 	CacheKey k;
 	Kept kept;
 
-	errand_enter();
+	errand_enter_looking();
 	check_arguments(fcinfo);
 	memset(o.given, 0, sizeof(o.given));
 	o.given[OPT_CACHE_TTL] = true;

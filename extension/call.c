@@ -211,8 +211,14 @@ refuse_looking_only(void)
 void
 errand_enter(void)
 {
-	errand_shared_require();
 	refuse_looking_only();
+	errand_enter_looking();
+}
+
+void
+errand_enter_looking(void)
+{
+	errand_shared_require();
 	if (InSecurityRestrictedOperation())
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -85,6 +85,9 @@ extern void errand_require(const char *level);
  */
 extern void errand_enter(void);
 
+/* The same for one that changes nothing which anybody can see: also a token for looking may call it. */
+extern void errand_enter_looking(void);
+
 /* Raises 22023 unless the name is one of 1 to 200 characters without control characters. */
 extern void errand_check_name(const char *what, const char *name);
 

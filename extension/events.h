@@ -31,7 +31,7 @@ typedef enum ErrandEventKind
 typedef struct ErrandEvent
 {
 	ErrandEventKind kind;
-	Oid submitter; /* of a TASK event: who owns the task, always told */
+	Oid submitter; /* of a TASK or SOURCE event: who owns the task or source, always told */
 	uint64 seq;	   /* given at publication, in order of commit */
 	Oid database;  /* filled in by errand_event_add */
 	Oid owner;	   /* of the task; 0: not told, since what waits stays as many */

@@ -63,7 +63,8 @@ extern void errand_meter_http(int method, int status, int64 us);
 
 /*
  * All metrics of this database in the text format 0.0.4, or in OpenMetrics
- * 1.0; from palloc.  From shared memory alone, so no transaction is needed.
+ * 1.0; from palloc.  In a transaction: what tells of sources is read from their
+ * small tables.
  */
 extern char *errand_metrics_text(bool openmetrics);
 

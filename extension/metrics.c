@@ -2,20 +2,18 @@
  * metrics.c
  *		errand.metrics(): what Prometheus scrapes.
  *
- * Runs in every backend and in the relay.  Everything comes from shared memory
- * and is copied before it is written; nothing here reads a table.
+ * Runs in every backend and in the relay, in a transaction.  All but what tells
+ * of sources comes from shared memory, and is copied before it is written; no
+ * table that grows with the work done is read.
  */
 #include "postgres.h"
-
-#include <math.h>
 
 #include "call.h"
 #include "compat.h"
 #include "contract.h"
 #include "deltas.h"
-#include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
 #include "metrics.h"
+#include "metrics_write.h"
 #include "settings.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -25,106 +23,7 @@
 PG_FUNCTION_INFO_V1(errand_metrics);
 
 #define QUEUES_SHOWN 256
-
-typedef struct Writer
-{
-	StringInfoData s;
-	bool openmetrics;
-	const char *name; /* of the family under way */
-	bool counter;
-} Writer;
-
-/* Begins a family.  name is without _total; type is counter, gauge or histogram. */
-static void
-family(Writer *w, const char *name, const char *type, const char *help)
-{
-	w->name = name;
-	w->counter = strcmp(type, "counter") == 0;
-	appendStringInfo(&w->s, "# HELP %s%s %s\n# TYPE %s%s %s\n", name,
-					 w->counter && !w->openmetrics ? "_total" : "", help, name,
-					 w->counter && !w->openmetrics ? "_total" : "", type);
-}
-
-/* A label's value: backslash, quote and line feed are escaped. */
-static void
-label(Writer *w, const char *name, const char *value)
-{
-	char last = w->s.data[w->s.len - 1];
-
-	appendStringInfo(&w->s, "%s%s=\"", last == '{' ? "" : ",", name);
-	for (const char *p = value; *p; p++)
-	{
-		if (*p == '\n')
-			appendStringInfoString(&w->s, "\\n");
-		else
-		{
-			if (*p == '\\' || *p == '"')
-				appendStringInfoChar(&w->s, '\\');
-			appendStringInfoChar(&w->s, *p);
-		}
-	}
-	appendStringInfoChar(&w->s, '"');
-}
-
-/* NULL ends the labels. */
-static void
-sample_name(Writer *w, const char *suffix, const char *const *labels)
-{
-	appendStringInfo(&w->s, "%s%s", w->name, suffix);
-	if (labels == NULL || labels[0] == NULL)
-		return;
-	appendStringInfoChar(&w->s, '{');
-	for (int i = 0; labels[i] != NULL; i += 2)
-		label(w, labels[i], labels[i + 1]);
-	appendStringInfoChar(&w->s, '}');
-}
-
 #define LABELS(...) ((const char *const[]){__VA_ARGS__, NULL})
-
-static void
-sample(Writer *w, const char *const *labels, double value)
-{
-	sample_name(w, w->counter ? "_total" : "", labels);
-	appendStringInfo(&w->s, value == floor(value) && fabs(value) < 1e15 ? " %.0f\n" : " %.9g\n",
-					 value);
-}
-
-static void
-histogram(Writer *w, const char *const *labels, const ErrandBuckets *b, int n_bounds)
-{
-	const char *all[12] = {0};
-	char bound[32];
-	uint64 count = 0;
-	int n = 0;
-
-	while (labels[n] != NULL)
-	{
-		all[n] = labels[n];
-		n++;
-	}
-	all[n] = "le";
-	all[n + 1] = bound;
-	for (int i = 0; i <= ERRAND_BUCKETS; i++)
-	{
-		count += b->n[i];
-		if (i >= n_bounds && i < ERRAND_BUCKETS)
-			continue;
-		if (i == ERRAND_BUCKETS)
-			strlcpy(bound, "+Inf", sizeof(bound));
-		else
-			snprintf(bound, sizeof(bound),
-					 w->openmetrics && errand_bucket_bound_s(i) == floor(errand_bucket_bound_s(i)) ?
-						 "%.1f" :
-						 "%.10g",
-					 errand_bucket_bound_s(i));
-		sample_name(w, "_bucket", all);
-		appendStringInfo(&w->s, " " UINT64_FORMAT "\n", count);
-	}
-	sample_name(w, "_sum", labels);
-	appendStringInfo(&w->s, " %.6f\n", b->sum_us / 1e6);
-	sample_name(w, "_count", labels);
-	appendStringInfo(&w->s, " " UINT64_FORMAT "\n", count);
-}
 
 static const char *
 kind_name(int letter)
@@ -135,60 +34,66 @@ kind_name(int letter)
 static const char *const outcome_names[] = {"succeeded", "failed", "cancelled", "timed_out"};
 
 static void
-put_outcomes(Writer *w, const ErrandMeter *m, int n, bool attempts)
+put_outcomes(ErrandMetrics *w, const ErrandMeter *m, int n, bool attempts)
 {
 	for (int i = 0; i < n; i++)
 	{
 		const uint64 *count = attempts ? m[i].attempts : m[i].finished;
 
 		for (int o = 0; o < ERRAND_METER_OUTCOMES; o++)
-			sample(w,
-				   LABELS("queue", m[i].key.name, "kind", kind_name(m[i].key.kind), "outcome",
-						  outcome_names[o]),
-				   count[o]);
+			errand_metric_sample(w,
+								 LABELS("queue", m[i].key.name, "kind", kind_name(m[i].key.kind),
+										"outcome", outcome_names[o]),
+								 count[o]);
 	}
 }
 
 static void
-put_meters(Writer *w, const ErrandMeter *m, int n)
+put_meters(ErrandMetrics *w, const ErrandMeter *m, int n)
 {
-	family(w, "errand_tasks_submitted", "counter", "Tasks submitted.");
+	errand_metric_family(w, "errand_tasks_submitted", "counter", "Tasks submitted.");
 	for (int i = 0; i < n; i++)
-		sample(w, LABELS("queue", m[i].key.name, "kind", kind_name(m[i].key.kind)), m[i].submitted);
-	family(w, "errand_tasks_finished", "counter", "Tasks that reached a final state.");
+		errand_metric_sample(w, LABELS("queue", m[i].key.name, "kind", kind_name(m[i].key.kind)),
+							 m[i].submitted);
+	errand_metric_family(w, "errand_tasks_finished", "counter",
+						 "Tasks that reached a final state.");
 	put_outcomes(w, m, n, false);
-	family(w, "errand_task_attempts", "counter", "Attempts that ended.");
+	errand_metric_family(w, "errand_task_attempts", "counter", "Attempts that ended.");
 	put_outcomes(w, m, n, true);
-	family(w, "errand_task_retries", "counter", "Attempts that failed and are tried again.");
+	errand_metric_family(w, "errand_task_retries", "counter",
+						 "Attempts that failed and are tried again.");
 	for (int i = 0; i < n; i++)
-		sample(w, LABELS("queue", m[i].key.name, "kind", kind_name(m[i].key.kind)), m[i].retried);
-	family(w, "errand_task_wait_seconds", "histogram", "Time from being ready to the first start.");
+		errand_metric_sample(w, LABELS("queue", m[i].key.name, "kind", kind_name(m[i].key.kind)),
+							 m[i].retried);
+	errand_metric_family(w, "errand_task_wait_seconds", "histogram",
+						 "Time from being ready to the first start.");
 	for (int i = 0; i < n; i++)
-		histogram(w, LABELS("queue", m[i].key.name, "kind", kind_name(m[i].key.kind)), &m[i].wait,
-				  ERRAND_BUCKETS);
-	family(w, "errand_task_run_seconds", "histogram", "Time that an attempt ran.");
+		errand_metric_histogram(w, LABELS("queue", m[i].key.name, "kind", kind_name(m[i].key.kind)),
+								&m[i].wait, ERRAND_BUCKETS);
+	errand_metric_family(w, "errand_task_run_seconds", "histogram", "Time that an attempt ran.");
 	for (int i = 0; i < n; i++)
 	{
 		for (int o = 0; o < ERRAND_METER_OUTCOMES; o++)
 		{
 			if (!errand_buckets_empty(&m[i].run[o]))
-				histogram(w,
-						  LABELS("queue", m[i].key.name, "kind", kind_name(m[i].key.kind),
-								 "outcome", outcome_names[o]),
-						  &m[i].run[o], ERRAND_BUCKETS_RUN);
+				errand_metric_histogram(w,
+										LABELS("queue", m[i].key.name, "kind",
+											   kind_name(m[i].key.kind), "outcome",
+											   outcome_names[o]),
+										&m[i].run[o], ERRAND_BUCKETS_RUN);
 		}
 	}
 }
 
 static void
-put_requests(Writer *w)
+put_requests(ErrandMetrics *w)
 {
 	static const char *const classes[ERRAND_STATUS_CLASSES] = {"error", "1xx", "2xx",
 															   "3xx",	"4xx", "5xx"};
 	ErrandHttpMeter *h = palloc(sizeof(ErrandHttpMeter));
 
-	family(w, "errand_http_client_request_duration_seconds", "histogram",
-		   "HTTP requests of tasks.");
+	errand_metric_family(w, "errand_http_client_request_duration_seconds", "histogram",
+						 "HTTP requests of tasks.");
 	if (!errand_http_meter_copy(h))
 		return;
 	for (int m = 0; m < ERRAND_METHODS; m++)
@@ -196,8 +101,10 @@ put_requests(Writer *w)
 		for (int c = 0; c < ERRAND_STATUS_CLASSES; c++)
 		{
 			if (!errand_buckets_empty(&h->n[m][c]))
-				histogram(w, LABELS("method", errand_method_name(m), "status_class", classes[c]),
-						  &h->n[m][c], ERRAND_BUCKETS_RUN);
+				errand_metric_histogram(w,
+										LABELS("method", errand_method_name(m), "status_class",
+											   classes[c]),
+										&h->n[m][c], ERRAND_BUCKETS_RUN);
 		}
 	}
 }
@@ -252,30 +159,31 @@ queues_now(int *n)
 }
 
 static void
-put_queues(Writer *w)
+put_queues(ErrandMetrics *w)
 {
 	int n;
 	QueueNow *q = queues_now(&n);
 	TimestampTz now = GetCurrentTimestamp();
 
-	family(w, "errand_tasks", "gauge", "Tasks that are not final, by state.");
+	errand_metric_family(w, "errand_tasks", "gauge", "Tasks that are not final, by state.");
 	for (int i = 0; i < n; i++)
 	{
 		for (int s = 0; s < 5; s++)
-			sample(w, LABELS("queue", q[i].name, "state", live_names[s]), q[i].state[s]);
+			errand_metric_sample(w, LABELS("queue", q[i].name, "state", live_names[s]),
+								 q[i].state[s]);
 	}
-	family(w, "errand_queue_oldest_ready_age_seconds", "gauge",
-		   "How long the oldest ready task has waited; 0: none is ready.");
+	errand_metric_family(w, "errand_queue_oldest_ready_age_seconds", "gauge",
+						 "How long the oldest ready task has waited; 0: none is ready.");
 	for (int i = 0; i < n; i++)
-		sample(w, LABELS("queue", q[i].name),
-			   q[i].oldest_at == 0 ? 0 : Max(0, now - q[i].oldest_at) / 1e6);
-	family(w, "errand_queue_paused", "gauge", "Whether the queue is paused.");
+		errand_metric_sample(w, LABELS("queue", q[i].name),
+							 q[i].oldest_at == 0 ? 0 : Max(0, now - q[i].oldest_at) / 1e6);
+	errand_metric_family(w, "errand_queue_paused", "gauge", "Whether the queue is paused.");
 	for (int i = 0; i < n; i++)
-		sample(w, LABELS("queue", q[i].name), q[i].paused);
+		errand_metric_sample(w, LABELS("queue", q[i].name), q[i].paused);
 }
 
 static void
-put_workers(Writer *w, const ErrandDatabase *d)
+put_workers(ErrandMetrics *w, const ErrandDatabase *d)
 {
 	int busy = 0;
 	int idle = 0;
@@ -295,54 +203,72 @@ put_workers(Writer *w, const ErrandDatabase *d)
 		leader |= s->leader;
 	}
 	LWLockRelease(errand_shared->slot_lock);
-	family(w, "errand_up", "gauge", "Whether a worker runs in this database.");
-	sample(w, NULL, busy + idle > 0);
-	family(w, "errand_leader", "gauge", "Whether a worker leads.");
-	sample(w, NULL, leader);
-	family(w, "errand_paused", "gauge", "Whether everything is paused.");
-	sample(w, NULL, d != NULL && pg_atomic_read_u32((pg_atomic_uint32 *) &d->paused) != 0);
-	family(w, "errand_workers", "gauge", "Workers, by what they do.");
-	sample(w, LABELS("state", "busy"), busy);
-	sample(w, LABELS("state", "idle"), idle);
-	family(w, "errand_executors", "gauge", "Processes that run SQL tasks.");
-	sample(w, NULL, executors);
+	errand_metric_family(w, "errand_up", "gauge", "Whether a worker runs in this database.");
+	errand_metric_sample(w, NULL, busy + idle > 0);
+	errand_metric_family(w, "errand_leader", "gauge", "Whether a worker leads.");
+	errand_metric_sample(w, NULL, leader);
+	errand_metric_family(w, "errand_paused", "gauge", "Whether everything is paused.");
+	errand_metric_sample(w, NULL,
+						 d != NULL && pg_atomic_read_u32((pg_atomic_uint32 *) &d->paused) != 0);
+	errand_metric_family(w, "errand_workers", "gauge", "Workers, by what they do.");
+	errand_metric_sample(w, LABELS("state", "busy"), busy);
+	errand_metric_sample(w, LABELS("state", "idle"), idle);
+	errand_metric_family(w, "errand_executors", "gauge", "Processes that run SQL tasks.");
+	errand_metric_sample(w, NULL, executors);
 }
 
 static void
-put_engine(Writer *w, ErrandDatabase *d)
+put_engine(ErrandMetrics *w, ErrandDatabase *d)
 {
-	family(w, "errand_worker_restarts", "counter", "Workers that were started again.");
-	sample(w, NULL,
-		   d != NULL ? Max(0, (int64) pg_atomic_read_u64(&d->worker_starts) - errand_workers) : 0);
-	family(w, "errand_lost_settles", "counter",
-		   "Results that were dropped, since their lease had been taken away.");
-	sample(w, NULL, d != NULL ? pg_atomic_read_u64(&d->lost_settles) : 0);
-	family(w, "errand_rate_limited", "counter",
-		   "Tasks that had to wait for a limit, by whose it is.");
-	sample(w, LABELS("limit", "task"), d != NULL ? pg_atomic_read_u64(&d->limited_by_type) : 0);
-	sample(w, LABELS("limit", "host"), d != NULL ? pg_atomic_read_u64(&d->limited_by_host) : 0);
+	errand_metric_family(w, "errand_worker_restarts", "counter",
+						 "Workers that were started again.");
+	errand_metric_sample(w, NULL,
+						 d != NULL ? Max(0, (int64) pg_atomic_read_u64(&d->worker_starts) -
+												errand_workers) :
+									 0);
+	errand_metric_family(w, "errand_lost_settles", "counter",
+						 "Results that were dropped, since their lease had been taken away.");
+	errand_metric_sample(w, NULL, d != NULL ? pg_atomic_read_u64(&d->lost_settles) : 0);
+	errand_metric_family(w, "errand_rate_limited", "counter",
+						 "Tasks that had to wait for a limit, by whose it is.");
+	errand_metric_sample(w, LABELS("limit", "task"),
+						 d != NULL ? pg_atomic_read_u64(&d->limited_by_type) : 0);
+	errand_metric_sample(w, LABELS("limit", "host"),
+						 d != NULL ? pg_atomic_read_u64(&d->limited_by_host) : 0);
 }
 
 static void
-put_relay(Writer *w, ErrandRelayStats *r)
+put_sources(ErrandMetrics *w)
+{
+	ErrandArgs a = {0};
+	bool isnull;
+
+	errand_arg(&a, BoolGetDatum(w->openmetrics));
+	errand_arg(&a, TimestampTzGetDatum(GetCurrentTimestamp()));
+	appendStringInfoString(&w->s, TextDatumGetCString(errand_call("_source_metrics", &a, &isnull)));
+}
+
+static void
+put_relay(ErrandMetrics *w, ErrandRelayStats *r)
 {
 	static const char *const codes[ERRAND_CODE_CLASSES] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
 
-	family(w, "errand_ws_clients", "gauge", "Clients connected to the relay.");
-	sample(w, NULL, pg_atomic_read_u32(&r->clients));
-	family(w, "errand_ws_messages", "counter", "WebSocket messages.");
-	sample(w, LABELS("dir", "in"), pg_atomic_read_u64(&r->ws_messages_in));
-	sample(w, LABELS("dir", "out"), pg_atomic_read_u64(&r->ws_messages_out));
-	family(w, "errand_ws_dropped", "counter", "Clients that were closed or refused.");
-	sample(w, LABELS("reason", "slow"), pg_atomic_read_u64(&r->ws_dropped_slow));
-	sample(w, LABELS("reason", "limit"), pg_atomic_read_u64(&r->refused));
-	family(w, "errand_notifications", "counter",
-		   "Notifications of the user's channels that the relay heard.");
-	sample(w, LABELS("channel", "relayed", "outcome", "heard"), pg_atomic_read_u64(&r->notify_in));
-	family(w, "errand_relay_notify_up", "gauge",
-		   "Whether the relay's NOTIFY connection is there; 0: down, or off.");
-	sample(w, NULL, pg_atomic_read_u32(&r->notify_state) == ERRAND_NOTIFY_UP);
-	family(w, "errand_http_server_requests", "counter", "Requests to the relay.");
+	errand_metric_family(w, "errand_ws_clients", "gauge", "Clients connected to the relay.");
+	errand_metric_sample(w, NULL, pg_atomic_read_u32(&r->clients));
+	errand_metric_family(w, "errand_ws_messages", "counter", "WebSocket messages.");
+	errand_metric_sample(w, LABELS("dir", "in"), pg_atomic_read_u64(&r->ws_messages_in));
+	errand_metric_sample(w, LABELS("dir", "out"), pg_atomic_read_u64(&r->ws_messages_out));
+	errand_metric_family(w, "errand_ws_dropped", "counter", "Clients that were closed or refused.");
+	errand_metric_sample(w, LABELS("reason", "slow"), pg_atomic_read_u64(&r->ws_dropped_slow));
+	errand_metric_sample(w, LABELS("reason", "limit"), pg_atomic_read_u64(&r->refused));
+	errand_metric_family(w, "errand_notifications", "counter",
+						 "Notifications of the user's channels that the relay heard.");
+	errand_metric_sample(w, LABELS("channel", "relayed", "outcome", "heard"),
+						 pg_atomic_read_u64(&r->notify_in));
+	errand_metric_family(w, "errand_relay_notify_up", "gauge",
+						 "Whether the relay's NOTIFY connection is there; 0: down, or off.");
+	errand_metric_sample(w, NULL, pg_atomic_read_u32(&r->notify_state) == ERRAND_NOTIFY_UP);
+	errand_metric_family(w, "errand_http_server_requests", "counter", "Requests to the relay.");
 	for (int i = 0; i < ERRAND_ROUTES; i++)
 	{
 		for (int c = 0; c < ERRAND_CODE_CLASSES; c++)
@@ -350,7 +276,7 @@ put_relay(Writer *w, ErrandRelayStats *r)
 			uint64 n = pg_atomic_read_u64(&r->http_requests[i][c]);
 
 			if (n > 0)
-				sample(w, LABELS("route", errand_route_name(i), "code", codes[c]), n);
+				errand_metric_sample(w, LABELS("route", errand_route_name(i), "code", codes[c]), n);
 		}
 	}
 }
@@ -358,17 +284,18 @@ put_relay(Writer *w, ErrandRelayStats *r)
 char *
 errand_metrics_text(bool openmetrics)
 {
-	Writer w = {.openmetrics = openmetrics};
+	ErrandMetrics w = {.openmetrics = openmetrics};
 	ErrandDatabase *d = errand_database_mine();
 	ErrandMeter *m;
 	int n;
 
 	initStringInfo(&w.s);
-	family(&w, "errand_build_info", "gauge", "Versions of pg_errand and of the server.");
-	sample(&w,
-		   LABELS("version", ERRAND_VERSION, "pg_version",
-				  GetConfigOption("server_version", false, false)),
-		   1);
+	errand_metric_family(&w, "errand_build_info", "gauge",
+						 "Versions of pg_errand and of the server.");
+	errand_metric_sample(&w,
+						 LABELS("version", ERRAND_VERSION, "pg_version",
+								GetConfigOption("server_version", false, false)),
+						 1);
 	put_workers(&w, d);
 	put_queues(&w);
 	m = errand_meters_copy(&n);
@@ -376,6 +303,7 @@ errand_metrics_text(bool openmetrics)
 	pfree(m);
 	put_requests(&w);
 	put_engine(&w, d);
+	put_sources(&w);
 	if (d != NULL)
 		put_relay(&w, &d->relay);
 	if (openmetrics)

@@ -314,6 +314,7 @@ errand_announce_source(PG_FUNCTION_ARGS)
 	e.queue = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	e.task = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	e.id = PG_GETARG_INT64(2);
+	e.submitter = PG_GETARG_OID(3);
 	errand_event_add(&e);
 	PG_RETURN_VOID();
 }

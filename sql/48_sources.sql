@@ -52,6 +52,9 @@ CREATE TABLE errand.source_state (
     items_stored    bigint  NOT NULL DEFAULT 0,
     items_rejected  bigint  NOT NULL DEFAULT 0,
     items_duplicate bigint  NOT NULL DEFAULT 0,
+    runs_stored     bigint  NOT NULL DEFAULT 0,
+    runs_same       bigint  NOT NULL DEFAULT 0,
+    runs_failed     bigint  NOT NULL DEFAULT 0,
     sqlstate        text,
     error           text,
     cursor          jsonb,
@@ -142,10 +145,10 @@ CREATE FUNCTION errand._announce(p_id bigint, p_queue text, p_type text, p_prior
 RETURNS void
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_announce_task';
 
--- Function:   _announce_source(name, what, id)
+-- Function:   _announce_source(name, what, id, owner)
 -- what: 'rows' (id is that of source_news), 'look' (there is something for the
 -- leader to do), or the state that the source has now.
-CREATE FUNCTION errand._announce_source(p_name text, p_what text, p_id bigint)
+CREATE FUNCTION errand._announce_source(p_name text, p_what text, p_id bigint, p_owner oid)
 RETURNS void
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_announce_source';
 
@@ -326,12 +329,24 @@ BEGIN
     RETURN v_wait * 0.9 + errand._source_jitter(p_source.id, p_now, v_wait * 0.1);
 END $$;
 
+-- Function:   _source_count(name, items, stored, rejected, duplicate, now)
+-- Counts a source's items by the minute, for its history.
+-- Tables:     writes rollup
+CREATE FUNCTION errand._source_count(p_name text, p_items bigint, p_stored bigint, p_rejected bigint, p_duplicate bigint, p_now timestamptz)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF p_items + p_stored + p_rejected + p_duplicate > 0 THEN
+        PERFORM errand._rollup(date_trunc('minute', p_now), 's', p_name, p_items, p_stored, p_rejected, p_duplicate, 0, 0, 0, '{}', '{}');
+    END IF;
+END $$;
+
 -- Function:   _source_run_end(run, now)
 -- Ends a run that has no piece left; the caller holds its row.  Cursor,
 -- validators and counts move here, in the transaction of the last rows.  The
 -- validators stay as they were if storing failed, or rejected everything: the
 -- next answer must not say that nothing has changed.
--- Tables:     updates source_run, source_state
+-- Tables:     updates source_run, source_state; writes rollup
 CREATE FUNCTION errand._source_run_end(p_run errand.source_run, p_now timestamptz)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -339,13 +354,14 @@ DECLARE
     s errand.source;
     v_state errand.source_state;
     v_good boolean := p_run.error IS NULL;
+    v_same boolean := v_good AND p_run.pages > 0 AND p_run.unchanged = p_run.pages;
     v_keep boolean := v_good AND (p_run.rejected = 0 OR p_run.stored + p_run.duplicate > 0);
     v_next timestamptz;
     -- That a batch was stored does not mean that its stream's connection is well.
     v_cut boolean := p_run.stream AND EXISTS (SELECT FROM errand.stream_state AS t WHERE t.source = p_run.source AND t.troubled);
 BEGIN
     UPDATE errand.source_run AS r SET finished_at = p_now, seen = NULL, validators = NULL, cursor = NULL,
-        state = CASE WHEN NOT v_good THEN 'F' WHEN r.pages > 0 AND r.unchanged = r.pages THEN 'N' ELSE 'S' END
+        state = CASE WHEN NOT v_good THEN 'F' WHEN v_same THEN 'N' ELSE 'S' END
     WHERE r.id = p_run.id;
     SELECT x.* INTO s FROM errand.source AS x WHERE x.id = p_run.source;
     SELECT x.* INTO v_state FROM errand.source_state AS x WHERE x.source = p_run.source FOR UPDATE;
@@ -358,6 +374,8 @@ BEGIN
     UPDATE errand.source_state AS x SET
         items_stored = x.items_stored + p_run.stored, items_rejected = x.items_rejected + p_run.rejected,
         items_duplicate = x.items_duplicate + p_run.duplicate,
+        runs_stored = x.runs_stored + (v_good AND NOT v_same)::integer, runs_same = x.runs_same + v_same::integer,
+        runs_failed = x.runs_failed + (NOT v_good)::integer,
         last_success = CASE WHEN v_good THEN p_now ELSE x.last_success END,
         failures = CASE WHEN v_good THEN 0 ELSE x.failures + 1 END,
         degraded_since = CASE WHEN NOT v_good THEN coalesce(x.degraded_since, p_now) WHEN v_cut THEN x.degraded_since END,
@@ -368,12 +386,13 @@ BEGIN
         last_run = CASE WHEN p_run.stream THEN p_run.started_at ELSE x.last_run END,
         next_run = CASE WHEN NOT p_run.stream THEN greatest(v_next, p_run.wait_until) END
     WHERE x.source = p_run.source;
+    PERFORM errand._source_count(s.name, p_run.items, p_run.stored, p_run.rejected, p_run.duplicate, p_now);
     IF v_good AND v_state.degraded_since IS NOT NULL AND NOT v_cut THEN
-        PERFORM errand._announce_source(s.name, CASE WHEN s.enabled THEN 'idle' ELSE 'stopped' END, p_run.id);
+        PERFORM errand._announce_source(s.name, CASE WHEN s.enabled THEN 'idle' ELSE 'stopped' END, p_run.id, s.owner_oid);
     ELSIF NOT v_good AND v_state.degraded_since IS NULL THEN
-        PERFORM errand._announce_source(s.name, 'degraded', p_run.id);
+        PERFORM errand._announce_source(s.name, 'degraded', p_run.id, s.owner_oid);
     ELSIF NOT p_run.stream THEN
-        PERFORM errand._announce_source(s.name, 'look', p_run.id);
+        PERFORM errand._announce_source(s.name, 'look', p_run.id, s.owner_oid);
     END IF;
 END $$;
 

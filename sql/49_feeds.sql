@@ -88,6 +88,9 @@ BEGIN
     IF p_text !~ '\S' THEN
         RAISE EXCEPTION 'the answer is no feed: it is empty' USING ERRCODE = '2200M';
     ELSIF v_root IS NULL OR p_text !~ '^\s*<' THEN
+        IF p_text ~ '^\s*[\[{]' THEN
+            RAISE EXCEPTION 'the answer is no feed: it looks like JSON' USING ERRCODE = '2200M';
+        END IF;
         RAISE EXCEPTION 'the answer is no feed: it begins with "%"', left(regexp_replace(p_text, '\s+', ' ', 'g'), 40) USING ERRCODE = '2200M';
     ELSIF v_root ~* '^(html|head|body)$' OR p_text ~* '^\s*<!doctype\s+html' THEN
         RAISE EXCEPTION 'the answer is no feed: it is an HTML page' USING ERRCODE = '2200M';

@@ -318,7 +318,7 @@ BEGIN
     UPDATE errand.source AS x SET enabled = p_enabled, enabled_at = CASE WHEN p_enabled THEN p_now ELSE x.enabled_at END
     WHERE x.id = s.id AND x.enabled <> p_enabled;
     IF FOUND THEN
-        PERFORM errand._announce_source(s.name, CASE WHEN p_enabled THEN 'idle' ELSE 'stopped' END, s.id);
+        PERFORM errand._announce_source(s.name, CASE WHEN p_enabled THEN 'idle' ELSE 'stopped' END, s.id, s.owner_oid);
     END IF;
 END $$;
 
@@ -330,13 +330,15 @@ END $$;
 CREATE FUNCTION errand._source_drop(p_name text, p_caller oid, p_all boolean)
 RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_owner oid;
 BEGIN
-    DELETE FROM errand.source AS s WHERE s.name = p_name AND (p_all OR s.owner_oid = p_caller);
+    DELETE FROM errand.source AS s WHERE s.name = p_name AND (p_all OR s.owner_oid = p_caller) RETURNING s.owner_oid INTO v_owner;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
     DELETE FROM errand.queue AS q WHERE q.name IN (SELECT errand._source_queue(p_name, u.stage) FROM unnest(ARRAY['fetch', 'transform', 'store']) AS u (stage));
-    PERFORM errand._announce_source(p_name, 'dropped', 0);
+    PERFORM errand._announce_source(p_name, 'dropped', 0, v_owner);
     RETURN true;
 END $$;
 

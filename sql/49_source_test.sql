@@ -80,13 +80,15 @@ DECLARE
     v_found integer := jsonb_array_length(p_plan -> 'items');
     v_key text := p_source.options ->> 'item_key';
     v_missing integer;
+    v_list text;
     c record;
 BEGIN
     IF v_status BETWEEN 300 AND 599 THEN
         v := v || format('fetch: HTTP status %s%s', v_status, CASE v_status
             WHEN 401 THEN ': the server wants credentials, see auth and headers' WHEN 403 THEN ': the server refuses these credentials'
             WHEN 404 THEN ': there is nothing at this URL' WHEN 405 THEN format(': the server does not allow %s here', coalesce(p_source.request ->> 'method', 'GET'))
-            WHEN 429 THEN ': too many requests, ask less often' ELSE '' END);
+            WHEN 429 THEN ': too many requests, ask less often' WHEN 400 THEN ': the server does not understand the request, see params, headers and body'
+            ELSE CASE WHEN v_status >= 500 THEN ': the server fails' ELSE '' END END);
     ELSIF p_plan ->> 'failed' IS NOT NULL THEN
         v := v || ('fetch: ' || (p_plan ->> 'failed'));
     END IF;
@@ -95,6 +97,14 @@ BEGIN
     ELSIF v_found = 0 THEN
         v := v || format('items: "%s" finds nothing in the answer%s', coalesce(p_source.options ->> 'items', CASE p_source.kind WHEN 'feed' THEN '$.items[*]' ELSE '$[*]' END),
             coalesce(': it has ' || (p_plan ->> 'holds'), ''));
+    END IF;
+    IF v_found = 1 AND NOT p_source.options ? 'items' AND coalesce((p_stored ->> 'stored')::integer, 0) = 0 THEN
+        SELECT k.key INTO v_list FROM jsonb_each(CASE jsonb_typeof(p_plan #> '{items,0}') WHEN 'object' THEN p_plan #> '{items,0}' ELSE '{}' END) AS k
+        WHERE jsonb_typeof(k.value) = 'array' ORDER BY jsonb_array_length(k.value) DESC LIMIT 1;
+        IF v_list IS NOT NULL THEN
+            RETURN v || format('items: without it the whole answer is one item; perhaps "$.%s[*]"',
+                CASE WHEN v_list ~ '^[a-zA-Z_][a-zA-Z0-9_]*$' THEN v_list ELSE to_jsonb(v_list)::text END);
+        END IF;
     END IF;
     IF v_found > 0 AND v_key IS NOT NULL THEN
         v_missing := (SELECT count(*) FROM jsonb_array_elements(p_plan -> 'items') AS e WHERE jsonb_path_query_first(e.value, v_key::jsonpath, '{}', true) IS NULL);

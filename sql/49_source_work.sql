@@ -255,6 +255,9 @@ BEGIN
             END IF;
         END;
     END LOOP;
+    IF cardinality(v_parts) = 1 THEN
+        RETURN jsonb_build_object('rejects', v_rejects, 'rows', v_parts[1]);
+    END IF;
     RETURN jsonb_build_object('rejects', v_rejects, 'rows', coalesce(
         (SELECT jsonb_agg(e.value ORDER BY p.n, e.n) FROM unnest(v_parts) WITH ORDINALITY AS p (part, n)
          CROSS JOIN LATERAL jsonb_array_elements(p.part) WITH ORDINALITY AS e (value, n)), '[]'));
@@ -295,12 +298,19 @@ BEGIN
     IF cardinality(v_known) = 0 THEN
         RAISE EXCEPTION 'the table % is no more', v_target USING ERRCODE = '42P01', HINT = 'Define the source again with another target.';
     END IF;
-    v_groups := ARRAY(
-        SELECT jsonb_build_object('columns', k.columns, 'rows', jsonb_agg(r.item ORDER BY r.n))
-        FROM jsonb_array_elements(p_plan -> 'rows') WITH ORDINALITY AS r (item, n)
-        CROSS JOIN LATERAL (SELECT coalesce(jsonb_agg(x.name ORDER BY x.name), '[]') AS columns
-                            FROM jsonb_object_keys(r.item) AS x (name) WHERE x.name = ANY (v_known)) AS k
-        GROUP BY k.columns);
+    -- Mostly all rows have the same members.
+    v_columns := ARRAY(SELECT jsonb_object_keys(CASE jsonb_typeof(p_plan #> '{rows,0}') WHEN 'object' THEN p_plan #> '{rows,0}' ELSE '{}' END));
+    IF (SELECT bool_and(r.item ?& v_columns AND r.item - v_columns = '{}') FROM jsonb_array_elements(p_plan -> 'rows') AS r (item)) THEN
+        v_groups := ARRAY[jsonb_build_object('rows', p_plan -> 'rows', 'columns',
+            (SELECT coalesce(jsonb_agg(x.name ORDER BY x.name), '[]') FROM unnest(v_columns) AS x (name) WHERE x.name = ANY (v_known)))];
+    ELSE
+        v_groups := ARRAY(
+            SELECT jsonb_build_object('columns', k.columns, 'rows', jsonb_agg(r.item ORDER BY r.n))
+            FROM jsonb_array_elements(p_plan -> 'rows') WITH ORDINALITY AS r (item, n)
+            CROSS JOIN LATERAL (SELECT coalesce(jsonb_agg(x.name ORDER BY x.name), '[]') AS columns
+                                FROM jsonb_object_keys(r.item) AS x (name) WHERE x.name = ANY (v_known)) AS k
+            GROUP BY k.columns);
+    END IF;
     PERFORM set_config('search_path', p_path, true);
     FOREACH v_group IN ARRAY v_groups LOOP
         v_columns := ARRAY(SELECT jsonb_array_elements_text(v_group -> 'columns'));
@@ -403,8 +413,10 @@ BEGIN
         wait_until = greatest(r.wait_until, r.started_at + CASE WHEN v_ttl IS NOT NULL THEN least(v_ttl, 1440) * interval '1 min' END)
     WHERE r.id = p_run.id;
     FOR v_chunk IN
-        SELECT jsonb_agg(e.value ORDER BY e.n) FROM jsonb_array_elements(p_result -> 'rows') WITH ORDINALITY AS e (value, n)
-        GROUP BY (e.n - 1) / v_most ORDER BY (e.n - 1) / v_most
+        SELECT p_result -> 'rows' WHERE jsonb_array_length(p_result -> 'rows') BETWEEN 1 AND v_most
+        UNION ALL
+        (SELECT jsonb_agg(e.value ORDER BY e.n) FROM jsonb_array_elements(p_result -> 'rows') WITH ORDINALITY AS e (value, n)
+         WHERE jsonb_array_length(p_result -> 'rows') > v_most GROUP BY (e.n - 1) / v_most ORDER BY (e.n - 1) / v_most)
     LOOP
         INSERT INTO errand.source_piece (run, task, page, stage, data)
         VALUES (p_run.id, errand._source_task(p_source, 's', jsonb_build_object('source', p_source.name, 'run', p_run.id,
@@ -425,7 +437,7 @@ BEGIN
     IF jsonb_array_length(p_result -> 'news') > 0 THEN
         INSERT INTO errand.source_news (source, run, at, items) VALUES (p_source.id, p_run.id, p_now, p_result -> 'news')
         RETURNING source_news.id INTO v_news;
-        PERFORM errand._announce_source(p_source.name, 'rows', v_news);
+        PERFORM errand._announce_source(p_source.name, 'rows', v_news, p_source.owner_oid);
     END IF;
 END $$;
 

@@ -170,7 +170,7 @@ END $$;
 -- Takes in a batch in which not all is JSON: what is none goes to the rejects
 -- with the reason.
 -- Returns:    the others as they are wanted by _stream_follow()
--- Tables:     updates source_state; as _source_reject()
+-- Tables:     updates source_state; writes rollup; as _source_reject()
 CREATE FUNCTION errand._stream_spoilt(p_source errand.source, p_frames bytea[], p_marks "char"[], p_now timestamptz,
     OUT items jsonb[], OUT marks "char"[])
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -189,6 +189,7 @@ BEGIN
     END LOOP;
     UPDATE errand.source_state AS x SET items_rejected = x.items_rejected + cardinality(p_frames) - coalesce(cardinality(items), 0)
     WHERE x.source = p_source.id;
+    PERFORM errand._source_count(p_source.name, 0, 0, cardinality(p_frames) - coalesce(cardinality(items), 0), 0, p_now);
 END $$;
 
 -- Function:   _stream_frames(source, frames, marks, dropped, most, now)
@@ -239,9 +240,11 @@ CREATE FUNCTION errand._stream_told(p_source text, p_connected timestamptz, p_ne
 RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    v_id bigint := (SELECT s.id FROM errand.source AS s WHERE s.name = p_source);
+    v_id bigint;
+    v_owner oid;
     v_before boolean;
 BEGIN
+    SELECT s.id, s.owner_oid INTO v_id, v_owner FROM errand.source AS s WHERE s.name = p_source;
     IF v_id IS NULL THEN
         RETURN;
     END IF;
@@ -258,6 +261,6 @@ BEGIN
         error = CASE WHEN p_troubled THEN p_error END, sqlstate = CASE WHEN p_troubled THEN p_sqlstate END
     WHERE x.source = v_id AND (p_troubled OR v_before);
     IF v_before <> p_troubled THEN
-        PERFORM errand._announce_source(p_source, CASE WHEN p_troubled THEN 'degraded' ELSE 'running' END, v_id);
+        PERFORM errand._announce_source(p_source, CASE WHEN p_troubled THEN 'degraded' ELSE 'running' END, v_id, v_owner);
     END IF;
 END $$;

@@ -58,6 +58,21 @@ BEGIN
     RETURN coalesce(v_rows, '[]');
 END $$;
 
+-- Function:   _cached_read(key, ttl, query)
+-- For the dashboard: a lock that somebody keeps for long must not hold it up.
+-- Returns:    what errand.cached() returns, if need be without the cache
+CREATE FUNCTION errand._cached_read(p_key text, p_ttl interval, p_query text)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_value jsonb;
+BEGIN
+    RETURN errand.cached(p_key, p_ttl, p_query);
+EXCEPTION WHEN lock_not_available THEN
+    EXECUTE p_query INTO v_value;
+    RETURN v_value;
+END $$;
+
 -- Function:   _cached_trim(now)
 -- Forgets what nobody computed for a day, and the oldest of more than 10,000.
 -- Tables:     deletes from query_cache

@@ -45,35 +45,65 @@ BEGIN
         FROM steps AS s LEFT JOIN sums AS x ON x.n = s.n);
 END $$;
 
--- Function:   _api_history(args, now)
-CREATE FUNCTION errand._api_history(p_args jsonb, p_now timestamptz)
+-- Function:   _history_of(kind, name, from, step, now)
+-- Returns:    the same; of a source that of its last stage, with its items:
+--             found, stored, rejected, duplicate
+CREATE FUNCTION errand._history_of(p_kind text, p_name text, p_from timestamptz, p_step interval, p_now timestamptz)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    v_range text := coalesce(errand._arg_text(p_args, 'range'), '1h');
+    v_items jsonb := errand._history(p_kind, p_name, p_from, p_step, p_now);
+BEGIN
+    IF p_kind <> 'source' THEN
+        RETURN v_items;
+    END IF;
+    RETURN errand._history('queue', errand._source_queue(p_name, 'store'), p_from, p_step, p_now)
+        || jsonb_build_object('found', v_items -> 'submitted', 'stored', v_items -> 'succeeded', 'rejected', v_items -> 'failed',
+            'duplicate', v_items -> 'cancelled');
+END $$;
+
+-- Function:   _history_range(range, kind, name, now)
+-- Returns:    the same, up to now
+-- Raises:     22023 if there is no such range
+CREATE FUNCTION errand._history_range(p_range text, p_kind text, p_name text, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
     v_length interval;
     v_step interval;
-    v_kind text := 'all';
-    v_name text := '';
 BEGIN
-    PERFORM errand._arg_known(p_args, 'range', 'queue', 'task', 'source');
-    CASE v_range
+    CASE p_range
         WHEN '1h' THEN v_length := '1 h'; v_step := '1 min';
         WHEN '6h' THEN v_length := '6 h'; v_step := '5 min';
         WHEN '24h' THEN v_length := '24 h'; v_step := '15 min';
         WHEN '30d' THEN v_length := '720 h'; v_step := '3 h';
         ELSE PERFORM errand._arg_bad('"range" is not valid', 'It is 1h, 6h, 24h or 30d.');
     END CASE;
+    RETURN errand._history_of(p_kind, p_name, date_bin(v_step, p_now, timestamptz '2000-01-01 UTC') - v_length + v_step, v_step, p_now)
+        || jsonb_build_object('range', p_range);
+END $$;
+
+-- Function:   _api_history(args, now)
+CREATE FUNCTION errand._api_history(p_args jsonb, p_now timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_range text := coalesce(errand._arg_text(p_args, 'range'), '1h');
+    v_kind text;
+    v_name text;
+BEGIN
+    PERFORM errand._arg_known(p_args, 'range', 'queue', 'task', 'source');
     IF (p_args ? 'queue')::integer + (p_args ? 'task')::integer + (p_args ? 'source')::integer > 1 THEN
         PERFORM errand._arg_bad('a history is of one thing', 'Name a queue, a task type or a source.');
     END IF;
     SELECT k.kind, errand._arg_text(p_args, k.kind) INTO v_kind, v_name FROM unnest(ARRAY['queue', 'task', 'source']) AS k (kind)
     WHERE errand._arg_text(p_args, k.kind) IS NOT NULL;
-    IF v_kind = 'source' THEN -- its history is that of its last stage
-        v_kind := 'queue';
-        v_name := errand._source_queue(v_name, 'store');
+    IF v_range IN ('24h', '30d') THEN -- thousands of rows: everyone who looks shares one answer
+        RETURN errand._cached_read('dashboard: history', '20 s', format('SELECT errand._history_range(%L, %L, %L, now())',
+            v_range, coalesce(v_kind, 'all'), coalesce(v_name, '')));
     END IF;
-    RETURN errand._history(coalesce(v_kind, 'all'), coalesce(v_name, ''),
-        date_bin(v_step, p_now, timestamptz '2000-01-01 UTC') - v_length + v_step, v_step, p_now)
-        || jsonb_build_object('range', v_range);
+    RETURN errand._history_range(v_range, coalesce(v_kind, 'all'), coalesce(v_name, ''), p_now);
 END $$;
+
+COMMENT ON FUNCTION errand._history_of IS 'internal: a history, of a source with its items.';
+COMMENT ON FUNCTION errand._history_range IS 'internal: the history of a range.';

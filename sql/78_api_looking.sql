@@ -144,7 +144,7 @@ BEGIN
             / greatest(1, extract(epoch FROM p_now - greatest(v_recent.since, p_now - interval '6 min'))))::numeric, 2),
         'failure_rate', coalesce(round(v_recent.failed / nullif(v_recent.succeeded + v_recent.failed, 0), 4), 0),
         'oldest_ready_age_ms', v_stats -> 'oldest_ready_age_ms', 'running', v_stats -> 'running', 'slots', v_stats -> 'slots',
-        'queues', errand._queue_rows(p_now), 'sources', errand._api_sources('{}', p_now) -> 'sources', 'failures', errand._failures(),
+        'queues', errand._queue_rows(p_now), 'sources', errand._api_sources('{}', p_now) -> 'sources', 'failures', errand._cached_read('dashboard: failures', interval '2 s', 'SELECT errand._failures()'),
         'schedules_next', errand._schedule_rows(5));
 END $$;
 

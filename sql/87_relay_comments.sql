@@ -6,7 +6,7 @@ COMMENT ON COLUMN errand.revoked_token.expires_at IS 'When it would have expired
 
 COMMENT ON FUNCTION errand.issue_token(name, text, text[], interval) IS
 'A token by which a client of the relay acts as a database role: a JWT, signed with errand.token_secret (HS256), for this database only. For admins.
-role: the database role; rows are seen by its rights. level: submit, monitor or admin: the token grants no more than this, and no more than errand.grant_access() gave the role when it is used. channels: what a WebSocket may subscribe to: tasks (also task:ID, queue:NAME, group:ID, stats), source:NAME, notify:CHANNEL, the wildcards source:*, notify:* and *. ttl: 1 second to 366 days.
+role: the database role; rows are seen by its rights. level: submit, monitor or admin: the token grants no more than this, and no more than errand.grant_access() gave the role when it is used. channels: what a WebSocket may subscribe to: tasks (also task:ID, queue:NAME, group:ID, stats), source:NAME (own sources, with monitor all), notify:CHANNEL, the wildcards source:*, notify:* and *. ttl: 1 second to 366 days.
 Raises 55000 if errand.token_secret is not set, 42704 if there is no such role, 42501 unless you are an admin and a member of the role (a token of the level monitor may be for any role), 22023 for a bad level, channel or ttl.
 Example: SELECT errand.issue_token(''app'', ''monitor'', ttl => ''8 h'');';
 COMMENT ON FUNCTION errand.revoke_token(text) IS

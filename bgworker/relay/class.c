@@ -126,7 +126,7 @@ relay_class_leave(RelayClass *c)
 bool
 relay_class_matches(const RelayClass *c, const RelayEntry *e)
 {
-	if (e->kind == RELAY_ENTRY_TASK && !c->sees_all && e->submitter != c->role)
+	if (e->kind != RELAY_ENTRY_NOTIFY && !c->sees_all && e->submitter != c->role)
 		return false;
 	return relay_wish_matches(&c->wish, e);
 }

@@ -261,7 +261,7 @@ relay_feed_notify(const char *channel, const char *payload)
 }
 
 void
-relay_feed_source(const char *name, const char *json)
+relay_feed_source(const char *name, Oid owner, const char *json)
 {
 	RelayText tail = {0};
 	RelayEntry *added;
@@ -273,7 +273,10 @@ relay_feed_source(const char *name, const char *json)
 	relay_text(&tail, "}");
 	added = entry_add(&tail, name, "");
 	if (added != NULL)
+	{
 		added->kind = RELAY_ENTRY_SOURCE;
+		added->submitter = owner;
+	}
 	relay_text_free(&tail);
 }
 

@@ -26,7 +26,7 @@ typedef struct RelayEntry
 	char state; /* of a task: ErrandState */
 	int32 run;
 	int32 attempt;
-	Oid submitter; /* of a task: whose it is */
+	Oid submitter; /* of a task or source: whose it is */
 	int64 task;	   /* its id */
 	int64 group;   /* its group; 0: none */
 	uint32 size;   /* of its memory */
@@ -58,8 +58,8 @@ extern bool relay_feed_follows(void);
 /* Adds a notification; the texts are UTF-8. */
 extern void relay_feed_notify(const char *channel, const char *payload);
 
-/* Adds what a source tells, JSON. */
-extern void relay_feed_source(const char *name, const char *json);
+/* Adds what a source tells, JSON; owner: whose it is. */
+extern void relay_feed_source(const char *name, Oid owner, const char *json);
 
 /* The number of the last entry; 0: there has been none. */
 extern uint64 relay_feed_head(void);

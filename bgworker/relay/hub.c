@@ -10,6 +10,7 @@
 
 #include "relay/class.h"
 #include "relay/log.h"
+#include "relay/news.h"
 
 #define BEHIND_MAX (RELAY_HISTORY / 2) /* entries that a subscriber may be behind */
 
@@ -117,9 +118,11 @@ static bool
 position_known(const RelayWish *wish)
 {
 	ErrandPosition now = relay_feed_position(0);
+	uint64 since = wish->since.number;
+	uint64 whole = wish->kind == RELAY_CHANNEL_SOURCE ? relay_news_follow(wish->name) : 0;
 
-	return wish->has_since && wish->since.epoch == now.epoch &&
-		   wish->since.number <= relay_feed_head() && wish->since.number + 1 >= relay_feed_oldest();
+	return wish->kind != RELAY_CHANNEL_STATS && wish->has_since && wish->since.epoch == now.epoch &&
+		   since >= whole && since <= relay_feed_head() && since + 1 >= relay_feed_oldest();
 }
 
 static void
@@ -141,7 +144,7 @@ relay_sub_create(RelayWish *wish, RelayFormat format, Oid role, ErrandLevel leve
 	RelayClass *c;
 
 	relay_feed_follow(true);
-	*recovered = position_known(wish) && wish->kind != RELAY_CHANNEL_STATS;
+	*recovered = position_known(wish);
 	c = s != NULL ? relay_class_get(wish, format, role, level) : NULL;
 	if (c == NULL)
 	{
@@ -174,6 +177,8 @@ relay_sub_drop(RelaySub *s)
 	c->n_members--;
 	n_subs--;
 	n_stats -= c->wish.kind == RELAY_CHANNEL_STATS;
+	if (c->wish.kind == RELAY_CHANNEL_SOURCE)
+		(void) relay_news_follow(c->wish.name);
 	free(s);
 	relay_class_leave(c);
 }

@@ -11,9 +11,16 @@
 
 /*
  * Hears an event of a source: a new state goes into the history at once; rows
- * that were stored do when the database was asked for them, and are not asked
- * for if nobody subscribes to the source.
+ * that were stored do when the database was asked for them.  Of a source that
+ * nobody follows, nor did of late, nothing is told.
  */
 extern void relay_news_hear(const ErrandEvent *e);
+
+/*
+ * Follows a source from now on, until two minutes after the last call or
+ * subscription.  Returns the number in the history behind which nothing of it
+ * is missing.  Never throws.
+ */
+extern uint64 relay_news_follow(const char *source);
 
 #endif

@@ -207,7 +207,7 @@ covers(const char *entry, const char *channel)
 bool
 relay_principal_channel(const RelayPrincipal *p, const char *channel)
 {
-	bool monitor = strcmp(channel, "stats") == 0 || strncmp(channel, "source:", 7) == 0;
+	bool monitor = strcmp(channel, "stats") == 0;
 
 	if (p->level == ERRAND_LEVEL_NONE ||
 		(monitor && !errand_level_includes(p->level, ERRAND_LEVEL_MONITOR)))

@@ -55,13 +55,13 @@ async def own_rows():
         same(message['type'] == 'subscribed', wanted, f'task:ID of {name}: {"subscribed" if wanted else "refused"}')
         if not wanted:
             one_of(message['code'], ('forbidden', 'not_found'), '... as if it did not exist')
-    for channel in 'stats', 'source:x':
+    for channel, code in ('stats', 'forbidden'), ('source:x', 'not_found'):
         await alice.say(type='subscribe', id='no', channel=channel)
         message = await alice.message()
         while message is not None and message.get('id') != 'no':
             message = await alice.message()
-        ok(message is None and alice.code == 4403 or message['type'] == 'error' and (message['code'], message['retry']) == ('forbidden', False),
-           f'{channel} is not for submit', (message, alice.code))
+        ok(message is None and alice.code == 4403 or message['type'] == 'error' and (message['code'], message['retry']) == (code, False),
+           f'{channel} is not for submit: {code}', (message, alice.code))
         if message is None:
             alice = await Ws.welcome(token('alice', 'submit'))
     # the API: own rows there, too

@@ -2,8 +2,9 @@
 import { html } from '../lib/html.js';
 import { Icon } from './icon.js';
 
-export function Card({ title, note, actions, children, class: extra = '' }) {
-	return html`<section class="card ${extra}" aria-label=${title}>
+// label is the title where that is no text
+export function Card({ title, note, actions, children, label = title, class: extra = '' }) {
+	return html`<section class="card ${extra}" aria-label=${label}>
 		${title && html`<header class="card-head"><h2>${title}</h2>${note && html`<span class="dim">${note}</span>`}
 			${actions && html`<div class="actions">${actions}</div>`}</header>`}
 		${children}

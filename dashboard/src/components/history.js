@@ -20,7 +20,17 @@ const stepName = (s) => STEP[s] || `in ${duration(s * 1000)}`;
 const zeros = (at) => at.map(() => 0);
 const line = (h, name) => (h[name] || h.at.map(() => null));
 
+// Of a source: what became of its items.
+function items(h) {
+	return [
+		{ name: 'stored', color: '--c-succeeded', values: h.stored },
+		{ name: 'duplicates', color: '--c-cancelled', values: h.duplicate },
+		{ name: 'rejected', color: '--c-failed', values: h.rejected },
+	];
+}
+
 function outcomes(h) {
+	if (h.stored) return items(h);
 	return [
 		{ name: 'succeeded', color: '--c-succeeded', values: h.succeeded || zeros(h.at) },
 		{ name: 'retried', color: '--c-retrying', values: h.retried || zeros(h.at) },
@@ -41,11 +51,12 @@ export function History({ of = {}, heading = '' }) {
 	if (poll.error && !h) return html`<${Problem} error=${poll.error} retry=${poll.refresh} />`;
 	const none = html`<div class="plot-empty">${h ? 'Nothing in this range yet.' : 'Loading …'}</div>`;
 	const filled = h && h.at.length > 0;
+	const first = of.source ? 'Items' : 'Outcomes';
 	const title = (t) => (heading ? `${heading}: ${t.toLowerCase()}` : t);
 	return html`<div class="charts">
-		<${Card} title=${title('Outcomes')} note=${h ? stepName(h.step_s) : ''} actions=${html`<${Ranges} />`} class="chart-wide">
-			${filled ? html`<${Chart} label=${title('Outcomes')} at=${h.at} series=${outcomes(h)} stacked format=${number} />` : none}<//>
-		<${Card} title=${title('Run time')} note="of attempts">${filled ? html`<${Chart} label=${title('Run time')} at=${h.at} series=${latency(h, 'run')} format=${duration} />` : none}<//>
+		<${Card} title=${title(first)} note=${h ? stepName(h.step_s) : ''} actions=${html`<${Ranges} />`} class="chart-wide">
+			${filled ? html`<${Chart} label=${title(first)} at=${h.at} series=${outcomes(h)} stacked format=${number} />` : none}<//>
+		<${Card} title=${title('Run time')} note=${of.source ? "of storing" : "of attempts"}>${filled ? html`<${Chart} label=${title('Run time')} at=${h.at} series=${latency(h, 'run')} format=${duration} />` : none}<//>
 		<${Card} title=${title('Wait')} note="from ready to start">${filled ? html`<${Chart} label=${title('Wait')} at=${h.at} series=${latency(h, 'wait')} format=${duration} />` : none}<//>
 	</div>`;
 }
