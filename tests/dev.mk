@@ -1,8 +1,8 @@
 # Targets for people, included at the end of the Makefile. Each hands over to a
 # script; none needs PostgreSQL to be there before `make deps` has installed it.
 
-# `make check PARTS="lint unit"` runs only these of: build lint unit regress
-# isolation pgtap tap browser
+# `make check PARTS="lint unit"` runs only these of: build lint unit fuzz
+# regress isolation pgtap tap browser
 PARTS ?=
 
 .PHONY: help deps check check-long check-unit check-rooms lint format format-check clang-tidy \
