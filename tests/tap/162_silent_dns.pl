@@ -21,7 +21,6 @@ ok(poll_for(10, 'questions', sub { my $bits = ''; vec($bits, fileno($silent), 1)
 my $began = time;
 foreach my $batch (1 .. 5)
 {
-	sql($node, "SELECT count(errand.wait_for(id)) FROM errand.submit_many('http', ARRAY(SELECT jsonb_build_object('url', '" . $web->url('/json') . "') FROM generate_series(1, 10))) AS id") if 0;
 	sql($node, "SELECT count(errand.http_get('" . $web->url('/json') . "')) FROM generate_series(1, 10)");
 }
 ok(poll_for(5, 'the good ones', sub { $web->requests >= 50 }), '50 good tasks run meanwhile');
