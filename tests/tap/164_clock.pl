@@ -14,7 +14,14 @@ my $web = counting();
 my $ahead = PostgreSQL::Test::Utils::tempdir('clock') . '/ahead';
 
 # In place, since the processes have mapped the file.
-sub jump { my $seconds = shift; open my $f, '+<', $ahead or open $f, '>', $ahead or die $!; syswrite $f, pack('q', $seconds); close $f; return }
+sub jump
+{
+	my $seconds = shift;
+	open my $f, (-e $ahead ? '+<' : '>'), $ahead or die "no file: $!";
+	syswrite $f, pack('q', $seconds);
+	close $f;
+	return;
+}
 jump(0);
 my $node = PostgreSQL::Test::Cluster->new('clock');
 $node->init(extra => [ '-E', 'UTF8', '--no-locale' ]);
