@@ -14,7 +14,7 @@ my $node = errand_node('rude', conf => "autovacuum = off\nmax_connections = 12\n
 # ---- handlers ----
 
 my %handler = (
-	palloc => [ q{PERFORM length(string_agg(repeat('x', 250000000), '')) FROM generate_series(1, 8)}, qr/^(54000|53200|XX000)$/ ],
+	palloc => [ q{PERFORM repeat('x', 2000000000)}, qr/^54000$/ ],
 	alloc => [ q{PERFORM array_fill(0, ARRAY[1000000000])}, qr/^(54000|22000|XX000|53200)$/ ],
 	commit => [ 'COMMIT', qr/^2D000$/ ],
 	rollback => [ 'ROLLBACK', qr/^2D000$/ ],
@@ -83,11 +83,11 @@ like($err, qr/\b0 (?:dead but not yet removable|are dead but not yet removable|d
 
 # ---- no connection is left ----
 
-my @sessions = map { $node->background_psql('postgres', on_error_stop => 0) } 1 .. 11;
+my @sessions = map { $node->background_psql('postgres', on_error_stop => 0) } 1 .. 12;
 like(sql_error($node, 'SELECT 1'), qr/too many clients|remaining connection slots/i, 'no connection is left');
-my $hits = $web->requests;
-$sessions[0]->query("SELECT count(errand.http_get('" . $web->url('/ok') . "')) FROM generate_series(1, 20)");
-ok(poll_for(15, 'requests', sub { $web->requests >= $hits + 20 }), '... and work goes on');
+my $other = counting('other');    # the first one's places are taken by what hangs
+$sessions[0]->query("SELECT count(errand.http_get('" . $other->url('/ok') . "')) FROM generate_series(1, 20)");
+ok(poll_for(15, 'requests', sub { $other->requests >= 20 }), '... and work goes on');
 $_->quit foreach @sessions;
 $node->stop('immediate');
 
