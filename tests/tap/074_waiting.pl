@@ -34,7 +34,9 @@ my $hang = submit('/hang', "timeout => '1 h'");
 # ---- a cursor has each row as it comes ----
 
 my $session = $node->background_psql('postgres');
-my @ids = map { submit("/delay/$_") } 400, 50;
+# submitted together, so that the second is final long before the first
+my @ids = split /,/, sql($node, "SELECT string_agg(errand.http_get(url)::text, ',' ORDER BY ord) FROM unnest(ARRAY['"
+	. $web->url('/delay/3000') . "', '" . $web->url('/delay/50') . "']) WITH ORDINALITY AS u (url, ord)");
 $session->query_safe("BEGIN; DECLARE c CURSOR FOR SELECT (errand.as_completed(ARRAY[$hang, $ids[0], $ids[1]])).id");
 is($session->query_safe('FETCH 1 FROM c'), $ids[1], 'FETCH 1 returns before the slow ones finish');
 is(sql($node, "SELECT errand.status($hang)"), 'running', '... one still runs');
