@@ -35,7 +35,8 @@ clock_gettime(clockid_t clock, struct timespec *t)
 	int result;
 
 	if (real_clock_gettime == NULL)
-		real_clock_gettime = (int (*)(clockid_t, struct timespec *)) dlsym(RTLD_NEXT, "clock_gettime");
+		real_clock_gettime = (int (*)(clockid_t, struct timespec *)) dlsym(RTLD_NEXT,
+																		   "clock_gettime");
 	result = real_clock_gettime(clock, t);
 	if (result == 0 && ahead != NULL && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
 		t->tv_sec += *ahead;
