@@ -39,6 +39,10 @@ EXTRA_CLEAN = $(DATA_built) bgworker/relay/page_data.c output_iso tmp_check log 
 ifdef FAULTS
 PG_CPPFLAGS += -DERRAND_FAULTS
 endif
+ifdef COVERAGE
+PG_CFLAGS += --coverage -O1
+SHLIB_LINK += --coverage
+endif
 
 # These goals need nothing of PGXS, which may not be installed yet and has a
 # `check` of its own.

@@ -1,18 +1,20 @@
 # Targets for people, included at the end of the Makefile. Each hands over to a
 # script; none needs PostgreSQL to be there before `make deps` has installed it.
 
-# `make check PARTS="lint unit"` runs only these of: build lint unit regress
-# isolation pgtap tap browser
+# `make check PARTS="lint unit"` runs only these of: build lint unit fuzz
+# regress isolation pgtap tap browser
 PARTS ?=
 
-.PHONY: help deps check check-long check-unit check-rooms lint format format-check clang-tidy \
+.PHONY: help deps check check-long soak coverage check-trixie check-unit check-rooms lint format format-check clang-tidy \
 	valgrind demo demo-stop bench servers
 
 help:
 	@echo 'make             build                  make install    install (PG_CONFIG=...)'
 	@echo 'make demo        see it work            make demo-stop  end the demo'
 	@echo 'make check       all tests              make check PARTS="lint unit"'
-	@echo 'make check-long  what takes five minutes: six sources with all faults on'
+	@echo 'make check-long  what takes longer: six sources with all faults on, 100,000 tasks through 200 crashes'
+	@echo 'make soak        hours of it            make coverage   which lines the tests reach'
+	@echo 'make check-trixie   the same on Debian 13, in a chroot of its own (root)'
 	@echo 'make bench       measure                make deps       install what is missing'
 	@echo 'make lint        style and static checks; also check-rooms, format-check, clang-tidy'
 	@echo 'make check-unit  unit tests only        make valgrind   tests under valgrind'
@@ -26,7 +28,19 @@ check:
 
 # The tests that take longer when they are told to.
 check-long:
-	@PG_CONFIG='$(PG_CONFIG)' PARTS=tap TAP='tests/tap/150_capstone.pl' ERRAND_LONG=1 tests/run
+	@PG_CONFIG='$(PG_CONFIG)' PARTS=tap TAP='tests/tap/150_capstone.pl tests/tap/160_ledger.pl tests/tap/167_growth.pl' \
+		ERRAND_LONG=1 tests/run
+
+# Hours: crashes by chance, from seed after seed, until the time is over.
+SOAK_MINUTES ?= 120
+soak:
+	@PG_CONFIG='$(PG_CONFIG)' SOAK_MINUTES='$(SOAK_MINUTES)' tests/soak
+
+coverage:
+	@PG_CONFIG='$(PG_CONFIG)' PARTS='$(or $(PARTS),regress isolation pgtap tap browser)' COVERAGE=1 tests/run
+
+check-trixie:
+	@tests/trixie $(TRIXIE)
 
 check-unit: servers
 	$(MAKE) -C tests/unit check

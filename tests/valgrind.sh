@@ -49,6 +49,52 @@ relay_under_valgrind()
 		PYTHONDONTWRITEBYTECODE=1 python3 tests/ws/growth.py
 }
 
+# What pg_regress does not start: an executor, the relay, the stream process,
+# mail. Each does its usual work, and what goes wrong for it.
+valgrind_kinds()
+{
+	local port token url
+	port=$(free_ports 1)
+	url=http://127.0.0.1:$port
+	createdb errand_valgrind
+	psql -qXAt -v ON_ERROR_STOP=1 -d errand_valgrind -v secret="$(head -c 32 /dev/urandom | base64 -w 0)" -v port="$port" \
+		-v count="$COUNT_PORT" <<-'SQL'
+		CREATE EXTENSION pg_errand;
+		ALTER SYSTEM SET errand.token_secret = :'secret';
+		ALTER SYSTEM SET errand.smtp_url = 'smtp://127.0.0.1:9';
+		ALTER SYSTEM SET errand.smtp_from = 'a@example.com';
+		ALTER DATABASE errand_valgrind SET errand.port = :'port';
+		SELECT pg_reload_conf();
+		CREATE FUNCTION public.work(a jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+		BEGIN
+			PERFORM errand.set_progress(0.5);
+			RAISE NOTICE 'said';
+			IF (a->>'i')::int % 3 = 0 THEN RAISE EXCEPTION 'so it is'; END IF;
+			RETURN a;
+		END $$;
+		CREATE TABLE item (id bigint, name text);
+		SELECT errand.define_source('stream', 'websocket', format('ws://127.0.0.1:%s/', :'count'), target => 'item');
+		SELECT errand.start_source('stream');
+		SELECT count(errand.call('public.work(jsonb)', jsonb_build_object('i', i), max_attempts => 2, backoff_base => '10 ms')) FROM generate_series(1, 30) AS i;
+		SELECT count(errand.email(ARRAY['a@example.com'], 's', 'text', max_attempts => 2, backoff_base => '10 ms')) FROM generate_series(1, 5);
+	SQL
+	wait_until 120 test_all_final
+	wait_until 60 curl -sf -o "$log/valgrind-page" "$url/"
+	token=$(psql -XAtq -d errand_valgrind -c "SELECT errand.issue_token('postgres', 'admin')")
+	for path in /healthz /readyz /metrics /api/v1/overview /api/v1/tasks /api/v1/queues /nothing; do
+		curl -s -o "$log/valgrind-page" -m 20 -H "Authorization: Bearer $token" "$url$path"
+		curl -s -o "$log/valgrind-page" -m 20 -H "Authorization: Bearer x.$token" "$url$path"
+	done
+	curl -s -o "$log/valgrind-page" -m 3 -N -H "Authorization: Bearer $token" "$url/api/v1/events?channel=tasks" || true
+	curl -s -o "$log/valgrind-page" -m 3 -N --http1.1 -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' \
+		-H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' -H "Sec-WebSocket-Protocol: errand.v1.json, bearer.$token" "$url/ws" || true
+}
+
+test_all_final()
+{
+	[ "$(psql -XAtq -d errand_valgrind -c "SELECT count(*) FROM errand.tasks WHERE state NOT IN ('succeeded', 'failed')")" = 0 ]
+}
+
 part_valgrind()
 {
 	local reports relay=good
@@ -68,6 +114,7 @@ part_valgrind()
 	# shellcheck disable=SC2046,SC2086 # several words each
 	timeout -k 10 1800 "$pgxs_test/regress/pg_regress" --bindir="$bin" --host="$PGHOST" --port="$PGPORT" \
 		$(variable REGRESS_OPTS) $VALGRIND_TESTS > "$log/valgrind.log" 2>&1 || show_end "$log/valgrind.log" 30
+	valgrind_kinds > "$log/valgrind-kinds.log" 2>&1 || show_end "$log/valgrind-kinds.log" 30
 	relay_under_valgrind > "$log/valgrind-relay.log" 2>&1 || relay=bad
 	pg_ctl -D "$cluster/data" -m fast -w -t 120 stop > /dev/null || show_end "$log/postgresql.log"
 	rm -f "$cluster/ready"

@@ -15,7 +15,10 @@
 
 #include "net/smtp_internal.h"
 
+#define AGAIN_MS 100 /* after curl was out of memory */
+
 static void on_poll(uv_poll_t *poll, int status, int events);
+static void on_curl_timer(uv_timer_t *timer);
 
 static ErrandSmtpSocket *
 find_socket(const ErrandSmtp *s, int fd)
@@ -86,6 +89,16 @@ errand_smtp_socket_watch(ErrandSmtpSocket *k, int events)
 		uv_poll_start(&k->poll, events, on_poll);
 }
 
+/* As in sockets.c: curl forgets when to be called once its memory was out. */
+static void
+call_curl(ErrandSmtp *s, curl_socket_t fd, int flags)
+{
+	int running;
+
+	if (curl_multi_socket_action(s->multi, fd, flags, &running) != CURLM_OK)
+		uv_timer_start(&s->curl_timer, on_curl_timer, AGAIN_MS, 0);
+}
+
 static void
 on_poll(uv_poll_t *poll, int status, int events)
 {
@@ -93,7 +106,6 @@ on_poll(uv_poll_t *poll, int status, int events)
 	ErrandSmtp *s = k->smtp;
 	int flags = 0;
 	int fd = k->fd;
-	int running;
 
 	if (status < 0)
 		k->polled = 0; /* libuv stops by itself then */
@@ -106,7 +118,7 @@ on_poll(uv_poll_t *poll, int status, int events)
 		flags |= CURL_CSELECT_IN;
 	if (status < 0 || (events & UV_WRITABLE))
 		flags |= CURL_CSELECT_OUT;
-	curl_multi_socket_action(s->multi, fd, flags, &running);
+	call_curl(s, fd, flags);
 	if (find_socket(s, fd) == k && k->wanted != 0)
 		errand_smtp_socket_watch(k, k->wanted);
 }
@@ -189,10 +201,7 @@ errand_smtp_socket_adopt(ErrandSmtpLine *l, int fd)
 static void
 on_curl_timer(uv_timer_t *timer)
 {
-	ErrandSmtp *s = timer->data;
-	int running;
-
-	curl_multi_socket_action(s->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	call_curl(timer->data, CURL_SOCKET_TIMEOUT, 0);
 }
 
 /* From curl: when it wants to be called without an event. */

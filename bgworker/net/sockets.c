@@ -28,7 +28,24 @@
 
 #include "net/internal.h"
 
+#define AGAIN_MS 100 /* after curl was out of memory */
+
 static void on_poll(uv_poll_t *poll, int status, int events);
+static void on_timer(uv_timer_t *timer);
+
+/*
+ * Tell curl of a socket, or that time has passed.  Where its memory is out in
+ * the middle, it forgets when it wants to be called next: what it had in hand
+ * would wait for ever, past its own time-out.
+ */
+static void
+call_curl(ErrandNet *n, curl_socket_t fd, int flags)
+{
+	int running;
+
+	if (curl_multi_socket_action(n->multi, fd, flags, &running) != CURLM_OK)
+		uv_timer_start(&n->curl_timer, on_timer, AGAIN_MS, 0);
+}
 
 static ErrandSocket *
 find_socket(const ErrandNet *n, int fd)
@@ -128,7 +145,6 @@ on_poll(uv_poll_t *poll, int status, int events)
 	ErrandNet *n = s->net;
 	int flags = 0;
 	int fd = s->fd;
-	int running;
 
 	if (s->wanted == 0)
 	{
@@ -141,7 +157,7 @@ on_poll(uv_poll_t *poll, int status, int events)
 		flags |= CURL_CSELECT_IN;
 	if (status < 0 || (events & UV_WRITABLE))
 		flags |= CURL_CSELECT_OUT;
-	curl_multi_socket_action(n->multi, fd, flags, &running);
+	call_curl(n, fd, flags);
 	if (find_socket(n, fd) == s && s->wanted != 0 && s->polled == 0)
 		watch(s, s->wanted);
 }
@@ -316,10 +332,7 @@ errand_netsockets_close(ErrandNet *n)
 static void
 on_timer(uv_timer_t *timer)
 {
-	ErrandNet *n = timer->data;
-	int running;
-
-	curl_multi_socket_action(n->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	call_curl(timer->data, CURL_SOCKET_TIMEOUT, 0);
 }
 
 /* From curl: when it wants to be called without an event. */

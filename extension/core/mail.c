@@ -163,7 +163,8 @@ errand_mail_header_ok(const char *name, size_t len)
 									   "cc",		 "bcc",			 "subject",		"date",
 									   "message-id", "mime-version", "return-path", "received"};
 
-	if (len > 70 || !errand_is_token(name, len))
+	/* a line of a mail never begins with a dot */
+	if (len > 70 || !errand_is_token(name, len) || name[0] == '.')
 		return false;
 	if ((len >= 8 && errand_ascii_equals(name, 8, "content-")) ||
 		(len >= 7 && errand_ascii_equals(name, 7, "resent-")))

@@ -145,6 +145,7 @@ test_headers_files_types(void **state)
 	assert_false(errand_mail_header_ok(LIT("X: y")));
 	assert_false(errand_mail_header_ok(LIT("X\r\nBcc")));
 	assert_false(errand_mail_header_ok(LIT("")));
+	assert_false(errand_mail_header_ok(LIT(".X")));
 	assert_true(errand_mail_filename_ok(LIT("a b \xc3\xbc.pdf")));
 	assert_false(errand_mail_filename_ok(LIT("../x")));
 	assert_false(errand_mail_filename_ok(LIT("a\"; x=\"")));

@@ -1,0 +1,68 @@
+# Nothing grows: memory and descriptors of each process of ours, over thousands
+# of tasks of each kind that succeed, fail, are tried again and are cancelled.
+# 8,000 here, 50,000 in `make check-long`.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use Errand;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $rounds = $ENV{ERRAND_LONG} ? 50 : 8;
+my $web = counting();
+my $mail = mail_server();
+my $node = errand_node('growth', conf => "errand.host_max_running = 200\nerrand.executors = 1\nerrand.smtp_url = '" . $mail->url
+	  . "'\nerrand.smtp_from = 'a\@example.com'\nerrand.token_secret = '" . 'a1b2' x 16 . "'\nerrand.port = " . PostgreSQL::Test::Cluster::get_free_port());
+sql($node, q{CREATE FUNCTION public.turn(a jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+	BEGIN
+		IF (a->>'i')::int % 7 = 0 THEN RAISE EXCEPTION 'so it is'; END IF;
+		RETURN jsonb_build_object('text', repeat('x', 1000));
+	END $$});
+
+# A thousand tasks of all kinds.
+sub round_of_tasks
+{
+	my $base = $web->url('');
+	sql($node, qq{SELECT count(errand.http_get('$base' || (ARRAY['/json', '/bytes/20000', '/flaky/1', '/status/404', '/half', '/ok'])[1 + i % 6],
+			max_attempts => 2, backoff_base => '5 ms')),
+		count(CASE WHEN i % 2 = 0 THEN errand.call('public.turn(jsonb)', jsonb_build_object('i', i), max_attempts => 1) END),
+		count(CASE WHEN i % 50 = 0 THEN errand.email(ARRAY['a\@example.com'], 's', repeat('text ', 500)) END),
+		count(CASE WHEN i % 20 = 0 THEN errand.cancel(errand.http_get('$base/hang', run_at => now() + '1 h')) END)
+		FROM generate_series(1, 600) AS i});
+	return finish_all($node, 60);
+}
+
+# Of each kind of process: kB of memory of its own, and descriptors.
+sub measure
+{
+	my %found;
+	foreach my $type ('errand launcher', 'errand worker', 'errand executor', 'errand relay')
+	{
+		my ($pid) = pids_of($node, $type) or next;
+		my ($anon) = slurp_file("/proc/$pid/status") =~ /^RssAnon:\s+(\d+)/m;
+		my @open = glob "/proc/$pid/fd/*";
+		$found{$type} = { pid => $pid, kb => $anon, fds => scalar @open };
+	}
+	return \%found;
+}
+
+# What is made once, is: connections, plans, caches.
+round_of_tasks() foreach 1 .. 3;
+my $before = measure();
+is(join(', ', sort keys %$before), 'errand executor, errand launcher, errand relay, errand worker', 'all kinds of processes are there');
+my $good = 1;
+$good &&= round_of_tasks() foreach 1 .. $rounds;
+ok($good, 'all tasks come to an end');
+my $after = measure();
+foreach my $type (sort keys %$before)
+{
+	my ($b, $a) = ($before->{$type}, $after->{$type});
+	is($a->{pid}, $b->{pid}, "$type: the same process");
+	cmp_ok($a->{kb} - $b->{kb}, '<', 3000, "... its memory stays ($b->{kb} kB, then $a->{kb} kB)");
+	cmp_ok(abs($a->{fds} - $b->{fds}), '<', 40, "... and its descriptors ($b->{fds}, then $a->{fds})");
+	diag "$type: $b->{kb} kB, $b->{fds} descriptors; after $rounds,000 tasks $a->{kb} kB, $a->{fds}" if $ENV{ERRAND_LONG};
+}
+$node->stop;
+
+done_testing();
