@@ -116,23 +116,32 @@ announce(const ErrandTaskType *t, const ErrandPolicy *p, int64 id, TimestampTz n
 	}
 }
 
+/* The arguments of _submit(). */
+static void
+row_args(ErrandArgs *a, const ErrandTaskType *t, const ErrandPolicy *p, Jsonb *payload,
+		 TimestampTz now)
+{
+	common_args(a, t, p);
+	errand_arg_text(a, p->key);
+	tail_args(a, p);
+	errand_arg_pointer(a, payload);
+	errand_arg(a, TimestampTzGetDatum(now));
+	errand_arg(a, ObjectIdGetDatum(role_of(t)));
+}
+
 static int64
 submit_one(const ErrandTaskType *t, ErrandPolicy *p, Jsonb *payload, TimestampTz now)
 {
+	Datum item = PointerGetDatum(payload);
+	ErrandPayloads one = {.items = &item, .n = 1};
 	ErrandArgs a = {0};
 	bool isnull;
 	int64 id;
 
 	errand_after_check(p);
 	errand_room_check(p->queue, 1);
-	common_args(&a, t, p);
-	errand_arg_text(&a, p->key);
-	tail_args(&a, p);
-	errand_arg_pointer(&a, payload);
-	errand_arg(&a, TimestampTzGetDatum(now));
-	errand_arg(&a, ObjectIdGetDatum(role_of(t)));
-	id = errand_submit_row(&a, p, now);
-	if (id == 0)
+	row_args(&a, t, p, payload, now);
+	if (!errand_submit_rows(&a, p, now, &one, &id))
 		id = DatumGetInt64(errand_call("_submit", &a, &isnull));
 	if (id < 0)
 		return -id; /* the key's earlier task */
@@ -264,70 +273,85 @@ errand_http_patch(PG_FUNCTION_ARGS)
 	return submit_http(fcinfo, "PATCH");
 }
 
-/* Each payload merged and checked; the array that _submit_many gets. */
-static Datum
-payloads_prepare(const ErrandTaskType *t, const ErrandOptions *o, int *n)
+/* Each payload merged and checked. */
+static void
+payloads_prepare(const ErrandTaskType *t, const ErrandOptions *o, ErrandPayloads *payloads)
 {
-	Datum *items;
 	bool *nulls;
 
 	deconstruct_array(DatumGetArrayTypeP(o->value[OPT_PAYLOADS]), JSONBOID, -1, false, TYPALIGN_INT,
-					  &items, &nulls, n);
-	for (int i = 0; i < *n; i++)
+					  &payloads->items, &nulls, &payloads->n);
+	for (int i = 0; i < payloads->n; i++)
 	{
 		ErrandOptions one;
 
 		memset(one.given, 0, sizeof(one.given));
 		one.given[OPT_PAYLOAD] = !nulls[i];
-		one.value[OPT_PAYLOAD] = items[i];
-		items[i] = PointerGetDatum(errand_payload_prepare(t, &one));
+		one.value[OPT_PAYLOAD] = payloads->items[i];
+		payloads->items[i] = PointerGetDatum(errand_payload_prepare(t, &one));
 		errand_payload_only(&one);
 	}
-	return PointerGetDatum(construct_array(items, *n, JSONBOID, -1, false, TYPALIGN_INT));
+}
+
+static int64 *
+many_by_sql(const ErrandTaskType *t, const ErrandPolicy *p, const ErrandPayloads *payloads,
+			TimestampTz now)
+{
+	ErrandArgs a = {0};
+	ArrayType *ids;
+	bool isnull;
+
+	common_args(&a, t, p);
+	tail_args(&a, p);
+	errand_arg_pointer(&a, construct_array(payloads->items, payloads->n, JSONBOID, -1, false,
+										   TYPALIGN_INT));
+	errand_arg(&a, TimestampTzGetDatum(now));
+	errand_arg(&a, ObjectIdGetDatum(role_of(t)));
+	ids = DatumGetArrayTypeP(errand_call("_submit_many", &a, &isnull));
+	return (int64 *) ARR_DATA_PTR(ids);
+}
+
+/* Tasks of one type with the same options; their ids. */
+static int64 *
+submit_alike(const ErrandTaskType *t, ErrandOptions *o, int *n)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	ErrandPayloads payloads;
+	ErrandArgs a = {0};
+	ErrandPolicy p;
+	int64 *ids;
+
+	payloads_prepare(t, o, &payloads);
+	resolve_policy(t, o, now, &p);
+	errand_after_check(&p);
+	errand_room_check(p.queue, payloads.n);
+	row_args(&a, t, &p, NULL, now);
+	ids = palloc(sizeof(int64) * Max(payloads.n, 1));
+	if (!errand_submit_rows(&a, &p, now, &payloads, ids))
+		ids = many_by_sql(t, &p, &payloads, now);
+	for (int i = 0; i < payloads.n; i++)
+		announce(t, &p, ids[i], now);
+	*n = payloads.n;
+	return ids;
 }
 
 Datum
 errand_submit_many(PG_FUNCTION_ARGS)
 {
-	TimestampTz now = GetCurrentTimestamp();
 	ErrandOptions o;
-	ErrandArgs a = {0};
 	ErrandTaskType t;
-	ErrandPolicy p;
-	ArrayType *result;
-	int64 *ids;
-	int n;
-	bool isnull;
-	Datum payloads;
+	int64 *ids = NULL;
+	int n = 0;
 
 	errand_enter();
 	errand_check_set_allowed(fcinfo);
 	errand_options_from_call(fcinfo, &o);
-	if (!o.given[OPT_PAYLOADS])
+	if (o.given[OPT_PAYLOADS])
 	{
-		errand_return_ids(fcinfo, NULL, 0);
-		return (Datum) 0;
+		errand_type_find(required_task(&o), &t);
+		ids = errand_type_has_key(&t) ? errand_submit_each(t.name, &o, &n) :
+										submit_alike(&t, &o, &n);
 	}
-	errand_type_find(required_task(&o), &t);
-	if (errand_type_has_key(&t))
-	{
-		ids = errand_submit_each(t.name, &o, &n);
-		errand_return_ids(fcinfo, ids, n);
-		return (Datum) 0;
-	}
-	payloads = payloads_prepare(&t, &o, &n);
-	resolve_policy(&t, &o, now, &p);
-	errand_after_check(&p);
-	errand_room_check(p.queue, n);
-	common_args(&a, &t, &p);
-	tail_args(&a, &p);
-	errand_arg(&a, payloads);
-	errand_arg(&a, TimestampTzGetDatum(now));
-	errand_arg(&a, ObjectIdGetDatum(role_of(&t)));
-	result = DatumGetArrayTypeP(errand_call("_submit_many", &a, &isnull));
-	ids = (int64 *) ARR_DATA_PTR(result);
-	for (int i = 0; i < n; i++)
-		announce(&t, &p, ids[i], now);
 	errand_return_ids(fcinfo, ids, n);
 	return (Datum) 0;
 }

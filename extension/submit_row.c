@@ -1,6 +1,6 @@
 /*
  * submit_row.c
- *		Inserts a new task's rows without SQL: what most submits need.
+ *		Inserts the rows of new tasks without SQL: what most submits need.
  *
  * Runs in every backend, at submit.  plpgsql and two executors cost more than
  * all the rest of a submit; _submit() in sql/20_submit.sql does the same for
@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "contract.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "submit_after.h"
 #include "submit_row.h"
 #include "utils/inval.h"
@@ -72,6 +73,7 @@ static const RowColumn ready_columns[] = {
 /* Where those of _submit()'s arguments stand that ready has, too. */
 #define ARG_QUEUE 4
 #define ARG_PRIORITY 5
+#define ARG_PAYLOAD 26
 #define ARG_ROLE 28
 
 /* A table as it was when its relcache entry last changed. */
@@ -173,12 +175,31 @@ table_get(RowTable *t, Oid owner)
 	return NULL;
 }
 
-static void
-row_insert(const RowTable *t, Relation rel, EState *estate, const ErrandArgs *a)
+/* A table that rows go into. */
+typedef struct RowSink
 {
-	TupleTableSlot *slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel), &TTSOpsVirtual);
-	ResultRelInfo *info = makeNode(ResultRelInfo);
+	const RowTable *table;
+	TupleTableSlot *slot;
+	ResultRelInfo *info;
+} RowSink;
 
+static void
+sink_open(RowSink *sink, const RowTable *t, Relation rel, EState *estate)
+{
+	sink->table = t;
+	sink->slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel), &TTSOpsVirtual);
+	sink->info = makeNode(ResultRelInfo);
+	InitResultRelInfo(sink->info, rel, 0, NULL, 0);
+	ExecOpenIndices(sink->info, false);
+}
+
+static void
+sink_put(RowSink *sink, EState *estate, const ErrandArgs *a)
+{
+	const RowTable *t = sink->table;
+	TupleTableSlot *slot = sink->slot;
+
+	ExecClearTuple(slot);
 	memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
 	for (int i = 0; i < t->n_columns; i++)
 	{
@@ -188,74 +209,92 @@ row_insert(const RowTable *t, Relation rel, EState *estate, const ErrandArgs *a)
 		slot->tts_isnull[t->at[i] - 1] = a->null[i];
 	}
 	ExecStoreVirtualTuple(slot);
-	InitResultRelInfo(info, rel, 0, NULL, 0);
-	ExecOpenIndices(info, false);
-	ExecSimpleRelationInsert(info, estate, slot); /* constraints and indexes, too */
-	ExecCloseIndices(info);
+	ExecSimpleRelationInsert(sink->info, estate, slot); /* constraints and indexes, too */
 }
 
-/* The rows of task and ready; a holds the arguments of _submit(). */
-static int64
-rows_insert(Relation task, Relation ready, const ErrandArgs *a)
+/* The arguments in the order of ready_columns; the id and the place are still missing. */
+static void
+ready_args(const ErrandArgs *a, ErrandArgs *r)
+{
+	errand_arg_null(r);
+	errand_arg_null(r);
+	errand_arg(r, Int32GetDatum(0));
+	errand_arg(r, a->value[ARG_ROLE]);
+	errand_arg(r, a->value[ARG_PRIORITY]);
+	errand_arg(r, Int16GetDatum(0));
+	errand_arg(r, Int16GetDatum(1));
+	errand_arg(r, a->value[ARG_QUEUE]);
+}
+
+/* The rows of task and ready, for each payload; a holds the arguments of _submit(). */
+static void
+rows_insert(Relation task, Relation ready, const ErrandArgs *a, const ErrandPayloads *p, int64 *ids)
 {
 	EState *estate = CreateExecutorState();
 	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
-	ErrandArgs row = *a;
+	RowSink into_task, into_ready;
+	ErrandArgs t = *a;
 	ErrandArgs r = {0};
-	int64 id = nextval_internal(id_sequence, true);
 
-	errand_arg(&row, Int64GetDatum(id));
-	row_insert(&task_table, task, estate, &row);
-	errand_arg(&r, Int64GetDatum(id));
-	errand_arg(&r, Int64GetDatum(id)); /* its place */
-	errand_arg(&r, Int32GetDatum(0));
-	errand_arg(&r, a->value[ARG_ROLE]);
-	errand_arg(&r, a->value[ARG_PRIORITY]);
-	errand_arg(&r, Int16GetDatum(0));
-	errand_arg(&r, Int16GetDatum(1));
-	errand_arg(&r, a->value[ARG_QUEUE]);
-	row_insert(&ready_table, ready, estate, &r);
+	sink_open(&into_task, &task_table, task, estate);
+	sink_open(&into_ready, &ready_table, ready, estate);
+	errand_arg_null(&t); /* the id */
+	ready_args(a, &r);
+	r.null[0] = r.null[1] = t.null[ARG_PAYLOAD] = t.null[a->n] = false;
+	for (int i = 0; i < p->n; i++)
+	{
+		ids[i] = nextval_internal(id_sequence, true);
+		t.value[ARG_PAYLOAD] = p->items[i];
+		t.value[a->n] = r.value[0] = r.value[1] = Int64GetDatum(ids[i]);
+		sink_put(&into_task, estate, &t);
+		sink_put(&into_ready, estate, &r);
+		ResetPerTupleExprContext(estate);
+		CHECK_FOR_INTERRUPTS();
+	}
+	ExecCloseIndices(into_task.info);
+	ExecCloseIndices(into_ready.info);
 	ExecResetTupleTable(estate->es_tupleTable, false);
 	MemoryContextSwitchTo(old);
 	FreeExecutorState(estate);
-	return id;
 }
 
 /* Locks stay until the end of the transaction, as those of an INSERT. */
-static int64
-submit_as_owner(const ErrandArgs *a, Oid owner)
+static bool
+submit_as_owner(const ErrandArgs *a, const ErrandPayloads *p, int64 *ids, Oid owner)
 {
 	Relation task = table_get(&task_table, owner);
 	Relation ready = task != NULL ? table_get(&ready_table, owner) : NULL;
-	int64 id = 0;
+	bool can;
 
 	if (!OidIsValid(id_sequence))
 		id_sequence = oid_of("task_id");
-	if (ready != NULL && OidIsValid(id_sequence))
-		id = rows_insert(task, ready, a);
+	can = ready != NULL && OidIsValid(id_sequence);
+	if (can)
+		rows_insert(task, ready, a, p, ids);
 	if (ready != NULL)
 		relation_close(ready, NoLock);
 	if (task != NULL)
 		relation_close(task, NoLock);
-	return id;
+	return can;
 }
 
-int64
-errand_submit_row(const ErrandArgs *a, const ErrandPolicy *p, TimestampTz now)
+bool
+errand_submit_rows(const ErrandArgs *a, const ErrandPolicy *p, TimestampTz now,
+				   const ErrandPayloads *payloads, int64 *ids)
 {
 	static bool registered = false;
 	ErrandRights mine;
-	int64 id;
+	bool done;
 
 	if (p->key != NULL || p->has_after || p->task_group != 0 || p->has_deadline ||
 		errand_after_state(p, now) != ERRAND_READY)
-		return 0;
+		return false;
 	if (!registered)
 		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 	registered = true;
-	id = submit_as_owner(a, errand_rights_take("_submit", &mine));
+	done = submit_as_owner(a, payloads, ids, errand_rights_take("_submit", &mine));
 	errand_rights_back(&mine);
-	if (id != 0)
-		CommandCounterIncrement(); /* the statement's next function sees the task */
-	return id;
+	if (done)
+		CommandCounterIncrement(); /* the statement's next function sees the tasks */
+	return done;
 }

@@ -10,13 +10,22 @@
 #include "call.h"
 #include "options.h"
 
+/* What tasks that are alike in all else differ by. */
+typedef struct ErrandPayloads
+{
+	Datum *items; /* jsonb */
+	int n;
+} ErrandPayloads;
+
 /*
- * Does what _submit() does with these arguments, for a task that is ready at
- * once and has no key, parents, group or deadline: inserts its rows into task
- * and ready, as the extension's owner.  Returns its id; 0 if nothing was done,
- * since the task is another or somebody has put a trigger, a rule, a policy or
- * a column on one of the tables: then _submit() is to be called.
+ * Does what _submit() does with these arguments, once for each of the payloads
+ * (the argument is ignored), for tasks that are ready at once and have no key,
+ * parents, group or deadline: inserts their rows into task and ready, as the
+ * extension's owner, and fills ids, one a payload.  Returns false if nothing
+ * was done, since the tasks are others or somebody has put a trigger, a rule,
+ * a policy or a column on one of the tables: then _submit() is to be called.
  */
-extern int64 errand_submit_row(const ErrandArgs *a, const ErrandPolicy *p, TimestampTz now);
+extern bool errand_submit_rows(const ErrandArgs *a, const ErrandPolicy *p, TimestampTz now,
+							   const ErrandPayloads *payloads, int64 *ids);
 
 #endif

@@ -6,9 +6,9 @@ CREATE EXTENSION IF NOT EXISTS pg_errand;
 \set VERBOSITY terse
 SET track_functions = 'pl';
 CREATE FUNCTION public.rows_handler(jsonb) RETURNS void LANGUAGE sql AS '';
--- how often _submit() was called: it grows within a transaction
+-- how often _submit() or _submit_many() was called: it grows within a transaction
 CREATE FUNCTION pg_temp.by_sql() RETURNS bigint LANGUAGE sql AS $$
-    SELECT coalesce(pg_stat_get_xact_function_calls(p.oid), 0) FROM pg_proc AS p WHERE p.proname = '_submit'
+    SELECT sum(coalesce(pg_stat_get_xact_function_calls(p.oid), 0)) FROM pg_proc AS p WHERE p.proname IN ('_submit', '_submit_many')
 $$;
 CREATE FUNCTION pg_temp.pass() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 CREATE TEMP TABLE way (n int, query text);
@@ -24,7 +24,9 @@ INSERT INTO way VALUES
     (4, $$http('http://errand.test/', method => 'POST', body => (SELECT string_agg(md5(n::text), '') FROM generate_series(1, 500) AS n))$$),
     (5, $$call('public.rows_handler(jsonb)', '{"n": 1}')$$),
     (6, $$submit('rows_type', '{"params": {"q": 1}}')$$),
-    (7, $$http_get('http://errand.test/', tags => '{}', after => '{}', run_at => '-infinity')$$);
+    (7, $$http_get('http://errand.test/', tags => '{}', after => '{}', run_at => '-infinity')$$),
+    (8, $$submit_many('http', ARRAY['{"url": "http://errand.test/1"}', '{"url": "http://errand.test/2"}']::jsonb[], queue => 'mail',
+        tags => '{many}', priority => 5)$$);
 
 -- Nothing commits: no worker sees any of it.
 BEGIN;
@@ -65,6 +67,16 @@ DROP TRIGGER rows_pass ON errand.task;
 TRUNCATE made;
 SELECT pg_temp.make();
 SELECT by_sql, count(*) FROM made GROUP BY by_sql;
+ROLLBACK;
+
+-- each payload has its own task and id, in its order
+BEGIN;
+CREATE TEMP TABLE url (n int, id bigint);
+INSERT INTO url SELECT o.n, o.id FROM errand.submit_many('http', ARRAY(SELECT jsonb_build_object('url', 'http://errand.test/' || n)
+    FROM generate_series(1, 2500) AS n)) WITH ORDINALITY AS o (id, n);
+SELECT count(*), count(*) FILTER (WHERE t.payload ->> 'url' = 'http://errand.test/' || u.n) AS in_order, count(r.id) AS ready
+FROM url AS u JOIN errand.task AS t USING (id) LEFT JOIN errand.ready AS r USING (id);
+SELECT count(*) FROM errand.submit_many('http', '{}');
 ROLLBACK;
 
 -- what is not ready at once, or has a key, a deadline or a group, goes by SQL
