@@ -15,7 +15,7 @@
 #define CHECK_US INT64CONST(30000000)
 
 static RelayRequest *stats = NULL;
-static int64 check_at = 0;
+static int64 checked_at = 0; /* or never */
 
 static void
 stats_done(RelayRequest *r, void *owner)
@@ -40,9 +40,9 @@ relay_check_tick(int64 now)
 	if (relay_stats_subs() > 0 && stats == NULL)
 		stats = relay_request_add(RELAY_ASK_STATS, NULL, NULL, stats_done, NULL);
 	relay_streams_check(); /* expired ones */
-	if (now < check_at)
+	if (checked_at != 0 && now - checked_at < CHECK_US / ERRAND_HASTE("relay_clock"))
 		return;
-	check_at = now + CHECK_US / ERRAND_HASTE("relay_clock");
+	checked_at = now;
 	if (!errand_list_empty(relay_principals()))
 		(void) relay_request_add(RELAY_ASK_CHECK, NULL, NULL, checked, NULL);
 }
