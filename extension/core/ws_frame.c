@@ -198,7 +198,7 @@ errand_ws_close(char out[2 + ERRAND_WS_CONTROL], int code, const char *reason)
 
 	if (code == 0)
 		return errand_ws_head(out, ERRAND_WS_OP_CLOSE, 0);
-	for (; reason[len] != '\0' && len < ERRAND_WS_CONTROL - 2; len++)
+	for (; len < ERRAND_WS_CONTROL - 2 && reason[len] != '\0'; len++)
 		out[4 + len] = reason[len];
 	(void) errand_ws_head(out, ERRAND_WS_OP_CLOSE, 2 + len);
 	out[2] = (char) (code >> 8);
