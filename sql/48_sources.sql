@@ -337,7 +337,7 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF p_items + p_stored + p_rejected + p_duplicate > 0 THEN
-        PERFORM errand._rollup(date_trunc('minute', p_now), 's', p_name, p_items, p_stored, p_rejected, p_duplicate, 0, 0, 0, '{}', '{}');
+        PERFORM errand._rollup(date_trunc('minute', p_now), 's', p_name, p_items, p_stored, p_rejected, p_duplicate, 0, 0, 0, '{}', '{}', p_now);
     END IF;
 END $$;
 
