@@ -143,8 +143,8 @@ start_all(ErrandNet *net, ErrandTransfer **t)
 						   .body = "hello",
 						   .body_len = 5,
 						   .has_body = i == 1,
-						   .timeout_ms = 600,
-						   .connect_timeout_ms = 300,
+						   .timeout_ms = 1500,
+						   .connect_timeout_ms = 1000,
 						   .max_body = 100000,
 						   .follow_redirects = 3,
 						   .owner = &done[i]};
