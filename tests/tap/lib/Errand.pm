@@ -4,6 +4,8 @@ package Errand;
 
 use strict;
 use warnings;
+use DBI;
+use DBD::Pg;
 use Exporter 'import';
 use IO::Socket::INET;
 use POSIX ();
@@ -48,7 +50,47 @@ END
 sub sql
 {
 	my ($node, $query, $database) = @_;
-	return $node->safe_psql($database // 'postgres', $query);
+	$database //= 'postgres';
+	return is_single($query) ? ask($node, $query, $database) : $node->safe_psql($database, $query);
+}
+
+# Whether it is one statement, and none of psql's.
+sub is_single
+{
+	my $query = shift;
+	return $query !~ /\\|;\s*\S/;
+}
+
+# One statement in a session of its own, as psql -At would show it, without starting
+# a psql: that takes most of the time of a test that asks again and again.
+sub ask
+{
+	my ($node, $query, $database) = @_;
+	my $db = DBI->connect('dbi:Pg:' . $node->connstr($database), '', '',
+		{ RaiseError => 1, PrintError => 0, PrintWarn => 0, pg_bool_tf => 1, pg_enable_utf8 => 0, pg_expand_array => 0 });
+	my $out = eval {
+		my $statement = $db->prepare($query, { pg_direct => 1, pg_placeholder_dollaronly => 1 });
+		$statement->execute;
+		$statement->{NUM_OF_FIELDS} ? rows_of($statement) : '';
+	};
+	my $error = $@;
+	$db->disconnect;
+	die $error unless defined $out;
+	return $out;
+}
+
+sub rows_of
+{
+	my $statement = shift;
+	my @type = @{ $statement->{pg_type} };
+	my @lines;
+	while (my $row = $statement->fetchrow_arrayref)
+	{
+		push @lines, join '|', map {
+			!defined $row->[$_] ? '' : $type[$_] eq 'bytea' ? '\\x' . unpack('H*', $row->[$_]) : $row->[$_]
+		} 0 .. $#type;
+	}
+	return join "\n", @lines;
 }
 
 # sql_error(NODE, QUERY): "SQLSTATE: what it raised", or nothing.
@@ -91,11 +133,11 @@ sub wait_for_sql
 		$seconds // 30,
 		"$query gives $expected",
 		sub {
-			# a psql that is refused may be gone before it was asked
-			my $err = '';
-			my $status = eval { $node->psql($database // 'postgres', $query, stdout => \$got, stderr => \$err) } // -1;
-			$got = "($err)" if $status != 0;
-			return $status == 0 && $got eq $expected;
+			# who is refused may be gone before he was asked
+			$got = eval { sql($node, $query, $database) };
+			return 1 if defined $got && $got eq $expected;
+			$got //= "($@)";
+			return 0;
 		});
 	diag "it gives: $got" unless $good;
 	return $good;
