@@ -111,12 +111,15 @@ sub poll_for
 {
 	my ($seconds, $what, $sub) = @_;
 	my $end = time + $seconds;
+	my $pause = 0.01;
 	while (1)
 	{
 		my $found = $sub->();
 		return $found if $found;
 		last if time > $end;
-		select(undef, undef, undef, 0.02);
+		# what takes long is asked less often: asking costs those who work
+		select(undef, undef, undef, $pause);
+		$pause *= 1.2 if $pause < 0.15;
 	}
 	diag "waited $seconds s in vain: $what";
 	return;
