@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import random
+import re
 import signal
 
 import websockets
@@ -74,7 +75,7 @@ class Follower:
 
 
 def finished(follower):
-    return sum(1 for e in follower.events[-TASKS * 3:] if e['data']['state'] == 'succeeded') >= TASKS if len(follower.events) >= TASKS * 3 else False
+    return len(follower.events) >= TASKS * 3 and sum(e['data']['state'] == 'succeeded' for e in follower.events) >= TASKS
 
 
 async def submit_all():
@@ -103,7 +104,9 @@ async def cut_off():
     by_task = {}
     for e in stays.events:
         by_task.setdefault(e['data']['id'], []).append(e['data']['state'])
-    same({tuple(states) for states in by_task.values()}, {('ready', 'running', 'succeeded')}, '... every task ready, running, succeeded')
+    # an executor gives back those that would wait behind a slow one
+    odd = [states for states in by_task.values() if not re.fullmatch('(ready running )+succeeded', ' '.join(states))]
+    same(odd[:3], [], '... every task ready, running, succeeded')
     same(len(by_task), TASKS, '... all tasks')
     same(await sql("SELECT count(*) FROM errand.tasks WHERE state = 'succeeded'"), str(TASKS), '... as the table has them')
     for f in followers[1:]:
