@@ -1,7 +1,7 @@
 // Is it healthy?  What is wrong is said in words, most urgent first.
 import { html } from '../lib/html.js';
 import { useAtom } from '../lib/atom.js';
-import { overview, useAdmin } from '../lib/facts.js';
+import { overview, stats, useAdmin } from '../lib/facts.js';
 import { plural } from '../lib/format.js';
 import { post } from '../lib/api.js';
 import { refreshOverview } from '../lib/facts.js';
@@ -23,17 +23,19 @@ export function problemsOf(checks) {
 	return list.sort((a, b) => (a.status === 'fail' ? 0 : 1) - (b.status === 'fail' ? 0 : 1));
 }
 
-function factsLine(f) {
+// now: what came over the WebSocket a second ago, if it is connected
+function factsLine(f, now) {
 	const queues = (f.queues || []).filter((q) => q.paused).length;
 	const parts = [plural(f.workers, 'worker'), f.executors ? plural(f.executors, 'executor') : null,
 		f.leader_pid ? `leader ${f.leader_pid}` : 'no leader', queues ? `${plural(queues, 'queue')} paused` : null,
-		f.relay ? plural(f.relay.clients, 'client') + ' connected' : null,
+		f.relay ? plural(now?.clients ?? f.relay.clients, 'client') + ' connected' : null,
 		f.relay && f.relay.notify !== 'off' ? `NOTIFY relay ${f.relay.notify}` : null];
 	return parts.filter(Boolean).join(' · ');
 }
 
 export function Banner() {
 	const facts = useAtom(overview);
+	const now = useAtom(stats);
 	const admin = useAdmin();
 	if (!facts) return null;
 	// that all is paused the headline says
@@ -49,7 +51,7 @@ export function Banner() {
 	}, 'Paused: nothing new starts.');
 	return html`<section class="banner" data-status=${status} aria-label="Health">
 		<${Icon} name=${status === 'pass' ? 'succeeded' : 'warn'} size=${20} />
-		<div class="banner-text"><strong>${facts.paused ? 'Paused' : HEADLINE[status] || status}</strong> <span>${factsLine(facts)}</span>
+		<div class="banner-text"><strong>${facts.paused ? 'Paused' : HEADLINE[status] || status}</strong> <span>${factsLine(facts, now)}</span>
 			${problems.length > 0 && html`<ul>${problems.map((p) => html`<li key=${p.name}><b>${p.name}</b>: ${p.text || p.status} ${p.hint}</li>`)}</ul>`}</div>
 		<span class="dim banner-version">pg_errand ${facts.version} on PostgreSQL ${String(facts.pg_version).split(' ')[0]}</span>
 		${admin && (facts.paused ? html`<button class="button primary" onClick=${resume}>Resume all</button>`
