@@ -209,6 +209,8 @@ scenario_relay()
 	relay_many # first, while the relay has no memory of others to give
 	relay_flow
 	relay_fanout
+	relay_down # it would keep a history of tasks for two minutes more, for those who come back
+	relay_up
 	relay_stats
 	relay_down
 }

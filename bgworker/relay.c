@@ -191,7 +191,7 @@ turn(void)
 
 	errand_my_slot->last_seen = errand_clock_now();
 	errand_my_slot->running = relay_sessions();
-	if (relay_subs() + relay_sessions() > 0)
+	if (relay_subs() > relay_stats_subs())
 		followed_at = now;
 	else if (now - followed_at > KEEP_US)
 		relay_feed_follow(false);

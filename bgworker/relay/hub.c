@@ -143,7 +143,8 @@ relay_sub_create(RelayWish *wish, RelayFormat format, Oid role, ErrandLevel leve
 	RelaySub *s = calloc(1, sizeof(RelaySub));
 	RelayClass *c;
 
-	relay_feed_follow(true);
+	if (wish->kind != RELAY_CHANNEL_STATS) /* they need no history, and it has its price */
+		relay_feed_follow(true);
 	*recovered = position_known(wish);
 	c = s != NULL ? relay_class_get(wish, format, role, level) : NULL;
 	if (c == NULL)

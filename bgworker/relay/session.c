@@ -72,7 +72,6 @@ auth_done(RelayRequest *r, void *owner)
 	{
 		relay_session_move(s, SESSION_READY);
 		s->level = s->who->level;
-		relay_feed_follow(true);
 		relay_say_welcome(&t);
 		relay_session_say(s, &t, NULL);
 		hear_early(s);
