@@ -82,7 +82,8 @@ $$;
 
 CREATE FUNCTION dashboard.post_of(item jsonb) RETURNS SETOF jsonb LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('id', item->'id', 'at', (item->>'created_at')::timestamptz, 'author', item#>'{account,acct}',
-        'words', left(regexp_replace(item->>'content', '<[^>]*>', '', 'g'), 500), 'likes', item->'favourites_count');
+        'words', left(replace(replace(replace(regexp_replace(item->>'content', '<[^>]*>', '', 'g'), '&lt;', '<'), '&gt;', '>'), '&amp;', '&'), 500),
+        'likes', item->'favourites_count');
 $$;
 
 -- Prices of the last hour are enough for a dashboard.
