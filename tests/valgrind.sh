@@ -45,7 +45,7 @@ relay_under_valgrind()
 			SELECT pg_reload_conf();
 		END
 		wait_until 120 curl -sf "http://127.0.0.1:$port/readyz" || return 1
-	RELAY_PORT=$port RELAY_SECRET=$secret PGDATABASE=valgrind_relay PGUSER=$(id -un) CONNECTS=10000 SECONDS_MOST=900 GROWTH_MB=40 \
+	RELAY_PORT=$port RELAY_SECRET=$secret PGDATABASE=valgrind_relay PGUSER=$(id -un) CONNECTS=${CONNECTS:-10000} SECONDS_MOST=900 GROWTH_MB=40 \
 		PYTHONDONTWRITEBYTECODE=1 python3 tests/ws/growth.py
 }
 
