@@ -17,8 +17,12 @@ async function shoot(page, name, sizes, fullPage) {
 		await page.setViewportSize({ width: Number(width), height });
 		for (const colorScheme of ['light', 'dark']) {
 			await page.emulateMedia({ colorScheme });
+			// all of it in view: what is outside may not have been painted yet
+			const whole = fullPage ? await page.evaluate(() => document.documentElement.scrollHeight) : height;
+			await page.setViewportSize({ width: Number(width), height: Math.max(height, whole) });
 			await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-			if (folder) await page.screenshot({ path: join(folder, `${name}-${width}-${colorScheme}.png`), fullPage, animations: 'disabled' });
+			if (folder) await page.screenshot({ path: join(folder, `${name}-${width}-${colorScheme}.png`), animations: 'disabled' });
+			await page.setViewportSize({ width: Number(width), height });
 		}
 	}
 }

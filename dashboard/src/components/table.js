@@ -21,7 +21,7 @@ export function Table({ label, columns, rows, rowKey, rowClass, empty = 'Nothing
 	});
 	if (!rows.length) return html`<${Empty}>${empty}<//>`;
 	return html`<div class="table-wrap" ref=${box} role="group" aria-label=${label}><table role="table" aria-label=${label}>
-		<thead role="rowgroup"><tr role="row">${columns.map((c) => html`<th role="columnheader" scope="col" class=${c.num ? 'num' : ''}>
+		<thead role="rowgroup"><tr role="row">${columns.map((c) => html`<th role="columnheader" scope="col" class=${c.num ? 'num' : ''} data-label=${c.blank ? '' : c.name}>
 			${c.head || (c.blank ? html`<span class="hidden">${c.name}</span>` : c.name)}</th>`)}</tr></thead>
 		<tbody role="rowgroup">${rows.map((row) => html`<tr role="row" key=${rowKey(row)} class=${rowClass ? rowClass(row) : ''}>
 			${columns.map((c) => html`<${Cell} column=${c} value=${c.cell(row)} />`)}</tr>`)}</tbody>
