@@ -59,7 +59,7 @@ wait_for_sql($node, "SELECT state IN ('succeeded', 'failed') FROM errand.tasks W
 is(sql($node, "SELECT backend_xmin IS NULL, backend_xid IS NULL, xact_start IS NULL FROM pg_stat_activity WHERE pid = $worker"),
 	't|t|t', 'no transaction is open while transfers are in flight');
 is(scalar(glob_count("/proc/$worker/task/*")), 1, 'a worker is one thread');
-is(sql($node, "SELECT running >= 100 FROM errand.stat_workers WHERE pid = $worker"), 't', 'stat_workers knows');
+ok(wait_for_sql($node, "SELECT running >= 100 FROM errand.stat_workers WHERE pid = $worker", 't'), 'stat_workers knows');
 like(sql($node, "SELECT query FROM pg_stat_activity WHERE pid = $worker"), qr/^errand: in flight: \d+$/,
 	'pg_stat_activity tells what it does');
 ok(wait_for_sql($node, "SELECT n_tup_del > 100 AND n_dead_tup > 100 FROM pg_stat_all_tables

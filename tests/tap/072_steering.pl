@@ -134,7 +134,7 @@ sql($node, "SELECT errand.resume_queue('stopped')");
 becomes($stopped, 'failed', 'until it is resumed');
 sql($node, 'SELECT errand.pause_all()');
 $id = submit('/json');
-is(sql($node, "SELECT errand.health()->'checks'->'paused'->>'status'"), 'warn', 'pause_all() shows in health()');
+ok(wait_for_sql($node, "SELECT errand.health()->'checks'->'paused'->>'status'", 'warn'), 'pause_all() shows in health()');
 $node->restart;
 sql($node, 'SELECT errand.wait_until_running(); SELECT errand.wake()');
 is(status($id), 'ready', 'pause_all() outlives a restart');

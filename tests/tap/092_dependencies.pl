@@ -30,13 +30,13 @@ my $top = submit('/delay/1500');
 my ($left, $right) = map { submit('/delay/50', "after => ARRAY[$top]") } 1 .. 2;
 my $bottom = submit('/json', "after => ARRAY[$left, $right, $left]");
 is(states($left, $right, $bottom), 'waiting waiting waiting', 'a diamond waits');
-is(sql($node, "SELECT waiting FROM errand.stat_queues WHERE queue = 'default'"), '3', '... and is counted');
+ok(wait_for_sql($node, "SELECT waiting FROM errand.stat_queues WHERE queue = 'default'", '3'), '... and is counted');
 is(sql($node, "SELECT errand.wait_for($bottom)->>'status'"), '200', '... and runs');
 is(states($top, $left, $right, $bottom), 'succeeded succeeded succeeded succeeded', '... all of it');
 ok(arrived($top) <= arrived($left) && arrived($left) <= arrived($bottom) && arrived($right) <= arrived($bottom), '... in order');
 is(sql($node, "SELECT count(*), bool_and(satisfied) FROM errand.dependencies WHERE task_id IN ($left, $right, $bottom)"), '4|t', 'its edges stay');
 wait_for_sql($node, "SELECT waiting + ready + running FROM errand.stat_queues WHERE queue = 'default'", '0', 10);
-is(sql($node, "SELECT waiting FROM errand.stat_queues WHERE queue = 'default'"), '0', '... and nothing is counted as waiting');
+ok(wait_for_sql($node, "SELECT waiting FROM errand.stat_queues WHERE queue = 'default'", '0'), '... and nothing is counted as waiting');
 
 # ---- the leader has looked at all that waits, and settles go on freeing ----
 

@@ -61,8 +61,8 @@ like(sql_error($node, "SELECT errand.define_task('broken', 'sql')"), qr/^22023: 
 $id = as_role('alice', q{SELECT errand.call('public.echo(jsonb)')});
 ok(final($id), 'SET ROLE counts');
 is(sql($node, "SELECT errand.result($id)->>'who'"), 'alice', '... and the executor is logged in as that role');
-is(sql($node, "SELECT count(*) BETWEEN 1 AND 2 FROM pg_stat_activity WHERE backend_type = 'errand executor' AND usename = 'alice'"), 't', '... as pg_stat_activity shows');
-is(sql($node, "SELECT count(*) BETWEEN 1 AND 2 FROM errand.stat_workers WHERE kind = 'executor' AND role = 'alice'"), 't', '... and errand.stat_workers');
+ok(wait_for_sql($node, "SELECT count(*) BETWEEN 1 AND 2 FROM pg_stat_activity WHERE backend_type = 'errand executor' AND usename = 'alice'", 't'), '... as pg_stat_activity shows');
+ok(wait_for_sql($node, "SELECT count(*) BETWEEN 1 AND 2 FROM errand.stat_workers WHERE kind = 'executor' AND role = 'alice'", 't'), '... and errand.stat_workers');
 sql($node, 'CREATE FUNCTION public.wrapped() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS $$ SELECT errand.call(\'public.echo(jsonb)\') $$');
 $id = as_role('alice', 'SELECT public.wrapped()');
 ok(final($id), 'a SECURITY DEFINER function of the superuser submits');
@@ -233,8 +233,8 @@ $id = sql($node, q{SELECT errand.submit('decorated', '{"n": 1}')});
 ok(final($id), 'a type with log_execution');
 ok(wait_for_line($node, qr/LOG:  errand: \{"event":"start","task":$id,"type":"decorated","queue":"default","attempt":1\}/, $offset), '... tells the start');
 ok(wait_for_line($node, qr/LOG:  errand: \{"event":"end","task":$id,.*"state":"succeeded","ms":[0-9.]+\}/, $offset), '... and the end');
-is(sql($node, q{SELECT succeeded, run_p50_ms IS NULL, wait_p50_ms IS NULL FROM errand.stat_tasks WHERE task = 'decorated'}), '1|t|t', '... its times are not kept');
-is(sql($node, q{SELECT run_p50_ms IS NOT NULL FROM errand.stat_tasks WHERE task = 'sql'}), 't', '... those of others are');
+ok(wait_for_sql($node, q{SELECT succeeded, run_p50_ms IS NULL, wait_p50_ms IS NULL FROM errand.stat_tasks WHERE task = 'decorated'}, '1|t|t'), '... its times are not kept');
+ok(wait_for_sql($node, q{SELECT run_p50_ms IS NOT NULL FROM errand.stat_tasks WHERE task = 'sql'}, 't'), '... those of others are');
 
 # ---- parents ----
 
