@@ -22,4 +22,11 @@ extern void errand_loop_turn(void);
  */
 extern void errand_loop_wait(long most_ms);
 
+/*
+ * Microseconds that only go forward, without what turns took beyond a few
+ * milliseconds: while a commit kept us away from the loop others may have done
+ * their part, and we have not looked.  To judge others by.
+ */
+extern int64 errand_loop_clock(void);
+
 #endif

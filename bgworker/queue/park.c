@@ -6,11 +6,13 @@
  * host would keep it waiting longer than HOLD_US at the rate at which that
  * host finishes requests, and then until about its turn.  Without this one
  * slow host fills the look-ahead, and every other host waits behind it; a host
- * that is merely busy, or stalls for a moment, loses nothing to it.
+ * that is merely busy, or stalls for a moment, loses nothing to it, nor does
+ * one that waits for us.
  */
 #include "postgres.h"
 
 #include "base/clock.h"
+#include "base/loop.h"
 #include "kinds/kind.h"
 #include "queue/claim.h"
 #include "queue/pairs.h"
@@ -31,7 +33,7 @@ typedef struct ParkHost
 	char name[HOST_NAME]; /* key */
 	TimestampTz next;	  /* when the next one parked may come back */
 	int64 run_us;		  /* how long one takes, smoothed */
-	int64 window;		  /* when this window began, monotonic */
+	int64 window;		  /* when this window began, by the loop's clock */
 	int finished;		  /* runs in this window */
 	int finished_before;  /* and in the one before it */
 } ParkHost;
@@ -68,7 +70,7 @@ forget_idle(int64 now)
 static ParkHost *
 host_get(const ErrandRun *r)
 {
-	int64 now = errand_clock_monotonic();
+	int64 now = errand_loop_clock();
 	char name[HOST_NAME];
 	ParkHost *h;
 	bool found;
@@ -100,7 +102,7 @@ host_get(const ErrandRun *r)
 static int64
 pace_us(const ParkHost *h)
 {
-	int64 spent = errand_clock_monotonic() - h->window + (h->finished_before > 0 ? WINDOW_US : 0);
+	int64 spent = errand_loop_clock() - h->window + (h->finished_before > 0 ? WINDOW_US : 0);
 
 	return Max(1, spent / Max(1, h->finished + h->finished_before));
 }

@@ -220,10 +220,21 @@ sql($node, "SELECT count(*) FROM errand.submit_many('http', array_fill('{\"url\"
 my $small_queues = sql($node, "SELECT max(id) FROM errand.tasks");
 sql($node, "SELECT count(*) FROM generate_series(1, 1000) AS q,
 	errand.submit_many('http', array_fill('{\"url\": \"" . $free->url('/ok') . "\"}'::jsonb, ARRAY[20]), queue => 'short ' || q)");
+# Both workers start what they claimed, and are kept from looking for a while: that
+# tells nothing of the host, nobody is parked for it.
+my $faults = sql_error($node, "ALTER SYSTEM SET errand.fault = ''") eq '';
+my $offset = -s $node->logfile;
+reload_settings($node, 'errand.fault' => 'started=pause') if $faults;
 sql($node, 'SELECT errand.resume_all()');
+if ($faults)
+{
+	poll_for(30, 'both workers', sub { 2 == (() = slurp_file($node->logfile, $offset) =~ /fault point started: paused/g) });
+	wait_for_sql($node, "SELECT bool_and(claimed_at < clock_timestamp() - interval '600 ms') FROM errand.lease");
+	reload_settings($node, 'errand.fault' => undef);
+}
 ok(wait_for_sql($node, "SELECT count(*) FROM errand.outcome WHERE id > $small_queues", '20000', 120), 'a thousand queues are served');
 cmp_ok(sql($node, "SELECT count(*) FROM errand.outcome AS o WHERE o.id BETWEEN $small_queues - 19999 AND $small_queues
-	AND o.finished_at < (SELECT percentile_disc(0.9) WITHIN GROUP (ORDER BY x.finished_at) FROM errand.outcome AS x WHERE x.id > $small_queues)"),
+	AND o.finished_at < (SELECT max(x.finished_at) FROM errand.outcome AS x WHERE x.id > $small_queues)"),
 	'<', 10000, '... while a long one waits for its turns');
 ok(finish_all($node, 120), '... and is served, too');
 
