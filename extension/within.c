@@ -15,26 +15,21 @@
 
 PG_FUNCTION_INFO_V1(errand_view_within);
 
-/* Returns when the statement would have been cancelled; 0: never. */
+/* When the statement is to be cancelled anyway; 0: never. */
 static TimestampTz
-timeout_begin(int ms)
+timeout_due(void)
 {
-	TimestampTz before =
-		get_timeout_active(STATEMENT_TIMEOUT) ? get_timeout_finish_time(STATEMENT_TIMEOUT) : 0;
-
-	if (before == 0 || before > TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms))
-		enable_timeout_after(STATEMENT_TIMEOUT, ms);
-	return before;
+	return get_timeout_active(STATEMENT_TIMEOUT) ? get_timeout_finish_time(STATEMENT_TIMEOUT) : 0;
 }
 
 static void
-timeout_end(TimestampTz before)
+timeout_back(TimestampTz due)
 {
 	disable_timeout(STATEMENT_TIMEOUT, true);
 	if (get_timeout_indicator(STATEMENT_TIMEOUT, true))
 		QueryCancelPending = false; /* it came too late for the view */
-	if (before != 0)
-		enable_timeout_at(STATEMENT_TIMEOUT, before);
+	if (due != 0)
+		enable_timeout_at(STATEMENT_TIMEOUT, due);
 }
 
 Datum
@@ -43,8 +38,12 @@ errand_view_within(PG_FUNCTION_ARGS)
 	ErrandArgs a = {0};
 	bool isnull = false;
 	volatile Datum rows = (Datum) 0;
-	TimestampTz before = timeout_begin(PG_GETARG_INT32(1));
+	int ms = PG_GETARG_INT32(1);
+	TimestampTz due = timeout_due();
+	bool sooner = due == 0 || due > TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms);
 
+	if (sooner)
+		enable_timeout_after(STATEMENT_TIMEOUT, ms);
 	errand_arg(&a, PG_GETARG_DATUM(0));
 	PG_TRY();
 	{
@@ -52,7 +51,8 @@ errand_view_within(PG_FUNCTION_ARGS)
 	}
 	PG_FINALLY();
 	{
-		timeout_end(before);
+		if (sooner)
+			timeout_back(due);
 	}
 	PG_END_TRY();
 	if (isnull)
