@@ -10,6 +10,7 @@ import { When } from './when.js';
 
 const LEAST = 1200; // ms from one reading to the next: everybody shares one for a second
 const SHARE = 10; // of the time it takes: what is dear is read less often
+const BROAD = 6; // more columns have the whole width
 const OTHERWISE = 10; // s: a view may change by other tables, and by the time
 
 // useView(source, view, news): its poll; it is read when news is another number
@@ -48,7 +49,7 @@ function Rows({ data, label, most }) {
 export function View({ source, view: v, news, most = 10 }) {
 	const poll = useView(source, v.view, news);
 	const label = `View ${v.view}`;
-	return html`<${Card} title=${html`<bdi>${v.view}</bdi>`} note=${v.description} label=${label}>
+	return html`<${Card} title=${html`<bdi>${v.view}</bdi>`} note=${v.description} label=${label} class=${poll.data && (poll.data.columns || []).length > BROAD ? 'broad' : ''}>
 		${poll.error && html`<${Problem} error=${poll.error} retry=${poll.refresh} />`}
 		${poll.data ? html`<${Rows} data=${poll.data} label=${label} most=${most} />` : !poll.error && html`<${Loading} />`}<//>`;
 }

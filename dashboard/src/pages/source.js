@@ -56,7 +56,7 @@ function One({ source: s, refresh }) {
 			<${Tile} label="Rejected" value=${number(s.items_rejected)} tone=${s.items_rejected ? 'warn' : undefined} note=${s.dropped ? `${number(s.dropped)} dropped` : undefined} />
 			<${Tile} label="Last success" value=${html`<${When} at=${s.last_success} />`} note=${s.next_run ? html`next <${When} at=${s.next_run} />` : s.connected_since && html`connected <${When} at=${s.connected_since} />`} /></div>
 		<${History} of=${{ source: s.source }} />
-		<div class="two even"><${Card} title="Last items" note=${s.target && `in ${s.target}`}><${Items} items=${items} label="Last items" most=${10} /><//>
+		<div class="flow"><${Card} title="Last items" note=${s.target && `in ${s.target}`}><${Items} items=${items} label="Last items" most=${10} /><//>
 			${(s.views || []).map((v) => html`<${View} key=${v.view} source=${s.source} view=${v} news=${news} />`)}</div>
 		<${Card} title="Stages"><${Table} label="Stages" columns=${STAGES} rows=${s.stages || []} rowKey=${(x) => x.stage} empty="No run yet." /><//>
 		<${Card} title="Runs"><${Table} label="Runs" columns=${RUNS} rows=${s.runs || []} rowKey=${(r) => r.id} empty="No run yet." /><//>

@@ -52,6 +52,6 @@ export function Sources() {
 	};
 	return html`<${Page} title="Sources" poll=${poll}><${Card}>
 		<${Table} label="Sources" columns=${columns(poll.refresh)} rows=${all} rowKey=${(s) => s.source} empty="No source is defined. A source fetches items from an API or a feed and stores them in a table." /><//>
-		<div class="two">${followed.map((s) => html`<${Live} key=${s.source} source=${s} changed=${changed} />`)}
+		<div class="flow">${followed.map((s) => html`<${Live} key=${s.source} source=${s} changed=${changed} />`)}
 			${viewsOf(followed).map((v) => html`<${View} key=${`view ${v.view}`} source=${v.of[0]} view=${v} news=${v.of.reduce((sum, name) => sum + (news[name] || 0), 0)} most=${5} />`)}</div><//>`;
 }
