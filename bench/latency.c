@@ -6,9 +6,10 @@
  *
  * Submits COUNT tasks one after the other, and waits each time until a second
  * session that LISTENs hears of the final state; then a gap, so that the
- * worker is asleep again.  Prints a line a task, in microseconds since 1970:
+ * worker is asleep again; then a plain INSERT with its commit, and another gap.
+ * Prints a line a task, in microseconds since 1970, and what the INSERT took:
  *
- *		task-id submit-begun submit-committed final-state-heard
+ *		task-id submit-begun submit-committed final-state-heard insert-us
  */
 #include <libpq-fe.h>
 #include <poll.h>
@@ -97,6 +98,23 @@ wait_final(PGconn *listener, const char *id)
 	}
 }
 
+/* Not in step with any timer. */
+static void
+gap(int ms, int i)
+{
+	usleep((useconds_t) (ms + i % 7) * 1000);
+}
+
+static int64_t
+plain_insert(PGconn *client)
+{
+	int64_t begun = epoch_us();
+
+	PQclear(
+		must(client, PQexecPrepared(client, "plain", 0, NULL, NULL, NULL, 0), PGRES_COMMAND_OK));
+	return epoch_us() - begun;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -114,6 +132,11 @@ main(int argc, char **argv)
 	PQclear(must(listener, PQexec(listener, "LISTEN errand"), PGRES_COMMAND_OK));
 	PQclear(must(client, PQprepare(client, "go", "SELECT errand.http_get($1)", 1, NULL),
 				 PGRES_COMMAND_OK));
+	PQclear(must(client, PQexec(client, "SET client_min_messages = warning"), PGRES_COMMAND_OK));
+	PQclear(must(client, PQexec(client, "CREATE TABLE IF NOT EXISTS plain_insert (n integer)"),
+				 PGRES_COMMAND_OK));
+	PQclear(must(client, PQprepare(client, "plain", "INSERT INTO plain_insert VALUES (1)", 0, NULL),
+				 PGRES_COMMAND_OK));
 	for (int i = 0; i < count; i++)
 	{
 		char url[2048];
@@ -129,10 +152,11 @@ main(int argc, char **argv)
 					  PGRES_TUPLES_OK);
 		committed = epoch_us();
 		final = wait_final(listener, PQgetvalue(result, 0, 0));
-		printf("%s %lld %lld %lld\n", PQgetvalue(result, 0, 0), (long long) begun,
-			   (long long) committed, (long long) final);
+		gap(gap_ms, i);
+		printf("%s %lld %lld %lld %lld\n", PQgetvalue(result, 0, 0), (long long) begun,
+			   (long long) committed, (long long) final, (long long) plain_insert(client));
 		PQclear(result);
-		usleep((useconds_t) (gap_ms + i % 7) * 1000); /* not in step with any timer */
+		gap(gap_ms, i);
 	}
 	PQfinish(client);
 	PQfinish(listener);

@@ -84,8 +84,22 @@ flow()
 	row "events to $1 clients at $2/s, received ÷ sent" "$events" events "$(calc "$wrong ? 0 : $events / (3 * $submitted)")" '== 1'
 }
 
+# What a commit costs here: plain INSERTs, one by one, so many a second; milliseconds, p50.
+plain_insert_p50()
+{
+	q 'CREATE TABLE plain_flow (n integer)'
+	echo 'INSERT INTO plain_flow VALUES (1);' > "$place/log/insert.sql"
+	rm -f "$place"/log/inserts.*
+	"$bin/pgbench" -n -M prepared -c 1 -R "$1" -T "$flow_seconds" -l --log-prefix="$place/log/inserts" -f "$place/log/insert.sql" bench \
+		> "$place/log/pgbench" 2>&1
+	awk '{ print $3 / 1000 }' "$place"/log/inserts.* > "$place/log/insert"
+	percentiles "$place/log/insert" | cut -d' ' -f1
+	q 'DROP TABLE plain_flow'
+}
+
 relay_flow()
 {
+	local insert
 	flow 1000 200 "$flow_seconds"
 	row "  from the change to its receipt, p50" "$late_p50" ms
 	row "  p99" "$late_p99" ms '' '< 100'
@@ -95,6 +109,8 @@ relay_flow()
 	flow 100 500 "$flow_seconds"
 	row "  from before the submit to its first frame, p50" "$submit_p50" ms '' '< 2'
 	row "  p99" "$submit_p99" ms '' '< 10'
+	insert=$(plain_insert_p50 "$(calc '500 / 3' %.0f)")
+	row "  a plain INSERT and its commit at that rate, alone, p50; by it" "$insert" ms "$(calc "$insert / $submit_p50")"
 }
 
 relay_many()

@@ -171,26 +171,30 @@ scenario_submit()
 # ---- latency ----
 
 # latency COUNT: milliseconds of that many single tasks, into log/received, log/sent
-# (from the commit's answer on, so below zero where the worker was faster) and log/final.
+# (from the commit's answer on, so below zero where the worker was faster) and log/final;
+# of as many plain INSERTs into log/insert.
 latency()
 {
 	as_server truncate -s 0 "$place/servers/ledger"
 	"$tools/latency" "dbname=bench" "$counting/ok" "$1" 20 > "$place/log/latency"
-	awk -v received="$place/log/received" -v sent="$place/log/sent" -v final="$place/log/final" '
+	awk -v received="$place/log/received" -v sent="$place/log/sent" -v final="$place/log/final" \
+		-v insert="$place/log/insert" '
 		NR == FNR { at[$6] = $1; next }
-		{ print (at[$1] - $2) / 1000 > received; print (at[$1] - $3) / 1000 > sent; print ($4 - $2) / 1000 > final }' \
+		{ print (at[$1] - $2) / 1000 > received; print (at[$1] - $3) / 1000 > sent; print ($4 - $2) / 1000 > final; print $5 / 1000 > insert }' \
 		"$place/servers/ledger" "$place/log/latency"
 }
 
 scenario_latency()
 {
-	local p50 p99 max
+	local p50 p99 max insert
 	fresh
 	latency 20
 	latency "$singles"
 	read -r p50 p99 max < <(percentiles "$place/log/received")
 	row "idle: submit to request received, p50 of $singles" "$p50" ms '' '< 2'
 	row "  p99; largest $max" "$p99" ms
+	read -r insert _ < <(percentiles "$place/log/insert")
+	row "  a plain INSERT and its commit beside it, p50; two by it" "$insert" ms "$(calc "2 * $insert / $p50")"
 	read -r p50 p99 max < <(percentiles "$place/log/sent")
 	row "  of it after the client has its commit, p50" "$p50" ms
 	read -r p50 p99 max < <(percentiles "$place/log/final")
