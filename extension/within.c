@@ -1,6 +1,7 @@
 /*
  * within.c
- *		errand._view_within(): a view of a user's is read, but not for long.
+ *		errand._view_within(): a view of a user's is read, but not for long, and
+ *		so that nothing of it stays in the session.
  *
  * Runs in every backend and in the relay, as the caller.  The statement's own
  * timeout stays what it was: it must never be put off, nor be left short.
@@ -40,17 +41,22 @@ errand_view_within(PG_FUNCTION_ARGS)
 	volatile Datum rows = (Datum) 0;
 	int ms = PG_GETARG_INT32(1);
 	TimestampTz due = timeout_due();
+	Oid user;
+	int context;
 	bool sooner = due == 0 || due > TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms);
 
 	if (sooner)
 		enable_timeout_after(STATEMENT_TIMEOUT, ms);
 	errand_arg(&a, PG_GETARG_DATUM(0));
+	GetUserIdAndSecContext(&user, &context);
 	PG_TRY();
 	{
+		SetUserIdAndSecContext(user, context | SECURITY_RESTRICTED_OPERATION);
 		rows = errand_call_as_caller("_view_read", &a, &isnull);
 	}
 	PG_FINALLY();
 	{
+		SetUserIdAndSecContext(user, context);
 		if (sooner)
 			timeout_back(due);
 	}
