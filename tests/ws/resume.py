@@ -183,7 +183,23 @@ async def killed_relay():
     same(await sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'errand worker'"), worker, '... the worker is the same')
 
 
+async def first_client():
+    """Nobody was connected before: what the welcome says is a position all the same."""
+    ws = await Ws.welcome()
+    since = ws.session['session']
+    ids = await noop(1)
+    done, _ = await ws.subscribe('tasks')
+    same(done['position'].split(':')[0], since.split(':')[0], 'the first welcome and the first subscription are of one epoch')
+    other = await Ws.welcome()
+    again, _ = await other.subscribe('tasks', since=since)
+    same(again['recovered'], True, '... so that a client can go on from the welcome')
+    same((await other.expect('event'))['data']['id'], ids[0], '... and hears what was submitted since')
+    ws.close()
+    other.close()
+
+
 async def main():
+    await first_client()
     await cut_off()
     await killed_backend()
     await killed_relay()
