@@ -33,8 +33,8 @@ test('Enter filters at once, Escape leaves the field', async () => {
 	await page.getByPlaceholder('Search').fill('404');
 	await page.getByPlaceholder('Search').press('Enter');
 	assert.deepEqual(await query(), { q: '404' });
-	await page.getByLabel('Type').fill('http');
-	await page.getByLabel('Type').press('Enter');
+	await page.getByLabel('Type', { exact: true }).fill('http');
+	await page.getByLabel('Type', { exact: true }).press('Enter');
 	assert.deepEqual(await query(), { q: '404', task: 'http' });
 	assert.equal(await page.locator('button:not([type])').count(), 0, 'no button submits unasked');
 	await page.getByPlaceholder('Search').press('Escape');
