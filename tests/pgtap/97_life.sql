@@ -30,8 +30,10 @@ $$;
 -- One that runs, of a random lease, or none.
 CREATE TYPE pg_temp.running AS (id bigint, attempt integer, run smallint, failures smallint, token bigint);
 CREATE FUNCTION pg_temp.any_run() RETURNS pg_temp.running LANGUAGE sql AS $$
-    SELECT ROW(r.id, r.attempt, r.run, (SELECT max(u.f) FROM unnest(l.ids, l.failures) AS u (i, f) WHERE u.i = r.id), l.token)::pg_temp.running
-    FROM errand.runs AS r JOIN errand.lease AS l ON r.id = ANY (l.ids) ORDER BY random() LIMIT 1
+    -- an older lease may name the task, too, with an attempt that is over
+    SELECT ROW(r.id, r.attempt, r.run, u.f, l.token)::pg_temp.running
+    FROM errand.lease AS l CROSS JOIN LATERAL unnest(l.ids, l.attempts, l.failures) AS u (i, a, f)
+    JOIN errand.runs AS r ON r.id = u.i AND r.attempt = u.a ORDER BY random() LIMIT 1
 $$;
 CREATE FUNCTION pg_temp.drop_leases() RETURNS void LANGUAGE sql AS $$
     SELECT errand._lease_drop(array_agg(l.token)) FROM errand.lease AS l
