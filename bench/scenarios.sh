@@ -7,6 +7,7 @@
 
 # raw_loop_rate [URL REQUESTS CONCURRENCY]: requests/s and CPU microseconds of the raw
 # loop, in $raw_rate and $raw_cpu. A connection is an open file.
+# shellcheck disable=SC2120 # other scripts give them
 raw_loop_rate()
 {
 	read -r raw_rate raw_cpu < <(ulimit -n "$(ulimit -Hn)" &&
@@ -341,12 +342,12 @@ drain_head()
 # four_rates: the mean of four runs of 10,000, in $rate and $task_cpu.
 four_rates()
 {
-	local rates=0 cpus=0
+	local all=0 all_cpu=0
 	for _ in 1 2 3 4; do
 		run_rate 10000 "$nowhere" F
-		rates=$((rates + rate)) cpus=$(calc "$cpus + $task_cpu")
+		all=$((all + rate)) all_cpu=$(calc "$all_cpu + $task_cpu")
 	done
-	rate=$((rates / 4)) task_cpu=$(calc "$cpus / 4" %.1f)
+	rate=$((all / 4)) task_cpu=$(calc "$all_cpu / 4" %.1f)
 }
 
 # small_rate: of an empty queue, after a run that warms the worker up; adds its half to
