@@ -110,7 +110,8 @@ plain_insert(PGconn *client)
 {
 	int64_t begun = epoch_us();
 
-	PQclear(must(client, PQexecPrepared(client, "plain", 0, NULL, NULL, NULL, 0), PGRES_COMMAND_OK));
+	PQclear(
+		must(client, PQexecPrepared(client, "plain", 0, NULL, NULL, NULL, 0), PGRES_COMMAND_OK));
 	return epoch_us() - begun;
 }
 
@@ -131,7 +132,8 @@ main(int argc, char **argv)
 	PQclear(must(listener, PQexec(listener, "LISTEN errand"), PGRES_COMMAND_OK));
 	PQclear(must(client, PQprepare(client, "go", "SELECT errand.http_get($1)", 1, NULL),
 				 PGRES_COMMAND_OK));
-	PQclear(must(client, PQexec(client, "SET client_min_messages = warning; CREATE TABLE IF NOT EXISTS plain_insert (n integer)"),
+	PQclear(must(client, PQexec(client, "SET client_min_messages = warning"), PGRES_COMMAND_OK));
+	PQclear(must(client, PQexec(client, "CREATE TABLE IF NOT EXISTS plain_insert (n integer)"),
 				 PGRES_COMMAND_OK));
 	PQclear(must(client, PQprepare(client, "plain", "INSERT INTO plain_insert VALUES (1)", 0, NULL),
 				 PGRES_COMMAND_OK));

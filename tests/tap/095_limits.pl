@@ -142,7 +142,8 @@ sql($node, "SELECT errand.define_task('alone', 'http', template => '{\"url\": \"
 sql($node, "SELECT count(errand.submit('alone')) FROM generate_series(1, 9)");
 ok(wait_for_sql($node, "SELECT count(*) FROM errand.later", '8'), 'parked: all but one');
 ok(wait_for_sql($node, 'SELECT count(*) FROM errand.lease AS l, unnest(l.ids) AS i JOIN errand.later AS t ON t.id = i', '0'), '... and in no lease any more');
-ok(wait_for_sql($node, 'SELECT count(*) FROM errand.lease AS l, unnest(l.ids) AS i WHERE NOT EXISTS (SELECT FROM errand.outcome AS o WHERE o.id = i)', '1'), '... but the one');
+# those that are tried again are in one for a moment
+ok(wait_for_sql($node, 'SELECT count(*) >= 1 FROM errand.lease AS l, unnest(l.ids) AS i WHERE NOT EXISTS (SELECT FROM errand.outcome AS o WHERE o.id = i)', 't'), '... but the one');
 sql($node, "SELECT errand.cancel(id) FROM errand.tasks WHERE task = 'alone'");
 finish_all($node);
 
