@@ -140,15 +140,7 @@ copies_of()
 		FROM pg_attribute WHERE attrelid = 'errand.$1'::regclass AND attnum > 0 AND NOT attisdropped"
 }
 
-# counted COUNT: the engine has counted anew what stands in the queue: so many, and the
-# task that is submitted here, since only events have it count.
-counted()
-{
-	submit_paused 1 "$nowhere"
-	wait_until 120 counters_say "$(($1 + 1))" || die "the queue was not counted"
-}
-
-counters_say() { [ "$(q "SELECT sum(ready) FROM errand._counters('q')")" = "$1" ]; }
+queue_counted() { [ "$(q "SELECT sum(ready) FROM errand._counters('q')")" -gt "$millions" ]; }
 
 # fill_backlog: $millions of tasks, straight into the tables: to submit them takes minutes.
 fill_backlog()
@@ -164,18 +156,22 @@ fill_backlog()
 	pids+=($!)
 	wait "${pids[0]}" && wait "${pids[1]}" || die "the queue could not be filled"
 	q CHECKPOINT
-	counted $((millions + 1))
+	# the engine counts what stands in the queue anew once something has happened
+	submit_paused 1 "$nowhere"
+	wait_until 120 queue_counted || die "the queue was not counted"
 }
 
-# backlog_to_history: all that waits has ended as the last task did that ended.
+# backlog_to_history: all that waits has ended as the last task did that ended. The engine
+# has just counted ten million rows, and would not again for minutes: it starts anew.
 backlog_to_history()
 {
 	q "$(copies_of outcome id 'errand.ready AS n')" 'TRUNCATE errand.ready' 'VACUUM (ANALYZE) errand.outcome' \
 		'VACUUM (ANALYZE) errand.task' CHECKPOINT
-	counted 0
+	restart_cluster
 	ask 'SELECT errand.resume_all() IS NULL'
 	drained 60
 	close_session
+	run_rate 10000 "$nowhere" F
 }
 
 scenario_millions()
