@@ -15,7 +15,7 @@ SQL_PARTS = 00_header 10_tables 12_relations 20_submit 22_depend 24_specs 30_cla
 	38_groups 40_chores 42_rollups 44_schedules 46_secrets 47_proxies \
 	48_sources 49_streams 49_feeds 49_source_work 49_source_define 49_source_test \
 	50_steering 60_views 61_secrets 62_relations 62_spec_views 65_statistics 66_history 66_source_views 66_source_metrics 67_filters 70_functions 72_groups 73_sources 74_cached 75_waiting 76_tokens \
-	77_api 77_api_pages 77_api_task 78_api_looking 78_api_sources 78_api_workflows 78_api_history 79_api_steering \
+	77_api 77_api_pages 77_api_task 78_api_looking 78_api_sources 78_api_views 78_api_workflows 78_api_history 79_api_steering \
 	80_rights 85_comments 86_relations 87_relay_comments 87_sources 88_streams 90_grants
 SQL_FILES = $(SQL_PARTS:%=sql/%.sql)
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql

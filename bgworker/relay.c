@@ -213,7 +213,7 @@ sleep_ms(void)
 	int64 now = errand_clock_monotonic();
 
 	if (relay_requests_any())
-		return errand_db_held() ? HELD_MS : 0;
+		return errand_db_held() || relay_requests_held() ? HELD_MS : 0;
 	if (relay_feed_behind() || relay_feed_head() != told)
 		return 0;
 	if (lasted && relay_sessions() + relay_conns() == 0 && !relay_feed_follows())

@@ -179,8 +179,9 @@ count_datum(int64 n)
 static void
 counter_row(ReturnSetInfo *rsinfo, const ErrandCounter *c)
 {
-	Datum v[19];
-	bool n[19] = {false};
+	Datum v[20];
+	bool n[20] = {false};
+	Datum retaken[ERRAND_FINALS];
 
 	v[0] = CStringGetTextDatum(c->key.name);
 	v[1] = count_datum(c->ready);
@@ -201,6 +202,10 @@ counter_row(ReturnSetInfo *rsinfo, const ErrandCounter *c)
 	v[16] = count_datum(c->submitted);
 	v[17] = count_datum(c->retrying);
 	v[18] = count_datum(c->unknown);
+	for (int i = 0; i < ERRAND_FINALS; i++)
+		retaken[i] = count_datum(c->retaken[i]);
+	v[19] = PointerGetDatum(
+		construct_array(retaken, ERRAND_FINALS, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, v, n);
 }
 

@@ -34,6 +34,12 @@ delta_of(const ErrandCounter *c, ErrandDelta *d)
 	d->n.failed = c->failed - b->failed;
 	d->n.cancelled = c->cancelled - b->cancelled;
 	d->n.retried = c->retried - b->retried;
+	d->n.unknown = c->unknown - b->unknown;
+	for (int i = 0; i < ERRAND_FINALS; i++)
+	{
+		d->n.retaken[i] = c->retaken[i] - b->retaken[i];
+		runs |= (uint32) d->n.retaken[i];
+	}
 	for (int i = 0; i < ERRAND_HISTOGRAM_BUCKETS; i++)
 	{
 		d->n.wait[i] = (uint32) c->wait.bucket[i] - b->wait[i];
@@ -89,6 +95,9 @@ counted_add(ErrandCounted *to, const ErrandCounted *more)
 	to->failed += more->failed;
 	to->cancelled += more->cancelled;
 	to->retried += more->retried;
+	to->unknown += more->unknown;
+	for (int i = 0; i < ERRAND_FINALS; i++)
+		to->retaken[i] += more->retaken[i];
 	for (int b = 0; b < ERRAND_HISTOGRAM_BUCKETS; b++)
 	{
 		to->wait[b] += more->wait[b];
@@ -120,6 +129,9 @@ errand_counted_keep(ErrandCounter *c)
 	c->before.failed -= c->failed;
 	c->before.cancelled -= c->cancelled;
 	c->before.retried -= c->retried;
+	c->before.unknown -= c->unknown;
+	for (int i = 0; i < ERRAND_FINALS; i++)
+		c->before.retaken[i] -= c->retaken[i];
 	for (int b = 0; b < ERRAND_HISTOGRAM_BUCKETS; b++)
 	{
 		c->before.wait[b] -= (uint32) c->wait.bucket[b];
@@ -156,6 +168,9 @@ errand_counters_base(const ErrandCounted *sums)
 		c->failed += sums->failed;
 		c->cancelled += sums->cancelled;
 		c->retried += sums->retried;
+		c->unknown += sums->unknown;
+		for (int i = 0; i < ERRAND_FINALS; i++)
+			c->retaken[i] += sums->retaken[i];
 	}
 	LWLockRelease(errand_shared->event_lock);
 }

@@ -171,13 +171,25 @@ counter_of_state(ErrandCounter *c, char state)
 	}
 }
 
+/* The place of a final state among what was taken up again. */
+static int
+final_index(char state)
+{
+	return state == ERRAND_SUCCEEDED ? 0 :
+		   state == ERRAND_FAILED	 ? 1 :
+		   state == ERRAND_UNKNOWN	 ? 2 :
+									   3;
+}
+
 static void
 counter_apply(ErrandCounter *c, const ErrandEvent *e, bool measured)
 {
 	int64 *n;
 
 	/* A final state is left by retry() alone, and history keeps its count. */
-	if (!errand_state_is_final(e->from) && (n = counter_of_state(c, e->from)) != NULL)
+	if (errand_state_is_final(e->from))
+		c->retaken[final_index(e->from)]++;
+	else if ((n = counter_of_state(c, e->from)) != NULL)
 		(*n)--;
 	if ((n = counter_of_state(c, e->to)) != NULL)
 		(*n)++;
@@ -274,11 +286,13 @@ errand_counters_reset(void)
 	hash_seq_init(&scan, errand_counters);
 	while ((c = hash_seq_search(&scan)) != NULL)
 	{
-		if (c->key.database != MyDatabaseId)
+		/* how many tasks there are in each state is no statistic */
+		if (c->key.database != MyDatabaseId || c->key.kind == ERRAND_COUNT_ALL)
 			continue;
 		errand_counted_keep(c);
 		c->submitted = c->succeeded = c->failed = c->unknown = c->cancelled = c->retried =
 			c->attempts = 0;
+		memset(c->retaken, 0, sizeof(c->retaken));
 		memset(&c->wait, 0, sizeof(c->wait));
 		memset(&c->run, 0, sizeof(c->run));
 	}

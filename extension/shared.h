@@ -142,6 +142,8 @@ typedef struct ErrandCounterKey
 	char name[ERRAND_NAME_BYTES];
 } ErrandCounterKey;
 
+#define ERRAND_FINALS 4 /* final states: succeeded, failed, unknown, cancelled */
+
 /* What a counter stood at; buckets are told modulo 2^32. */
 typedef struct ErrandCounted
 {
@@ -151,6 +153,8 @@ typedef struct ErrandCounted
 	int64 failed;
 	int64 cancelled;
 	int64 retried;
+	int64 unknown;
+	int64 retaken[ERRAND_FINALS];
 	uint32 wait[ERRAND_HISTOGRAM_BUCKETS];
 	uint32 run[ERRAND_HISTOGRAM_BUCKETS];
 } ErrandCounted;
@@ -169,6 +173,7 @@ typedef struct ErrandCounter
 	int64 unknown; /* of these */
 	int64 cancelled;
 	int64 retried;
+	int64 retaken[ERRAND_FINALS]; /* had ended so, and were taken up again by retry() */
 	int64 attempts;
 	bool paused;		   /* of a queue, as last read */
 	TimestampTz oldest_at; /* of a queue: since when its oldest ready task waits; 0: not known */

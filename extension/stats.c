@@ -39,6 +39,7 @@ typedef struct Gauges
 	char name[ERRAND_NAME_BYTES];
 	int64 ready, scheduled, retrying, waiting, running;
 	int64 submitted, succeeded, failed, unknown, cancelled, retried;
+	int64 retaken[ERRAND_FINALS];
 	TimestampTz oldest_at;
 	TimestampTz since; /* the last rollup */
 	ErrandCounted before;
@@ -59,6 +60,7 @@ take_gauges(Gauges *g, const ErrandCounter *c)
 	g->unknown = c->unknown;
 	g->cancelled = c->cancelled;
 	g->retried = c->retried;
+	memcpy(g->retaken, c->retaken, sizeof(g->retaken));
 	g->oldest_at = c->ready > 0 ? c->oldest_at : 0;
 	g->since = c->before.at;
 	g->before.submitted = c->before.submitted;
@@ -143,8 +145,9 @@ put_counts(StringInfo s, const Gauges *g)
 					 ",\"retrying\":" INT64_FORMAT ",\"succeeded\":" INT64_FORMAT
 					 ",\"failed\":" INT64_FORMAT ",\"cancelled\":" INT64_FORMAT
 					 ",\"unknown\":" INT64_FORMAT "},",
-					 g->waiting, g->scheduled, g->ready, g->running, g->retrying, g->succeeded,
-					 g->failed, g->cancelled, g->unknown);
+					 g->waiting, g->scheduled, g->ready, g->running, g->retrying,
+					 Max(0, g->succeeded - g->retaken[0]), Max(0, g->failed - g->retaken[1]),
+					 Max(0, g->cancelled - g->retaken[3]), Max(0, g->unknown - g->retaken[2]));
 }
 
 static void

@@ -17,6 +17,9 @@ CREATE TABLE errand.rollup (
     wait_hist integer[]   NOT NULL,
     run_hist  integer[]   NOT NULL,
     upto      timestamptz NOT NULL,
+    unknown   bigint      NOT NULL DEFAULT 0, -- of the failed
+    -- by retry(): of those that had succeeded, failed, were unknown, cancelled
+    retaken   bigint[]    NOT NULL DEFAULT '{0,0,0,0}',
     PRIMARY KEY (kind, name, minute)
 );
 CREATE INDEX rollup_minute ON errand.rollup (minute);
@@ -27,17 +30,21 @@ SELECT pg_catalog.pg_extension_config_dump('errand.rollup', '');
 -- Tables:     writes rollup
 CREATE FUNCTION errand._rollup(p_minute timestamptz, p_kind "char", p_name text, p_submitted bigint, p_succeeded bigint,
     p_failed bigint, p_cancelled bigint, p_retried bigint, p_depth bigint, p_oldest_ms bigint, p_wait integer[], p_run integer[],
-    p_upto timestamptz)
+    p_upto timestamptz, p_unknown bigint DEFAULT 0, p_retaken bigint[] DEFAULT '{0,0,0,0}')
 RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    INSERT INTO errand.rollup AS r (minute, kind, name, submitted, succeeded, failed, cancelled, retried, depth, oldest_ms, wait_hist, run_hist, upto)
-    VALUES (p_minute, p_kind, p_name, p_submitted, p_succeeded, p_failed, p_cancelled, p_retried, p_depth, p_oldest_ms, p_wait, p_run, p_upto)
+    INSERT INTO errand.rollup AS r (minute, kind, name, submitted, succeeded, failed, cancelled, retried, depth, oldest_ms, wait_hist, run_hist, upto,
+        unknown, retaken)
+    VALUES (p_minute, p_kind, p_name, p_submitted, p_succeeded, p_failed, p_cancelled, p_retried, p_depth, p_oldest_ms, p_wait, p_run, p_upto,
+        p_unknown, p_retaken)
     ON CONFLICT (kind, name, minute) DO UPDATE SET submitted = r.submitted + excluded.submitted,
         succeeded = r.succeeded + excluded.succeeded, failed = r.failed + excluded.failed,
         cancelled = r.cancelled + excluded.cancelled, retried = r.retried + excluded.retried,
         depth = excluded.depth, oldest_ms = excluded.oldest_ms, wait_hist = r.wait_hist || excluded.wait_hist,
-        run_hist = r.run_hist || excluded.run_hist, upto = excluded.upto;
+        run_hist = r.run_hist || excluded.run_hist, upto = excluded.upto, unknown = r.unknown + excluded.unknown,
+        retaken = ARRAY[r.retaken[1] + excluded.retaken[1], r.retaken[2] + excluded.retaken[2], r.retaken[3] + excluded.retaken[3],
+            r.retaken[4] + excluded.retaken[4]];
 END $$;
 
 -- Function:   _rollup_trim(now, limit)
@@ -68,15 +75,16 @@ DECLARE
     v_since timestamptz := coalesce((SELECT max(r.upto) FROM errand.rollup AS r WHERE r.kind = 'a'), '-infinity');
 BEGIN
     PERFORM errand._rollup(date_trunc('minute', CASE WHEN isfinite(v_since) THEN v_since ELSE p_until END), k.kind, k.name,
-        sum(c.submitted)::bigint, sum(c.succeeded)::bigint, sum(c.failed)::bigint, sum(c.cancelled)::bigint, 0, 0, 0, '{}', '{}', p_until)
+        sum(c.submitted)::bigint, sum(c.succeeded)::bigint, sum(c.failed)::bigint, sum(c.cancelled)::bigint, 0, 0, 0, '{}', '{}', p_until,
+        sum(c.unknown)::bigint)
     FROM (
         SELECT t.queue, t.type, 0 AS submitted, (o.state = 'S')::integer AS succeeded, (o.state IN ('F', 'U'))::integer AS failed,
-            (o.state = 'C')::integer AS cancelled
+            (o.state = 'C')::integer AS cancelled, (o.state = 'U')::integer AS unknown
         FROM (SELECT x.id, x.state, x.finished_at FROM errand.outcome AS x ORDER BY x.id DESC LIMIT 300000) AS o
         JOIN errand.task AS t ON t.id = o.id
         WHERE o.finished_at >= v_since AND o.finished_at < p_until
         UNION ALL
-        SELECT t.queue, t.type, 1, 0, 0, 0
+        SELECT t.queue, t.type, 1, 0, 0, 0, 0
         FROM (SELECT x.queue, x.type, x.submitted_at FROM errand.task AS x ORDER BY x.id DESC LIMIT 300000) AS t
         WHERE t.submitted_at >= v_since AND t.submitted_at < p_until
     ) AS c CROSS JOIN LATERAL (VALUES ('q'::"char", c.queue), ('t', c.type), ('a', '')) AS k (kind, name)
@@ -87,10 +95,12 @@ END $$;
 -- Returns:    what was counted up to now
 -- Tables:     reads rollup
 CREATE FUNCTION errand._rollup_sums()
-RETURNS TABLE (submitted bigint, succeeded bigint, failed bigint, cancelled bigint, retried bigint)
+RETURNS TABLE (submitted bigint, succeeded bigint, failed bigint, cancelled bigint, retried bigint, unknown bigint,
+    retaken_succeeded bigint, retaken_failed bigint, retaken_unknown bigint, retaken_cancelled bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY SELECT sum(r.submitted)::bigint, sum(r.succeeded)::bigint, sum(r.failed)::bigint, sum(r.cancelled)::bigint,
-        sum(r.retried)::bigint FROM errand.rollup AS r WHERE r.kind = 'a';
+        sum(r.retried)::bigint, sum(r.unknown)::bigint, sum(r.retaken[1])::bigint, sum(r.retaken[2])::bigint, sum(r.retaken[3])::bigint,
+        sum(r.retaken[4])::bigint FROM errand.rollup AS r WHERE r.kind = 'a';
 END $$;

@@ -18,7 +18,7 @@ CREATE FUNCTION errand._counters(p_kind "char")
 RETURNS TABLE (name text, ready bigint, scheduled bigint, waiting bigint, running bigint, succeeded bigint, failed bigint,
     cancelled bigint, retried bigint, attempts bigint, wait_p50_ms double precision, wait_p95_ms double precision,
     wait_p99_ms double precision, run_p50_ms double precision, run_p95_ms double precision, run_p99_ms double precision,
-    submitted bigint, retrying bigint, unknown bigint)
+    submitted bigint, retrying bigint, unknown bigint, retaken bigint[])
 LANGUAGE c STRICT VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_counters_srf';
 
 -- Function:   _workers()

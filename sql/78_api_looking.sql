@@ -160,8 +160,8 @@ BEGIN
     ELSIF p_queue IS NOT NULL THEN
         RETURN (SELECT jsonb_build_object('waiting', coalesce(sum(c.waiting), 0), 'scheduled', coalesce(sum(c.scheduled - c.retrying), 0),
                     'ready', coalesce(sum(c.ready), 0), 'running', coalesce(sum(c.running), 0), 'retrying', coalesce(sum(c.retrying), 0),
-                    'succeeded', coalesce(sum(c.succeeded), 0), 'failed', coalesce(sum(c.failed - c.unknown), 0),
-                    'cancelled', coalesce(sum(c.cancelled), 0), 'unknown', coalesce(sum(c.unknown), 0))
+                    'succeeded', coalesce(sum(c.succeeded - c.retaken[1]), 0), 'failed', coalesce(sum(c.failed - c.unknown - c.retaken[2]), 0),
+                    'cancelled', coalesce(sum(c.cancelled - c.retaken[4]), 0), 'unknown', coalesce(sum(c.unknown - c.retaken[3]), 0))
                 FROM errand._counters('q') AS c WHERE c.name = p_queue);
     ELSIF errand._sees_all(current_user) THEN
         RETURN errand._stats() -> 'counts';

@@ -43,7 +43,7 @@ BEGIN
             'last_run', errand._iso(s.last_run), 'next_run', errand._iso(s.next_run), 'last_success', errand._iso(s.last_success),
             'items_stored', s.items_stored, 'items_rejected', s.items_rejected, 'items_duplicate', s.items_duplicate, 'error', s.error,
             'degraded_since', errand._iso(s.degraded_since), 'connected_since', errand._iso(s.connected_since),
-            'missed', s.missed, 'dropped', s.dropped, 'stages', g.stages, 'last_items', coalesce(i.items, '[]'),
+            'missed', s.missed, 'dropped', s.dropped, 'stages', g.stages, 'last_items', coalesce(i.items, '[]'), 'views', coalesce(v.views, '[]'),
             'stored_per_minute', errand._source_minutes(s.source, p_now))
             || CASE WHEN p_name IS NULL THEN '{}' ELSE errand._source_details(s.source) END ORDER BY s.source), '[]')
         FROM errand.stat_sources AS s JOIN errand.sources AS d ON d.name = s.source
@@ -52,6 +52,9 @@ BEGIN
                 'failed', x.failed, 'per_second', x.per_second, 'p50_ms', x.p50_ms, 'p95_ms', x.p95_ms, 'queue', x.queue)
                 ORDER BY array_position(ARRAY['fetch', 'transform', 'store'], x.stage)) AS stages
             FROM errand.stat_stages AS x WHERE p_name IS NULL OR x.source = p_name GROUP BY x.source) AS g USING (source)
+        LEFT JOIN (
+            SELECT y.source, jsonb_agg(jsonb_build_object('view', y.name, 'description', left(obj_description(y.view, 'pg_class'), 200)) ORDER BY y.name) AS views
+            FROM errand._source_views(p_name) AS y GROUP BY y.source) AS v USING (source)
         CROSS JOIN LATERAL (
             SELECT jsonb_agg(l.value ORDER BY l.id DESC, l.n DESC) AS items FROM (
                 SELECT n.id, e.value, e.n

@@ -15,7 +15,7 @@ BEGIN
         '_csv', '_tasks_csv', '_follow_up_json', '_sql_text', '_attempts_json', '_result_json', '_group_json', '_task_gone', '_brief_json',
         '_fingerprint', '_queue_rows', '_schedule_rows', '_failures', '_level', '_counts', '_snapshot_filter', '_history_rows', '_history', '_history_of', '_history_range', '_cached_read',
         '_rollup_now', '_hist', '_stats', '_graph_walk', '_graph_layers', '_done', '_steered', '_may_all', '_body_ids', '_steer_filter', '_change_number', '_change_text',
-        '_source_rows', '_source_minutes', '_source_details', '_source_snapshot'];
+        '_source_rows', '_source_minutes', '_source_details', '_source_snapshot', '_source_views', '_view_plain', '_view_within', '_view_rows'];
     IF p_level IN ('monitor', 'admin') THEN
         v_names := v_names || ARRAY['dashboard_url', 'metrics'];
     END IF;

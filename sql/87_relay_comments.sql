@@ -31,7 +31,7 @@ COMMENT ON FUNCTION errand._relay_auth(text, text) IS 'internal: role, level and
 COMMENT ON FUNCTION errand._level_cap() IS 'internal: the level of the token that the relay acts for.';
 
 -- The API, rollups and history.
-COMMENT ON FUNCTION errand._rollup(timestamptz, "char", text, bigint, bigint, bigint, bigint, bigint, bigint, bigint, integer[], integer[], timestamptz) IS 'internal: writes a row of a minute.';
+COMMENT ON FUNCTION errand._rollup(timestamptz, "char", text, bigint, bigint, bigint, bigint, bigint, bigint, bigint, integer[], integer[], timestamptz, bigint, bigint[]) IS 'internal: writes a row of a minute.';
 COMMENT ON FUNCTION errand._rollup_recount(timestamptz) IS 'internal: counts by the rows what a crash took.';
 COMMENT ON FUNCTION errand._rollup_trim(timestamptz, integer) IS 'internal: deletes old minutes.';
 COMMENT ON FUNCTION errand._rollup_sums() IS 'internal: sums of all minutes.';
@@ -136,6 +136,8 @@ COMMENT ON COLUMN errand.rollup.name IS 'The name; empty for all.';
 COMMENT ON COLUMN errand.rollup.wait_hist IS 'How long tasks waited: pairs of bucket and count.';
 COMMENT ON COLUMN errand.rollup.run_hist IS 'How long attempts ran, likewise.';
 COMMENT ON COLUMN errand.rollup.upto IS 'Up to when it counts.';
+COMMENT ON COLUMN errand.rollup.unknown IS 'Of the failed, those whose end is unknown.';
+COMMENT ON COLUMN errand.rollup.retaken IS 'Taken up again by retry(): of those that had succeeded, failed, were unknown, cancelled.';
 COMMENT ON VIEW errand.stat_history IS 'Numbers by the minute of queues, task types and all together, for 30 days; to monitors. Quiet minutes have no row. Example: SELECT minute, succeeded, failed FROM errand.stat_history WHERE kind = ''all'' ORDER BY minute DESC LIMIT 10;';
 COMMENT ON COLUMN errand.stat_history.minute IS 'The minute.';
 COMMENT ON COLUMN errand.stat_history.submitted IS 'Tasks submitted in it.';

@@ -284,7 +284,8 @@ lead_chores(bool polled)
 		in_transaction(errand_sweep, false);
 	if (polled && !in_transaction(errand_rollup_oldest, false))
 		return;
-	if (errand_rollup_due())
+	/* What is there is counted first: who looks knows by the rollups that all is. */
+	if (counted && errand_rollup_due())
 		errand_rollup_write(false);
 }
 

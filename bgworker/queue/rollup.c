@@ -45,6 +45,8 @@ errand_rollup_wait_us(void)
 static void
 take_up(void)
 {
+	static const char *const retaken[ERRAND_FINALS] = {"retaken_succeeded", "retaken_failed",
+													   "retaken_unknown", "retaken_cancelled"};
 	ErrandCounted sums = {0};
 	ErrandDbArgs a = {0};
 
@@ -59,6 +61,9 @@ take_up(void)
 		sums.failed = errand_db_int8(0, errand_db_column("failed"));
 		sums.cancelled = errand_db_int8(0, errand_db_column("cancelled"));
 		sums.retried = errand_db_int8(0, errand_db_column("retried"));
+		sums.unknown = errand_db_int8(0, errand_db_column("unknown"));
+		for (int i = 0; i < ERRAND_FINALS; i++)
+			sums.retaken[i] = errand_db_int8(0, errand_db_column(retaken[i]));
 	}
 	sums.at = errand_clock_now();
 	errand_counters_base(&sums);
@@ -85,6 +90,7 @@ static void
 write_one(const ErrandDelta *d, TimestampTz now)
 {
 	ErrandDbArgs a = {0};
+	Datum retaken[ERRAND_FINALS];
 
 	errand_db_arg(&a, TimestampTzGetDatum(minute));
 	errand_db_arg(&a, CharGetDatum(d->kind));
@@ -99,6 +105,10 @@ write_one(const ErrandDelta *d, TimestampTz now)
 	errand_db_arg(&a, pairs(d->n.wait));
 	errand_db_arg(&a, pairs(d->n.run));
 	errand_db_arg(&a, TimestampTzGetDatum(now));
+	errand_db_arg(&a, Int64GetDatum(d->n.unknown));
+	for (int i = 0; i < ERRAND_FINALS; i++)
+		retaken[i] = Int64GetDatum(d->n.retaken[i]);
+	errand_db_arg(&a, errand_db_array(retaken, NULL, ERRAND_FINALS, INT8OID));
 	(void) errand_db_call(DB_ROLLUP, &a);
 }
 

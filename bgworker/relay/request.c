@@ -13,16 +13,19 @@
 #include "base/db_api.h"
 #include "base/process.h"
 #include "catalog/pg_type.h"
+#include "deltas.h"
 #include "relay/ready.h"
 #include "relay/request.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #define QUEUE_MAX 2000
-#define TURN_US 5000 /* so long requests are run before the loop has its turn */
+#define COUNTED_US INT64CONST(10000000) /* so long a snapshot waits for a leader that counts */
+#define TURN_US 5000					/* so long requests are run before the loop has its turn */
 
 static ErrandLink queue = {&queue, &queue};
 static int n_queued = 0;
+static int n_held = 0; /* of these, as of the last run */
 
 RelayRequest *
 relay_request_add(RelayAsk ask, RelayPrincipal *who, char *args, RelayDone done, void *owner)
@@ -55,6 +58,26 @@ bool
 relay_requests_any(void)
 {
 	return n_queued > 0;
+}
+
+bool
+relay_requests_held(void)
+{
+	return n_queued == n_held;
+}
+
+/* After a crash of the server nothing is known before the leader has counted. */
+static bool
+counts_known(void)
+{
+	static int64 since = 0;
+	static bool known = false;
+
+	if (since == 0)
+		since = errand_clock_monotonic();
+	if (!known)
+		known = errand_counters_based() || errand_clock_monotonic() - since > COUNTED_US;
+	return known;
 }
 
 static void
@@ -273,11 +296,20 @@ void
 relay_requests_run(void)
 {
 	int64 end = errand_clock_monotonic() + TURN_US;
+	ErrandLink held;
 
+	errand_list_init(&held);
+	n_held = 0;
 	while (!errand_list_empty(&queue) && !errand_process_must_leave() && !errand_db_gone())
 	{
 		RelayRequest *r = errand_container(errand_list_pop(&queue), RelayRequest, node);
 
+		if (r->ask == RELAY_ASK_SNAPSHOT && r->done != NULL && !counts_known())
+		{
+			errand_list_push(&held, &r->node);
+			n_held++;
+			continue;
+		}
 		n_queued--;
 		if (r->done != NULL)
 		{
@@ -288,4 +320,6 @@ relay_requests_run(void)
 		if (errand_clock_monotonic() > end)
 			break;
 	}
+	while (!errand_list_empty(&held))
+		errand_list_push(&queue, errand_list_pop(&held));
 }

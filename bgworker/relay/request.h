@@ -70,6 +70,9 @@ extern void relay_request_forget(RelayRequest *r);
 /* Whether any is queued. */
 extern bool relay_requests_any(void);
 
+/* Whether all that are queued wait until the leader has counted. */
+extern bool relay_requests_held(void);
+
 /* Runs some; in the main loop only. */
 extern void relay_requests_run(void);
 

@@ -29,6 +29,7 @@ static const RelayRoute routes[] = {
 	READ("tasks/*", "id", "task", ERRAND_ROUTE_TASK),
 	READ("queues", NULL, "queues", ERRAND_ROUTE_QUEUES),
 	READ("sources", NULL, "sources", ERRAND_ROUTE_SOURCES),
+	READ("sources/*/view", "name", "source_view", ERRAND_ROUTE_SOURCES),
 	READ("schedules", NULL, "schedules", ERRAND_ROUTE_SCHEDULES),
 	READ("workers", NULL, "workers", ERRAND_ROUTE_WORKERS),
 	READ("hosts", NULL, "hosts", ERRAND_ROUTE_HOSTS),

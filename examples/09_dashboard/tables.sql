@@ -92,14 +92,17 @@ CREATE FUNCTION dashboard.trim(args jsonb) RETURNS void LANGUAGE sql AS $$
     DELETE FROM dashboard.tick WHERE at < now() - interval '1 hour';
 $$;
 
--- ---- what one reads ----
+-- ---- what one reads: the dashboard shows these views beside the rows of their sources ----
 
--- Each quote with the mean of the last ten of its symbol.
 CREATE VIEW dashboard.moving_average AS
-SELECT symbol, at, price, round(avg(price) OVER (PARTITION BY symbol ORDER BY at ROWS 9 PRECEDING), 2) AS average
-FROM dashboard.quote;
+SELECT s.symbol, l.price, l.average, l.at
+FROM (SELECT DISTINCT symbol FROM dashboard.quote WHERE at > (SELECT max(at) FROM dashboard.quote) - interval '10 min') AS s
+CROSS JOIN LATERAL (
+    SELECT (array_agg(t.price ORDER BY t.at DESC))[1] AS price, round(avg(t.price), 2) AS average, max(t.at) AS at
+    FROM (SELECT q.at, q.price FROM dashboard.quote AS q WHERE q.symbol = s.symbol ORDER BY q.at DESC LIMIT 10) AS t) AS l
+ORDER BY s.symbol;
+COMMENT ON VIEW dashboard.moving_average IS 'The last price of each stock, and the mean of its last ten';
 
--- Stocks and coins, by how far they moved in the last minute before their last price.
 CREATE VIEW dashboard.top_movers AS
 WITH price AS (
     SELECT 'stock' AS what, symbol AS name, at, price FROM dashboard.quote
@@ -112,16 +115,27 @@ WITH price AS (
     FROM recent WHERE at >= last_at - interval '1 min' GROUP BY what, name
 )
 SELECT what, name, first, last, round(100 * (last - first) / first, 2) AS percent, at FROM ends ORDER BY abs((last - first) / first) DESC;
+COMMENT ON VIEW dashboard.top_movers IS 'Stocks and coins, by how far they moved in the minute before their last price';
 
--- Prices of coins, ten seconds a row: open, high, low, close.
 CREATE VIEW dashboard.candle AS
-SELECT product, date_bin('10 s', at, 'epoch') AS at, (array_agg(price ORDER BY sequence))[1] AS open, max(price) AS high, min(price) AS low,
-    (array_agg(price ORDER BY sequence DESC))[1] AS close, count(*) AS ticks
-FROM dashboard.tick GROUP BY product, date_bin('10 s', at, 'epoch');
+WITH candle AS (
+    SELECT product, date_bin('10 s', at, 'epoch') AS at, (array_agg(price ORDER BY sequence))[1] AS open, max(price) AS high, min(price) AS low,
+        (array_agg(price ORDER BY sequence DESC))[1] AS close, count(*) AS ticks
+    FROM dashboard.tick WHERE at > (SELECT max(at) FROM dashboard.tick) - interval '10 min' GROUP BY product, date_bin('10 s', at, 'epoch')
+)
+SELECT product, at, open, high, low, close, round(avg(close) OVER (PARTITION BY product ORDER BY at ROWS 9 PRECEDING), 4) AS average, ticks
+FROM candle ORDER BY at DESC, product;
+COMMENT ON VIEW dashboard.candle IS 'Prices of coins, ten seconds a row, with the mean of ten closes';
 
 CREATE VIEW dashboard.warmest AS
-SELECT DISTINCT ON (city) city, celsius, wind, at, celsius - lag(celsius) OVER (PARTITION BY city ORDER BY at) AS change
-FROM dashboard.weather ORDER BY city, at DESC;
+SELECT c.city, l.celsius, l.change, l.wind, l.at
+FROM dashboard.city AS c
+CROSS JOIN LATERAL (
+    SELECT t.*, t.celsius - lead(t.celsius) OVER (ORDER BY t.at DESC) AS change
+    FROM (SELECT w.celsius, w.wind, w.at FROM dashboard.weather AS w WHERE w.city = c.city ORDER BY w.at DESC LIMIT 2) AS t
+    ORDER BY t.at DESC LIMIT 1) AS l
+ORDER BY l.celsius DESC;
+COMMENT ON VIEW dashboard.warmest IS 'Cities, the warmest first, and how they changed since the reading before';
 
 -- Each source: how fresh its data is, how it does, what its stages do.
 CREATE VIEW dashboard.freshness AS

@@ -45,10 +45,13 @@ test('items come live, by the channel', async () => {
 	await first.waitFor();
 	// from now on the API tells nothing new: only the channel is left
 	const body = await page.evaluate(async (bearer) => (await fetch('api/v1/sources?source=crypto', { headers: { Authorization: `Bearer ${bearer}` } })).text(), token);
-	await page.route('**/api/v1/sources**', (route) => route.fulfill({ contentType: 'application/json', body }));
+	await page.route('**/api/v1/sources?source=*', (route) => route.fulfill({ contentType: 'application/json', body }));
+	const candle = page.getByRole('table', { name: 'View dashboard.candle' });
 	for (const newer of ['a newer one', 'and another']) {
 		const before = await first.textContent();
+		const candles = await candle.textContent();
 		await until(newer, async () => (await first.textContent()) !== before);
+		await until('the view follows, sooner than it is asked anyway', async () => (await candle.textContent()) !== candles, 8);
 	}
 	await page.unrouteAll({ behavior: 'wait' });
 	await clean(page);
@@ -75,6 +78,39 @@ test('one source: chart, stages, runs, bad items', async () => {
 	await settled(page);
 	await page.locator('.plot canvas').first().waitFor();
 	assert.ok(Number(await sql('SELECT hits + misses FROM errand.stat_cache')) > 0, 'a long history goes through the query cache');
+	await clean(page);
+});
+
+const cells = (page, view, columns) => page.getByRole('table', { name: `View ${view}` }).locator('tbody tr')
+	.evaluateAll((rows, n) => rows.map((r) => [...r.cells].slice(0, n).map((c) => c.textContent).join('|')).join('\n'), columns);
+
+test('views over its table: as SQL has them, live', async () => {
+	const page = await open({ place: '/sources/stocks' });
+	const shown = { 'dashboard.top_movers': 'what, name, first, last, percent', 'dashboard.moving_average': 'symbol, price, average' };
+	for (const [view, columns] of Object.entries(shown)) {
+		const same = () => until(`${view} is that of SQL`, async () => {
+			const rows = await sql(`SELECT ${columns} FROM ${view} LIMIT 10`);
+			return rows.split('\n').length === 10 && rows === (await cells(page, view, columns.split(',').length)) && rows;
+		});
+		const before = await same();
+		await until(`${view} changes`, async () => (await same()) !== before);
+	}
+	await goTo(page, '#/sources');
+	await until('the first five on the page of all', async () => (await cells(page, 'dashboard.warmest', 1)) === (await sql('SELECT city FROM dashboard.warmest LIMIT 5')));
+	assert.equal(await page.getByRole('region', { name: 'View dashboard.top_movers' }).count(), 1, 'once, though it reads two sources');
+	await clean(page);
+});
+
+test('views that are hostile, broken or slow', async () => {
+	await sql(`INSERT INTO b_item VALUES (-1, '<i>x</i>');
+		CREATE VIEW "<img src=x onerror=alert(3)>" AS SELECT 1234567.50 AS "<b>sum</b>", name AS "__proto__", 0.000012345678 AS small FROM b_item WHERE id = -1;
+		CREATE VIEW b_broken AS SELECT id / 0 AS x FROM b_item; CREATE VIEW b_slow AS SELECT count(*) FROM generate_series(1, 100000) AS a, generate_series(1, 100000) AS b, b_item`);
+	const page = await open({ place: '/sources/b-switch' });
+	await until('text', async () => (await cells(page, 'public."<img src=x onerror=alert(3)>"', 3)) === '1,234,567.50|<i>x</i>|0.00001235');
+	await page.getByRole('region', { name: 'View public.b_broken' }).getByText('division by zero').waitFor();
+	await page.getByRole('region', { name: 'View public.b_slow' }).getByText('The view takes longer than half a second.').waitFor();
+	assert.equal(await page.locator('main img, main bdi i, main th b').count(), 0);
+	await sql('DROP VIEW "<img src=x onerror=alert(3)>", b_broken, b_slow; DELETE FROM b_item');
 	await clean(page);
 });
 
@@ -137,6 +173,7 @@ test('a monitor looks, and steers nothing', async () => {
 	const page = await open({ role: 'b_looker', level: 'monitor', place: '/sources/stocks' });
 	await page.getByRole('table', { name: 'Last items' }).locator('tbody tr').first().waitFor();
 	assert.equal(await page.getByRole('button', { name: /Start|Stop|Run now/ }).count(), 0);
+	assert.equal(await page.getByRole('region', { name: /^View / }).count(), 0, 'views that it may not SELECT from are not there');
 	await clean(page);
 });
 

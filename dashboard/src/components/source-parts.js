@@ -46,7 +46,7 @@ export function useItems(name, changed) {
 const isObject = (v) => v !== null && typeof v === 'object' && !Array.isArray(v);
 const isTime = (v) => typeof v === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(v);
 
-function Value({ value }) {
+export function Value({ value }) {
 	if (value === null || value === undefined) return null;
 	const text = isTime(value) ? value.slice(0, 19).replace('T', ' ') : textOf(value);
 	return html`<bdi class=${text.length > 6 ? "item-value long" : "item-value"} title=${text.length > 60 ? text.slice(0, 500) : undefined}>${text.length > 120 ? text.slice(0, 119) + '…' : text}</bdi>`;

@@ -29,6 +29,17 @@ export function percent(share) {
 	return `${p === 0 || p >= 10 ? p.toFixed(0) : p.toFixed(p < 1 ? 2 : 1)} %`;
 }
 
+// A number as SQL writes it, with commas: "1234567.50" → "1,234,567.50"; of a
+// long fraction only what tells something.
+const tail = new Intl.NumberFormat('en', { maximumFractionDigits: 4 });
+const small = new Intl.NumberFormat('en', { maximumSignificantDigits: 4 });
+export function amount(text) {
+	const m = /^(-?)(\d+)(\.\d+)?$/.exec(text);
+	if (!m) return text;
+	if (m[3] && m[3].length > 5) return (Math.abs(Number(text)) < 1 ? small : tail).format(Number(text));
+	return m[1] + m[2].replace(/\B(?=(\d{3})+$)/g, ',') + (m[3] || '');
+}
+
 // Milliseconds: "3.2 ms", "840 ms", "2.5 s", "4 min 10 s", "2 h 5 min", "3 d 4 h"
 export function duration(ms) {
 	if (ms === null || ms === undefined || !Number.isFinite(Number(ms))) return dash;

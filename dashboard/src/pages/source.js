@@ -1,11 +1,12 @@
-// One source: its stages, numbers over time, last items, runs, bad items.
-import { html } from '../lib/html.js';
+// One source: its stages, numbers over time, last items, views over them, runs, bad items.
+import { html, useState } from '../lib/html.js';
 import { get } from '../lib/api.js';
 import { duration, number, rate } from '../lib/format.js';
 import { usePoll } from '../lib/poll.js';
 import { Card, Empty, Page, Tile } from '../components/card.js';
 import { History } from '../components/history.js';
 import { Controls, Items, useItems } from '../components/source-parts.js';
+import { View } from '../components/source-views.js';
 import { Word } from '../components/state.js';
 import { Table } from '../components/table.js';
 import { When } from '../components/when.js';
@@ -44,13 +45,19 @@ const REJECTS = [
 ];
 
 function One({ source: s, refresh }) {
-	const items = useItems(s.source, refresh) || s.last_items || [];
+	const [news, count] = useState(0);
+	const changed = () => {
+		refresh();
+		count((n) => n + 1);
+	};
+	const items = useItems(s.source, changed) || s.last_items || [];
 	return html`${s.error && html`<p class="problem"><bdi class="error-full">${s.error}</bdi></p>`}
 		<div class="tiles"><${Tile} label="Stored" value=${number(s.items_stored)} note="items" /><${Tile} label="Duplicates" value=${number(s.items_duplicate)} note=${s.missed ? `${number(s.missed)} never came` : undefined} />
 			<${Tile} label="Rejected" value=${number(s.items_rejected)} tone=${s.items_rejected ? 'warn' : undefined} note=${s.dropped ? `${number(s.dropped)} dropped` : undefined} />
 			<${Tile} label="Last success" value=${html`<${When} at=${s.last_success} />`} note=${s.next_run ? html`next <${When} at=${s.next_run} />` : s.connected_since && html`connected <${When} at=${s.connected_since} />`} /></div>
 		<${History} of=${{ source: s.source }} />
-		<${Card} title="Last items" note=${s.target && `in ${s.target}`}><${Items} items=${items} label="Last items" most=${10} /><//>
+		<div class="flow"><${Card} title="Last items" note=${s.target && `in ${s.target}`}><${Items} items=${items} label="Last items" most=${10} /><//>
+			${(s.views || []).map((v) => html`<${View} key=${v.view} source=${s.source} view=${v} news=${news} />`)}</div>
 		<${Card} title="Stages"><${Table} label="Stages" columns=${STAGES} rows=${s.stages || []} rowKey=${(x) => x.stage} empty="No run yet." /><//>
 		<${Card} title="Runs"><${Table} label="Runs" columns=${RUNS} rows=${s.runs || []} rowKey=${(r) => r.id} empty="No run yet." /><//>
 		${(s.rejects || []).length > 0 && html`<${Card} title="Bad items"><${Table} label="Bad items" columns=${REJECTS} rows=${s.rejects} rowKey=${(r) => r.id} /><//>`}`;

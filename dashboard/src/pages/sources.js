@@ -1,17 +1,19 @@
 // All sources: how they do, and what they bring, live.
-import { html } from '../lib/html.js';
+import { html, useState } from '../lib/html.js';
 import { get } from '../lib/api.js';
 import { number } from '../lib/format.js';
 import { usePoll } from '../lib/poll.js';
 import { link } from '../lib/route.js';
 import { Card, Page } from '../components/card.js';
 import { Controls, Items, useItems } from '../components/source-parts.js';
+import { View } from '../components/source-views.js';
 import { Spark } from '../components/spark.js';
 import { Word } from '../components/state.js';
 import { Table } from '../components/table.js';
 import { When } from '../components/when.js';
 
 const LIVE = 12; // so many are followed at once
+const VIEWS = 8; // so many are read at once
 
 const ask = (signal) => get('sources', {}, signal);
 
@@ -26,16 +28,30 @@ const columns = (refresh) => [
 	{ name: 'Control', blank: true, cell: (s) => html`<${Controls} source=${s} refresh=${refresh} />` },
 ];
 
-function Live({ source: s, refresh }) {
-	const items = useItems(s.source, refresh) || s.last_items || [];
+function Live({ source: s, changed }) {
+	const items = useItems(s.source, () => changed(s.source)) || s.last_items || [];
 	return html`<${Card} title=${html`<a href=${link('sources', s.source)}><bdi>${s.source}</bdi></a>`} note=${s.description} label=${`Last items of ${s.source}`}>
 		<${Items} items=${items} label=${`Last items of ${s.source}`} most=${5} /><//>`;
 }
 
+// Each view once, with the names of the sources that it reads.
+function viewsOf(sources) {
+	const all = new Map();
+	for (const s of sources) for (const v of s.views || []) all.set(v.view, { ...v, of: [...(all.get(v.view)?.of || []), s.source] });
+	return [...all.values()].slice(0, VIEWS);
+}
+
 export function Sources() {
 	const poll = usePoll(ask, 5, []);
+	const [news, count] = useState({});
 	const all = (poll.data && poll.data.sources) || [];
+	const followed = all.filter((s) => s.state !== 'stopped').slice(0, LIVE);
+	const changed = (name) => {
+		poll.refresh();
+		count((n) => ({ ...n, [name]: (n[name] || 0) + 1 }));
+	};
 	return html`<${Page} title="Sources" poll=${poll}><${Card}>
 		<${Table} label="Sources" columns=${columns(poll.refresh)} rows=${all} rowKey=${(s) => s.source} empty="No source is defined. A source fetches items from an API or a feed and stores them in a table." /><//>
-		<div class="two">${all.filter((s) => s.state !== 'stopped').slice(0, LIVE).map((s) => html`<${Live} key=${s.source} source=${s} refresh=${poll.refresh} />`)}</div><//>`;
+		<div class="flow">${followed.map((s) => html`<${Live} key=${s.source} source=${s} changed=${changed} />`)}
+			${viewsOf(followed).map((v) => html`<${View} key=${`view ${v.view}`} source=${v.of[0]} view=${v} news=${v.of.reduce((sum, name) => sum + (news[name] || 0), 0)} most=${5} />`)}</div><//>`;
 }
