@@ -125,7 +125,7 @@ scenario_inflight()
 	row "  at the server at once, at most" "$most" tasks
 	flight 10000
 	row "$at_once tasks of 10 s: at the server at once, at most" "$most" tasks "$(calc "$most / $at_once")" '>= 0.99'
-	row "  memory of the worker's own for each of these" "$(calc "($most_kb - $before_kb) / $most" %.1f)" kB '' '<= 40'
+	row "  memory of the worker's own for each that was there" "$(calc "($most_kb - $before_kb) / $most" %.1f)" kB '' '<= 40'
 	settings errand.host_max_running 64 errand.max_in_flight 1000
 }
 

@@ -16,7 +16,7 @@ help:
 	@echo 'make soak        hours of it            make coverage   which lines the tests reach'
 	@echo 'make check-trixie   the same on Debian 13, in a chroot of its own (root)'
 	@echo 'make bench       measure                make deps       install what is missing'
-	@echo 'make bench-full  what needs minutes, 20 GB of disk and 11,200 open files   make bench-curves  cost curves, drawn'
+	@echo 'make bench-full  what needs minutes, 10 GB of disk and 11,200 open files   make bench-curves  cost curves, drawn'
 	@echo 'make lint        style and static checks; also check-rooms, format-check, clang-tidy'
 	@echo 'make check-unit  unit tests only        make valgrind   tests under valgrind'
 	@echo 'make format      clang-format in place'
