@@ -40,7 +40,6 @@
 #define HELD_MS 20
 #define TICK_US INT64CONST(1000000)
 #define PORT_RETRY_US INT64CONST(30000000)
-#define KEEP_US INT64CONST(120000000) /* so long the history goes on when nobody follows */
 #define LASTED_US INT64CONST(10000000)
 #define DRAIN_US INT64CONST(3000000)
 #define DRAIN_STEPS 20
@@ -52,7 +51,6 @@ static uv_loop_t *loop = NULL;
 static uint64 settings = 0; /* what it was started with */
 static int64 started_at = 0;
 static int64 tick_at = 0;	  /* when the next one is */
-static int64 followed_at = 0; /* when anybody followed last */
 static bool lasted = false;	  /* long enough to be forgiven earlier failures */
 static bool outdated = false; /* its settings have changed */
 static uint64 told = 0;		  /* of the history */
@@ -192,9 +190,9 @@ turn(void)
 	errand_my_slot->last_seen = errand_clock_now();
 	errand_my_slot->running = relay_sessions();
 	if (relay_subs() > relay_stats_subs())
-		followed_at = now;
-	else if (now - followed_at > KEEP_US)
-		relay_feed_follow(false);
+		relay_feed_follow(true);
+	else
+		relay_feed_rest(now);
 	if (relay_feed_follows())
 		anew = relay_feed_read();
 	if (anew || relay_feed_head() != told)

@@ -18,7 +18,9 @@
 #include "compat.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "nodes/parsenodes.h"
 #include "options.h"
+#include "parser/parser.h"
 #include "shared.h"
 #include "storage/lock.h"
 #include "utils/builtins.h"
@@ -32,7 +34,7 @@ PG_FUNCTION_INFO_V1(errand_cached_counts);
 
 #define LOCK_CLASS 21058 /* no SQL function asks for advisory locks of this class */
 #define STALE_MOST 10	 /* times the ttl: older values are not shown, one waits */
-#define TTL_MAX_MS (INT64CONST(366) * 86400 * 1000)
+#define TTL_MAX_MS (366 * 86400 * 1000.0)
 #define KEY_BYTES 1000
 
 typedef struct CacheKey
@@ -97,6 +99,61 @@ find(const CacheKey *k)
 	return kept;
 }
 
+/* Where the parser found an error: in this query, not in the caller's. */
+static void
+error_place(void *query)
+{
+	int place = geterrposition();
+
+	if (place <= 0)
+		return;
+	errposition(0);
+	internalerrposition(place);
+	internalerrquery(query);
+}
+
+static bool
+writes(const Node *statement)
+{
+	const SelectStmt *s = (const SelectStmt *) statement;
+	ListCell *cell;
+
+	if (!IsA(statement, SelectStmt))
+		return IsA(statement, InsertStmt) || IsA(statement, UpdateStmt) ||
+			   IsA(statement, DeleteStmt) || ERRAND_IS_MERGE(statement);
+	if (s->intoClause != NULL)
+		return true;
+	foreach (cell, s->withClause != NULL ? s->withClause->ctes : NIL)
+	{
+		if (writes(((CommonTableExpr *) lfirst(cell))->ctequery))
+			return true;
+	}
+	return false;
+}
+
+/* It runs inside another statement: what cannot is told before. */
+static void
+check_query(char *query)
+{
+	ErrorContextCallback place = {error_context_stack, error_place, query};
+	List *statements;
+
+	error_context_stack = &place;
+	statements = raw_parser(query, RAW_PARSE_DEFAULT);
+	error_context_stack = place.previous;
+	for (int i = 0; i < list_length(statements); i++)
+	{
+		if (writes(list_nth_node(RawStmt, statements, i)->stmt))
+			ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+							errmsg("a query that is cached cannot write"),
+							errhint("errand.cached() takes a SELECT; run the other statement by itself.")));
+	}
+	if (list_length(statements) != 1 || !IsA(linitial_node(RawStmt, statements)->stmt, SelectStmt))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("what is cached must be one query"),
+						errhint("Such as errand.cached('sales', '1 min', 'SELECT sum(price) FROM sales').")));
+}
+
 static Kept
 compute(const CacheKey *k, text *query)
 {
@@ -104,6 +161,7 @@ compute(const CacheKey *k, text *query)
 	ErrandArgs a = {0};
 	bool isnull;
 
+	check_query(text_to_cstring(query));
 	errand_arg_pointer(&a, query);
 	errand_arg_text(&a, GetConfigOptionResetString("search_path"));
 	found.value = errand_call_as_caller("_cached_compute", &a, &found.isnull);
@@ -172,21 +230,27 @@ check_arguments(FunctionCallInfo fcinfo)
 						errhint("It has up to %d bytes.", KEY_BYTES)));
 }
 
+static int64
+ttl_of(const Interval *ttl)
+{
+	double ms = errand_interval_ms(ttl);
+
+	if (!(ms >= 0 && ms <= TTL_MAX_MS))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the ttl is out of range"),
+						errhint("It lies between 0 and 366 days.")));
+	return (int64) (ms * 1000);
+}
+
 Datum
 errand_cached(PG_FUNCTION_ARGS)
 {
-	ErrandOptions o;
 	CacheKey k;
 	Kept kept;
 
 	errand_enter_looking();
 	check_arguments(fcinfo);
-	memset(o.given, 0, sizeof(o.given));
-	o.given[OPT_CACHE_TTL] = true;
-	o.value[OPT_CACHE_TTL] = PG_GETARG_DATUM(1);
 	key_make(&k, text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_TEXT_PP(2));
-	kept = look_or_compute(&k, PG_GETARG_TEXT_PP(2),
-						   errand_option_ms(&o, OPT_CACHE_TTL, 0, TTL_MAX_MS) * 1000);
+	kept = look_or_compute(&k, PG_GETARG_TEXT_PP(2), ttl_of(PG_GETARG_INTERVAL_P(1)));
 	if (kept.isnull)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(kept.value);

@@ -26,6 +26,13 @@
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
 
+/* 14 has no MERGE. */
+#if PG_VERSION_NUM >= 150000
+#define ERRAND_IS_MERGE(node) IsA(node, MergeStmt)
+#else
+#define ERRAND_IS_MERGE(node) false
+#endif
+
 /* Positions in the proc array: 17 moved pgprocno behind a macro. */
 #if PG_VERSION_NUM >= 170000
 #define ERRAND_MY_PROCNO ((int) MyProcNumber)

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "added.h"
 #include "compat.h"
 #include "core/standing.h"
 #include "events.h"
@@ -33,8 +34,7 @@ typedef struct PendingEvent
 static PendingEvent *pending = NULL; /* in TopTransactionContext */
 static int n_pending = 0;
 static int max_pending = 0;
-static int n_looked = 0; /* of the pending events, into n_added */
-static int64 n_added = 0;
+static int n_counted = 0; /* of the pending events, for errand_event_added() */
 static bool locks_ready = false;
 static bool touches_groups = false;
 
@@ -44,7 +44,8 @@ pending_forget(void)
 	/* The memory goes with TopTransactionContext. */
 	pending = NULL;
 	n_pending = max_pending = 0;
-	n_added = n_looked = 0;
+	n_counted = 0;
+	errand_added_forget();
 	locks_ready = touches_groups = false;
 }
 
@@ -120,29 +121,23 @@ errand_event_pending(int64 id)
 	return false;
 }
 
-static bool
-waits(char state)
+int64
+errand_event_added(ErrandCounterKind kind, const char *name)
 {
-	return state == ERRAND_READY || state == ERRAND_SCHEDULED || state == ERRAND_RETRYING ||
-		   state == ERRAND_WAITING;
+	for (; n_counted < n_pending; n_counted++)
+		errand_added_count(&pending[n_counted].event);
+	return errand_added(kind, name);
 }
 
-int64
-errand_event_added(Oid owner)
+/* Drops the last one. */
+static void
+pending_pop(void)
 {
-	static Oid of = InvalidOid;
-
-	if (owner != of)
-		n_looked = n_added = 0;
-	of = owner;
-	for (; n_looked < n_pending; n_looked++)
-	{
-		const ErrandEvent *e = &pending[n_looked].event;
-
-		if (e->kind == ERRAND_EVENT_TASK && e->owner == owner)
-			n_added += waits(e->to) - waits(e->from);
-	}
-	return n_added;
+	n_pending--;
+	if (n_counted <= n_pending)
+		return;
+	n_counted = n_pending;
+	errand_added_take_back(&pending[n_pending].event);
 }
 
 void
@@ -313,8 +308,7 @@ subxact_callback(SubXactEvent event, SubTransactionId mine, SubTransactionId par
 	if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
 		while (n_pending > 0 && pending[n_pending - 1].level >= level)
-			n_pending--;
-		n_looked = n_added = 0;
+			pending_pop();
 		if (locks_ready && errand_shared != NULL)
 			publish_rewind();
 		if (errand_wait_registered())

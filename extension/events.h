@@ -10,6 +10,7 @@
 
 #include "contract.h"
 #include "datatype/timestamp.h"
+#include "shared.h"
 
 #define ERRAND_CELL 64
 #define ERRAND_CELLS_AN_EVENT 3 /* on average; long names take more */
@@ -94,8 +95,12 @@ extern void errand_event_add(const ErrandEvent *e);
 /* Tells whether the open transaction has submitted this task, or set it going again. */
 extern bool errand_event_pending(int64 id);
 
-/* How many tasks more of this role would wait if the open transaction committed. */
-extern int64 errand_event_added(Oid owner);
+/*
+ * How many tasks more of this queue (ERRAND_COUNT_QUEUE) or role
+ * (ERRAND_COUNT_ROLE, errand_role_key()) would wait if the open transaction
+ * committed.  Looks at each event once.
+ */
+extern int64 errand_event_added(ErrandCounterKind kind, const char *name);
 
 /* Notes that the transaction locks rows of ready: if it aborts, workers look from the head. */
 extern void errand_event_locks_ready(void);

@@ -363,5 +363,5 @@ errand_http_check(Jsonb *payload, bool need_url)
 						errhint("Such as {\"url\": \"https://example.com/\"}.")));
 	if (need_url) /* a template's are looked for when a task is submitted */
 		errand_secrets_check(payload);
-	errand_http_check_together(&payload->root);
+	errand_http_check_together(&payload->root, need_url);
 }

@@ -17,8 +17,8 @@
  */
 extern void errand_http_check(Jsonb *payload, bool need_url);
 
-/* The last part of it: what cannot go together. */
-extern void errand_http_check_together(JsonbContainer *payload);
+/* The last part of it: what cannot go together.  whole is false for a template. */
+extern void errand_http_check_together(JsonbContainer *payload, bool whole);
 
 /*
  * Takes out of a payload what stands there under the names of errand.http()'s

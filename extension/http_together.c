@@ -8,6 +8,9 @@
 
 #include "compat.h"
 #include "http_check.h"
+#include "settings.h"
+#include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
 
 #define BAD_ARGUMENT errcode(ERRCODE_INVALID_PARAMETER_VALUE)
 
@@ -58,6 +61,23 @@ is_read(JsonbContainer *payload)
 		   (method == NULL || is_string(method, "GET") || is_string(method, "HEAD"));
 }
 
+/* How large a body may be that is kept in one piece, or only read. */
+static void
+check_size(JsonbContainer *payload)
+{
+	JsonbValue *size = part(payload, "max_body_bytes");
+	int64 n;
+
+	if (size == NULL || is_string(part(payload, "store"), "chunks"))
+		return;
+	n = DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(size->val.numeric)));
+	if (n > errand_max_response_bytes)
+		ereport(ERROR, (BAD_ARGUMENT,
+						errmsg("an answer of %lld bytes is more than errand.max_response_bytes allows", (long long) n),
+						errhint("Say at most %d, have errand.max_response_bytes raised, or use errand.http() "
+								"with store => 'chunks', for up to 1 GB.", errand_max_response_bytes)));
+}
+
 bool
 errand_http_cacheable(Jsonb *payload)
 {
@@ -66,7 +86,7 @@ errand_http_cacheable(Jsonb *payload)
 }
 
 void
-errand_http_check_together(JsonbContainer *payload)
+errand_http_check_together(JsonbContainer *payload, bool whole)
 {
 	JsonbValue *method = part(payload, "method");
 	bool chunks = is_string(part(payload, "store"), "chunks");
@@ -74,6 +94,8 @@ errand_http_check_together(JsonbContainer *payload)
 	bool pages = part(payload, "paginate") != NULL;
 
 	check_head(payload);
+	if (whole)
+		check_size(payload);
 	if (cached && !is_read(payload))
 		ereport(ERROR, (BAD_ARGUMENT, errmsg("only GET and HEAD requests without a body can be cached"),
 						errhint("Leave cache_ttl out.")));

@@ -136,6 +136,9 @@ typedef struct ErrandPolicy
 /* Checks the options and fills in the defaults; raises 22023 with a hint. */
 extern void errand_policy_from_options(const ErrandOptions *o, TimestampTz now, ErrandPolicy *p);
 
+/* Milliseconds of an interval, a month 30 days. */
+extern double errand_interval_ms(const Interval *i);
+
 /* Milliseconds of an interval option within bounds, else 22023. */
 extern int64 errand_option_ms(const ErrandOptions *o, ErrandOption option, int64 min, int64 max);
 

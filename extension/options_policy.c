@@ -29,11 +29,16 @@ bad_option(ErrandOption option, const char *why)
 					errhint("%s", why)));
 }
 
+double
+errand_interval_ms(const Interval *i)
+{
+	return i->time / 1000.0 + i->day * 86400000.0 + i->month * 30.0 * 86400000.0;
+}
+
 int64
 errand_option_ms(const ErrandOptions *o, ErrandOption option, int64 min, int64 max)
 {
-	Interval *i = DatumGetIntervalP(o->value[option]);
-	double ms = i->time / 1000.0 + i->day * 86400000.0 + i->month * 30.0 * 86400000.0;
+	double ms = errand_interval_ms(DatumGetIntervalP(o->value[option]));
 
 	if (!(ms >= min && ms <= max))
 		bad_option(option, psprintf("It must lie between %lld ms and %lld s.", (long long) min,

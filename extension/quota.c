@@ -47,7 +47,8 @@ count_anew(Oid role, const char *name)
 	/* From now on events move it: what commits meanwhile is at worst counted twice. */
 	pg_atomic_write_u32(&errand_limits->quotas, 1);
 	errand_arg(&a, ObjectIdGetDatum(role));
-	n = DatumGetInt64(errand_call("_role_depth", &a, &isnull)) - errand_event_added(role);
+	n = DatumGetInt64(errand_call("_role_depth", &a, &isnull)) -
+		errand_event_added(ERRAND_COUNT_ROLE, name);
 	n = Max(n, 0);
 	LWLockAcquire(errand_shared->event_lock, LW_EXCLUSIVE);
 	c = errand_counter(MyDatabaseId, ERRAND_COUNT_ROLE, name);
@@ -72,7 +73,7 @@ quota_check(int64 adding)
 	if (errand_role_quota == 0)
 		return;
 	errand_role_key(role, name);
-	mine = errand_event_added(role) + adding;
+	mine = errand_event_added(ERRAND_COUNT_ROLE, name) + adding;
 	n = counted(name, false);
 	if (n < 0 || (n + mine > errand_role_quota && counted(name, true) < 0))
 		n = count_anew(role, name);
@@ -84,7 +85,7 @@ quota_check(int64 adding)
 						errhint("Submit later, or have errand.role_quota raised with ALTER ROLE.")));
 }
 
-/* What the counters say of the queue, for max_depth. */
+/* How many wait in the queue, for max_depth: what the counters say, and what this transaction adds. */
 static int64
 queue_depth(const char *queue)
 {
@@ -96,7 +97,7 @@ queue_depth(const char *queue)
 	if (c != NULL)
 		depth = c->ready + c->scheduled + c->waiting;
 	LWLockRelease(errand_shared->event_lock);
-	return depth;
+	return Max(depth + errand_event_added(ERRAND_COUNT_QUEUE, queue), 0);
 }
 
 /* A draining or full queue refuses, and a role that has submitted too much. */

@@ -19,7 +19,7 @@ RETURNS TABLE (name text, ready bigint, scheduled bigint, waiting bigint, runnin
     cancelled bigint, retried bigint, attempts bigint, wait_p50_ms double precision, wait_p95_ms double precision,
     wait_p99_ms double precision, run_p50_ms double precision, run_p95_ms double precision, run_p99_ms double precision,
     submitted bigint, retrying bigint, unknown bigint, retaken bigint[])
-LANGUAGE c STRICT VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_counters_srf';
+LANGUAGE c STRICT VOLATILE ROWS 30 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_counters_srf';
 
 -- Function:   _workers()
 -- Returns:    one row a process of this database, to who sees all tasks
@@ -27,21 +27,21 @@ CREATE FUNCTION errand._workers()
 RETURNS TABLE (pid integer, kind text, state text, leader boolean, running integer, queued integer, claimed bigint,
     settled bigint, succeeded bigint, failed bigint, cpu_seconds double precision, rss_bytes bigint,
     started_at timestamptz, last_seen timestamptz, role name)
-LANGUAGE c STRICT VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_workers_srf';
+LANGUAGE c STRICT VOLATILE ROWS 10 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_workers_srf';
 
 -- Function:   _hosts()
 -- Returns:    one row a host that workers of this database talked to, to who
 --             sees all tasks
 CREATE FUNCTION errand._hosts()
 RETURNS TABLE (host text, running bigint, requests bigint, errors bigint, p50_ms double precision, p95_ms double precision)
-LANGUAGE c STRICT VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_hosts_srf';
+LANGUAGE c STRICT VOLATILE ROWS 30 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_hosts_srf';
 
 -- Function:   _host_limits()
 -- Returns:    what shared memory holds of hosts with a limit, a hold or a
 --             circuit, to who sees all tasks
 CREATE FUNCTION errand._host_limits()
 RETURNS TABLE (host text, circuit text, held_until timestamptz)
-LANGUAGE c STRICT VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_host_limits_srf';
+LANGUAGE c STRICT VOLATILE ROWS 10 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'errand_host_limits_srf';
 
 CREATE VIEW errand.queues WITH (security_barrier) AS
 SELECT n.name AS queue, coalesce(q.paused, false) AS paused, coalesce(q.draining, false) AS draining, q.max_running,
@@ -55,7 +55,7 @@ LEFT JOIN errand.queue AS q ON q.name = n.name;
 -- Tables:     reads ready, task
 CREATE FUNCTION errand._oldest()
 RETURNS TABLE (queue text, at timestamptz)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY

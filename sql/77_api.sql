@@ -179,9 +179,35 @@ BEGIN
     RETURN round(extract(epoch FROM p_time)::numeric * 1000, 3)::double precision;
 END $$;
 
+-- Function:   _secret_name()
+-- Returns:    a regular expression: what names of secrets end in, after a separator
+--             or from the start; "token_bucket" and "tokens" are none
+CREATE FUNCTION errand._secret_name()
+RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN '(?:(?:proxy)?authorization|(?:set)?cookie|bearer|jwt|credentials?|sig|signature|(?:client|app|shared)?secret'
+        '|(?:user|db)?pass(?:word|wd|phrase)|pwd|(?:access|refresh|auth|bearer|csrf|xsrf|id|private|session|security)?token'
+        '|(?:api|access|private|secret|signing|encryption|subscription|account|auth)[^a-z0-9]?key)';
+END $$;
+
+-- Function:   _mask_text(text)
+-- Returns:    the text without the values of what is secret by its name in the
+--             query of a URL or in a form; a secret://name stays
+CREATE FUNCTION errand._mask_text(p_text text)
+RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF strpos(p_text, '=') > 0 THEN
+        RETURN regexp_replace(p_text, '((?:^|[?&#;\s"''])(?:[a-z0-9_.~%[-]*[_.~%[-])?' || errand._secret_name()
+            || '\]?=)(?!secret://)[^&#\s"''<>]+', '\1***', 'gi');
+    END IF;
+    RETURN p_text;
+END $$;
+
 -- Function:   _mask(value, depth)
--- Returns:    the value with the contents of what is secret in requests by its
---             name replaced; a secret://name stays
+-- Returns:    the value with the contents of what is secret by its name
+--             replaced, in URLs, too; a secret://name stays
 CREATE FUNCTION errand._mask(p_value jsonb, p_depth integer DEFAULT 0)
 RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -191,6 +217,8 @@ BEGIN
     ELSIF jsonb_typeof(p_value) = 'array' THEN
         RETURN (SELECT coalesce(jsonb_agg(errand._mask(e.value, p_depth + 1) ORDER BY e.n), '[]')
                 FROM jsonb_array_elements(p_value) WITH ORDINALITY AS e (value, n));
+    ELSIF jsonb_typeof(p_value) = 'string' THEN
+        RETURN to_jsonb(errand._mask_text(p_value #>> '{}'));
     ELSIF jsonb_typeof(p_value) <> 'object' THEN
         RETURN p_value;
     END IF;
@@ -199,7 +227,7 @@ BEGIN
             WHEN lower(e.key) IN ('auth', 'cookies') THEN errand._mask_all(e.value, p_depth + 1)
             WHEN lower(e.key) = 'slack' AND jsonb_typeof(e.value) = 'string'
                 THEN to_jsonb(regexp_replace(e.value #>> '{}', '^(https?://[^/]*/).*$', '\1***'))
-            WHEN e.key ~* '(^|[-_])(authorization|cookie|password|passwd|secret|api[-_]?key|(access|refresh|auth|csrf|private)[-_]?token|bearer)$'
+            WHEN e.key ~* ('(^|[^a-z0-9])' || errand._secret_name() || '$')
                 THEN errand._mask_all(e.value, p_depth + 1)
             ELSE errand._mask(e.value, p_depth + 1) END), '{}')
         FROM jsonb_each(p_value) AS e);

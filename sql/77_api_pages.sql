@@ -155,7 +155,7 @@ BEGIN
         'priority', t.priority, 'attempt', t.attempt, 'max_attempts', t.max_attempts,
         'submitted_at', errand._iso(t.submitted_at), 'run_at', errand._iso(t.run_at), 'started_at', errand._iso(t.started_at),
         'finished_at', errand._iso(t.finished_at), 'owner', t.owner, 'key', t.key, 'group', t.task_group, 'tags', t.tags,
-        'progress', t.progress, 'progress_message', t.progress_message, 'error', left(t.error, 2000));
+        'progress', t.progress, 'progress_message', t.progress_message, 'error', errand._mask_text(left(t.error, 2000)));
 END $$;
 
 -- Function:   _rows_find(ids, caller, all)
@@ -222,7 +222,7 @@ BEGIN
         SELECT string_agg(array_to_string(ARRAY[t.id::text, t.state, errand._csv(t.task), t.kind, errand._csv(t.queue), t.priority::text,
             t.attempt::text, t.max_attempts::text, errand._iso(t.submitted_at), errand._iso(t.run_at), errand._iso(t.started_at),
             errand._iso(t.finished_at), errand._csv(t.owner), errand._csv(t.key), t.task_group::text, errand._csv(to_jsonb(t.tags)::text),
-            t.progress::text, errand._csv(t.progress_message), errand._csv(left(t.error, 2000))], ',', '') || E'\r\n', '' ORDER BY t.id DESC)
+            t.progress::text, errand._csv(t.progress_message), errand._csv(errand._mask_text(left(t.error, 2000)))], ',', '') || E'\r\n', '' ORDER BY t.id DESC)
         FROM unnest(errand._rows(p_ids)) AS t), '');
 END $$;
 

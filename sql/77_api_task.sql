@@ -47,7 +47,8 @@ BEGIN
     RETURN (
         SELECT coalesce(jsonb_agg(jsonb_build_object('attempt', a.attempt, 'state', a.state, 'started_at', errand._iso(a.started_at),
             'finished_at', errand._iso(a.finished_at), 'worker', a.worker, 'status_code', a.status_code, 'sqlstate', a.sqlstate,
-            'error', a.error, 'timings', a.timings, 'detail', a.detail, 'context', a.context, 'notices', a.notices) ORDER BY a.attempt), '[]')
+            'error', errand._mask_text(a.error), 'timings', a.timings, 'detail', errand._mask_text(a.detail), 'context', a.context,
+            'notices', a.notices) ORDER BY a.attempt), '[]')
         FROM (SELECT x.* FROM errand.attempts AS x WHERE x.task_id = p_id ORDER BY x.attempt DESC LIMIT 100) AS a);
 END $$;
 
@@ -123,7 +124,7 @@ BEGIN
     v_parents := ARRAY(SELECT d.parent_id FROM errand.dependencies AS d WHERE d.task_id = v_id ORDER BY d.parent_id LIMIT 100);
     v_children := ARRAY(SELECT d.task_id FROM errand.dependencies AS d WHERE d.parent_id = v_id ORDER BY d.task_id LIMIT 10000);
     v_n := cardinality(v_children);
-    RETURN jsonb_build_object('task', errand._task_json(v_task) || jsonb_build_object('error', v_task.error), 'payload', v.payload,
+    RETURN jsonb_build_object('task', errand._task_json(v_task) || jsonb_build_object('error', errand._mask_text(v_task.error)), 'payload', v.payload,
         'policy', jsonb_build_object('timeout_ms', v_policy.timeout_ms, 'max_attempts', v_policy.max_attempts, 'backoff', v_policy.backoff,
             'backoff_base_ms', coalesce(v_policy.backoff_base_ms, 1000), 'backoff_factor', coalesce(v_policy.backoff_factor, 2),
             'backoff_max_ms', coalesce(v_policy.backoff_max_ms, 3600000), 'deadline', errand._iso(v_policy.deadline),

@@ -11,7 +11,7 @@ DECLARE
 BEGIN
     v_names := v_names || ARRAY['wait', 'as_completed', 'race', 'html_title'];
     -- What the relay calls for the role of a token; beside them _api_* and _arg_*.
-    v_names := v_names || ARRAY['_iso', '_ms', '_mask', '_mask_all', '_bounded', '_page', '_rows', '_page_filter', '_task_json', '_tasks_json',
+    v_names := v_names || ARRAY['_iso', '_ms', '_mask', '_mask_all', '_mask_text', '_secret_name', '_bounded', '_page', '_rows', '_page_filter', '_task_json', '_tasks_json',
         '_csv', '_tasks_csv', '_follow_up_json', '_sql_text', '_attempts_json', '_result_json', '_group_json', '_task_gone', '_brief_json',
         '_fingerprint', '_queue_rows', '_schedule_rows', '_failures', '_level', '_counts', '_snapshot_filter', '_history_rows', '_history', '_history_of', '_history_range', '_cached_read',
         '_rollup_now', '_hist', '_stats', '_graph_walk', '_graph_layers', '_done', '_steered', '_may_all', '_body_ids', '_steer_filter', '_change_number', '_change_text',

@@ -53,6 +53,8 @@ COMMENT ON FUNCTION errand._iso(timestamptz) IS 'internal: a time in UTC, as RFC
 COMMENT ON FUNCTION errand._ms(interval) IS 'internal: an interval in milliseconds.';
 COMMENT ON FUNCTION errand._mask(jsonb, integer) IS 'internal: a value without what is secret by its name.';
 COMMENT ON FUNCTION errand._mask_all(jsonb, integer) IS 'internal: a value without its texts.';
+COMMENT ON FUNCTION errand._mask_text(text) IS 'internal: a text without what is secret by its name in a query.';
+COMMENT ON FUNCTION errand._secret_name() IS 'internal: what names of secrets end in.';
 COMMENT ON FUNCTION errand._bounded(jsonb) IS 'internal: a value, masked, or how large it is.';
 COMMENT ON FUNCTION errand._api(text, jsonb, timestamptz) IS 'internal: answers a route of the relay.';
 COMMENT ON FUNCTION errand._task_id_at(timestamptz) IS 'internal: about the id of the first task of a time.';

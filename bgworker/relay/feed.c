@@ -21,6 +21,7 @@
 
 #define HISTORY_BYTES (32 * 1024 * 1024)
 #define STANDINGS (RELAY_HISTORY * 2) /* places of the table of tasks; a power of two */
+#define KEEP_US INT64CONST(120000000) /* so long the history goes on when nobody follows */
 #define READ_MAX 1000 /* events a turn: so many can be written to each client in one */
 
 static RelayEntry *history = NULL; /* [RELAY_HISTORY], by number */
@@ -31,6 +32,7 @@ static size_t bytes = 0;
 static ErrandRingCursor cursor;
 static bool behind = false;
 static bool following = false;
+static int64 wanted_at = 0;
 
 /*
  * Where the last entry of a task is: open addressing, 0 is free.  An entry
@@ -139,12 +141,21 @@ relay_feed_follow(bool wanted)
 {
 	ErrandDatabase *d = errand_database_mine();
 
+	if (wanted)
+		wanted_at = errand_clock_monotonic();
 	if (wanted == following || d == NULL)
 		return;
 	following = wanted;
 	pg_atomic_write_u32(&d->relay_procno, wanted ? (uint32) ERRAND_MY_PROCNO + 1 : 0);
 	if (wanted)
 		begin();
+}
+
+void
+relay_feed_rest(int64 now)
+{
+	if (now - wanted_at > KEEP_US)
+		relay_feed_follow(false);
 }
 
 bool

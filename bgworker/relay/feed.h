@@ -55,6 +55,9 @@ extern bool relay_feed_behind(void);
 extern void relay_feed_follow(bool wanted);
 extern bool relay_feed_follows(void);
 
+/* Nobody wants it now: it ends if that has been so for a while.  now: errand_clock_monotonic(). */
+extern void relay_feed_rest(int64 now);
+
 /* Adds a notification; the texts are UTF-8. */
 extern void relay_feed_notify(const char *channel, const char *payload);
 

@@ -27,6 +27,40 @@ test('filters go to the URL, and a reload keeps them', async () => {
 	await clean(page);
 });
 
+test('Enter filters at once, Escape leaves the field', async () => {
+	const page = await open({ place: '/tasks' });
+	const query = async () => Object.fromEntries(new URLSearchParams((await page.evaluate(() => location.hash)).split('?')[1]));
+	await page.getByPlaceholder('Search').fill('404');
+	await page.getByPlaceholder('Search').press('Enter');
+	assert.deepEqual(await query(), { q: '404' });
+	await page.getByLabel('Type', { exact: true }).fill('http');
+	await page.getByLabel('Type', { exact: true }).press('Enter');
+	assert.deepEqual(await query(), { q: '404', task: 'http' });
+	assert.equal(await page.locator('button:not([type])').count(), 0, 'no button submits unasked');
+	await page.getByPlaceholder('Search').press('Escape');
+	assert.deepEqual(await query(), { q: '404', task: 'http' });
+	await until('rows', async () => (await count(page)) >= 4);
+	await page.keyboard.press('j');
+	await page.locator('tbody tr a:focus').waitFor();
+	await page.keyboard.press('?');
+	await page.getByRole('dialog').waitFor();
+	await clean(page);
+});
+
+test('a filter that is refused shows no rows of another, and steers none', async () => {
+	const page = await open({ place: '/tasks?queue=f-one' });
+	await until('nine', async () => (await count(page)) === 9);
+	await page.getByText('All that match').waitFor();
+	await goTo(page, '#/tasks?state=bogus');
+	await page.locator('main .problem').waitFor();
+	assert.equal(await count(page), 0);
+	assert.equal(await page.getByText('All that match').count(), 0);
+	page.complaints = page.complaints.filter((c) => !/status of 4\d\d/.test(c)); // the refusal is a 400, which the browser logs
+	await goTo(page, '#/tasks?queue=f-one');
+	await until('nine again', async () => (await count(page)) === 9);
+	await clean(page);
+});
+
 test('text, key, tag and number are found', async () => {
 	const page = await open({ place: '/tasks' });
 	await page.getByPlaceholder('Search').fill('filter-key-3');

@@ -4,6 +4,7 @@ import { counting, sql } from './lib/db.mjs';
 import { assert, run, test, until } from './lib/tap.mjs';
 
 const BAD = `"><img src=x onerror=alert(1)><script>alert(2)</script><svg onload=alert(3)>'";--\u202e{{7*7}}\${7*7}`;
+const SHOWN = BAD.replace('\u202e', '\\u202e');
 const TAME = 'plain text of much the same length, which is as long as the other one is long';
 
 // One task with the text everywhere, one without; both fail with an error that holds it.
@@ -46,6 +47,7 @@ test('no list lets it act', async () => {
 		'#/schedules', '#/hosts', '#/workers', '#/workflows', '#/sources', `#/sources/${filter}`, `#/${filter}`, `#/tasks/${filter}`]) {
 		await goTo(page, place);
 		assert.equal(await dangers(page), 0, place);
+		assert.ok(!(await page.locator('body').textContent()).includes('\u202e'), `${place} can be mirrored`);
 	}
 	page.complaints = page.complaints.filter((c) => !/status of 4\d\d/.test(c)); // no such task: a 4xx is logged
 	await clean(page);
@@ -53,7 +55,7 @@ test('no list lets it act', async () => {
 
 test('its links lead to it and nowhere else', async () => {
 	const page = await open({ place: '/queues' });
-	await page.getByRole('table', { name: 'Queues' }).getByRole('link', { name: BAD }).first().click();
+	await page.getByRole('table', { name: 'Queues' }).getByRole('link', { name: SHOWN }).first().click();
 	await page.getByRole('heading', { name: 'Queue' }).waitFor();
 	await page.getByRole('link', { name: 'Its tasks' }).click();
 	await until('its task', async () => (await page.locator('tbody tr').count()) === 1);
@@ -63,12 +65,14 @@ test('its links lead to it and nowhere else', async () => {
 });
 
 test('the server’s answers to it are text as well', async () => {
-	const url = `${counting}/status/404`;
+	const url = `${counting}/status/404?access_token=secret-value-4711&n=1`;
 	const id = await sql(`SELECT errand.http_post(:'url', body => jsonb_build_object(:'text', :'text'), headers => jsonb_build_object('X-Text', 'a<b>c', 'Authorization', 'Bearer secret-value-4711'), max_attempts => 1)`, { url, text: BAD });
 	const page = await open({ place: `/tasks/${id}` });
 	await page.locator('.page-head [data-state=failed]').waitFor();
 	await settled(page);
 	assert.equal(await dangers(page), 0);
+	await page.getByText('The body is shown as it came').waitFor();
+	await page.getByText('?access_token=***&n=1').waitFor();
 	assert.ok(!(await page.content()).includes('secret-value-4711'), 'secrets are masked');
 	await clean(page);
 });

@@ -11,10 +11,15 @@ const all = await places();
 const WIDE = { 1440: 900, 1024: 768 };
 const PHONE = { 390: 844 };
 
+// tables that are wider than their box
+const clipped = (page) => page.evaluate(() => [...document.querySelectorAll('.table-wrap')].filter((b) => b.clientWidth > 640 && b.scrollWidth > b.clientWidth)
+	.map((b) => `${b.getAttribute('aria-label')}: ${b.scrollWidth} of ${b.clientWidth}`));
+
 // A page that has been loaded, at each width and in each theme.
 async function shoot(page, name, sizes, fullPage) {
 	for (const [width, height] of Object.entries(sizes)) {
 		await page.setViewportSize({ width: Number(width), height });
+		assert.deepEqual(await clipped(page), [], `${name} at ${width}`);
 		for (const colorScheme of ['light', 'dark']) {
 			await page.emulateMedia({ colorScheme });
 			// all of it in view: what is outside may not have been painted yet
@@ -33,6 +38,7 @@ async function tour(sizes, phone) {
 		await goTo(page, place);
 		if (await page.locator('.plot').count()) await page.locator('.plot canvas').first().waitFor();
 		assert.ok((await page.locator('main').textContent()).length > 20, name);
+		if (name === 'workers') await page.locator('tbody tr', { hasText: 'relay' }).getByText(/^\d+ clients?$/).waitFor();
 		await shoot(page, name, sizes, !phone);
 	}
 	await page.getByRole('button', { name: 'Log out' }).click();

@@ -147,6 +147,15 @@ test('a source that fails says why, and recovers', async () => {
 	await clean(page);
 });
 
+test('a run that is under way is not called late', async () => {
+	await sql(`SELECT errand.define_source('b-slow', 'rest', :'url' || '/hang', every => '1 s', items => '$.items[*]', target => 'b_item', on_conflict => 'update');
+		SELECT errand.start_source('b-slow')`, { url: counting });
+	const page = await open();
+	await row(page, 'b-slow').locator('td[data-label="Next run"]').getByText('running').waitFor();
+	await sql(`SELECT errand.drop_source('b-slow')`);
+	await clean(page);
+});
+
 const NASTY = '<img src=x onerror=alert(1)> "\\ \u202edlrow';
 
 test('hostile names and items are text', async () => {

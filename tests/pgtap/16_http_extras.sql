@@ -1,6 +1,6 @@
 -- cache_ttl, paginate and store => 'chunks': what is taken, what is refused.
 \ir common.psql
-SELECT plan(47);
+SELECT plan(56);
 
 -- paginate: refused at submit
 SELECT is(t.state(format('SELECT errand.http_get(t.url(''/ok''), paginate => %L)', p)), '22023', 'paginate: ' || p)
@@ -19,6 +19,14 @@ FROM unnest(ARRAY['http_post(t.url(''/ok''), cache_ttl => ''1 s'')', 'http_get(t
     'http_get(t.url(''/ok''), cache_ttl => ''10 years'')', 'http_get(t.url(''/ok''), cache_ttl => ''1 s'', store => ''chunks'')',
     'http_get(t.url(''/ok''), cache_ttl => ''1 s'', paginate => ''{"mode": "link"}'')', 'http_get(t.url(''/ok''), store => ''chunks'', paginate => ''{"mode": "link"}'')',
     'http_head(t.url(''/ok''), paginate => ''{"mode": "link"}'')', 'http_get(t.url(''/ok''), store => ''pieces'')', 'http_get(t.url(''/ok''), max_body_bytes => 1073741825, store => ''chunks'')']) AS q;
+-- errand.max_response_bytes is the most, but for chunks
+SELECT is(t.state('SELECT errand.' || q), s, q)
+FROM (VALUES ('http_get(t.url(''/ok''), max_body_bytes => 1048577)', '22023'), ('http_get(t.url(''/ok''), max_body_bytes => 1048577, store => ''discard'')', '22023'),
+      ('submit(''http'', jsonb_build_object(''url'', t.url(''/ok''), ''max_body_bytes'', 1048577))', '22023'), ('http_get(t.url(''/ok''), max_body_bytes => 1048576)', 'none'),
+      ('http_get(t.url(''/ok''), max_body_bytes => 3000000, store => ''chunks'')', 'none'),
+      ('define_task(''tap_size'', ''http'', template => ''{"max_body_bytes": 3000000}'')', 'none'), ('submit(''tap_size'', jsonb_build_object(''url'', t.url(''/ok'')))', '22023'),
+      ('submit(''tap_size'', jsonb_build_object(''url'', t.url(''/ok''), ''store'', ''chunks''))', 'none')) AS c (q, s);
+SELECT throws_like('SELECT errand.http_get(t.url(''/ok''), max_body_bytes => 1048577)', '%errand.max_response_bytes%', '... and the error names the setting');
 SELECT is(t.state($$SELECT errand.define_task('tap_kept', 'http', cache_ttl => '-1 s')$$), '22023', 'define_task: cache_ttl is checked');
 
 -- what is taken

@@ -1,6 +1,6 @@
 -- Counters in shared memory: exact at rest, for queues, types, hosts and workers.
 \ir common.psql
-SELECT plan(36);
+SELECT plan(49);
 CREATE FUNCTION pg_temp.counts(name text) RETURNS text LANGUAGE sql AS $$
     SELECT format('depth %s, ready %s, scheduled %s, running %s, succeeded %s, failed %s, retried %s', depth, ready, scheduled, running, succeeded, failed, retried)
     FROM errand.stat_queues WHERE queue = name
@@ -82,12 +82,52 @@ SELECT count(*) AS n FROM errand.submit_many('http', array_fill(jsonb_build_obje
 SELECT is(t.state($$SELECT errand.http_get(t.url('/ok'), queue => 'c_full')$$), '53400', 'max_depth: full');
 SELECT errand.define_queue('c_full', max_depth => 3) \g /dev/null
 SELECT is(t.state($$SELECT errand.http_get(t.url('/ok'), queue => 'c_full')$$), 'none', 'max_depth: raised');
+-- what the open transaction has added counts, by queue
+SELECT errand.define_queue('c_two', max_depth => 2), errand.define_queue('c_three', max_depth => 3) \g /dev/null
+PREPARE two AS SELECT errand.http_get(t.url('/ok'), queue => 'c_two', run_at => now() + interval '1 day');
+PREPARE three AS SELECT errand.http_get(t.url('/ok'), queue => 'c_three', run_at => now() + interval '1 day') AS three;
+SELECT is(t.state($$SELECT errand.http_get(t.url('/ok'), queue => 'c_two', run_at => now() + interval '1 day') FROM generate_series(1, 3)$$), '53400',
+    'max_depth: one statement with too many');
+BEGIN;
+EXECUTE two \g /dev/null
+EXECUTE three \gset
+SAVEPOINT before;
+EXECUTE two \g /dev/null
+EXECUTE three \g /dev/null
+SELECT is(t.state('EXECUTE two'), '53400', 'max_depth: one transaction with too many');
+SELECT is(t.state('EXECUTE three'), 'none', '... another queue has its own');
+ROLLBACK TO before;
+SELECT is(t.state('EXECUTE two'), 'none', '... what was rolled back to a savepoint does not count');
+SELECT is(t.state('EXECUTE two'), '53400', '... what a subtransaction has added does');
+SELECT is(t.state(format($$SELECT errand.submit('http', '{"url": "http://127.0.0.1/"}', queue => 'c_two', after => ARRAY[%s]::bigint[])$$, :three)), '53400',
+    '... what waits for another task too');
+SELECT is(t.state('EXECUTE three; EXECUTE three'), 'none', '... the other one is full');
+SELECT is(t.state('EXECUTE three'), '53400', '... by now');
+SELECT errand.cancel(:three) AS r \gset
+SELECT is(t.state('EXECUTE three'), 'none', '... what was cancelled makes room');
+SELECT errand.retry(:three) AS r \gset
+SELECT is(t.state('EXECUTE three'), '53400', '... retry() is not refused, but counts');
+COMMIT;
+SELECT is((SELECT depth FROM errand.stat_queues WHERE queue = 'c_two'), 2::bigint, '... and is there after the commit');
+SELECT is(t.state('EXECUTE two'), '53400', '... as full as before');
+SELECT errand.purge_queue('c_two'), errand.purge_queue('c_three') \g /dev/null
 
 SELECT errand.define_queue('c_full', max_running => 2, rate_limit => '9/s') \g /dev/null
 SELECT errand.define_queue('c_full', max_running => -1, rate_limit => '', max_depth => -1) \g /dev/null
 SELECT is((SELECT q::text FROM (SELECT max_running, rate_limit, max_depth FROM errand.queues WHERE queue = 'c_full') AS q), '(,,)',
     'define_queue: -1 and the empty rate take limits away');
 SELECT is(t.state($$SELECT errand.http_get(t.url('/ok'), queue => 'c_full', run_at => now() + interval '1 day')$$), 'none', '... and no depth is too much');
+
+-- the planner must not take a look for a day's work: from jit_above_cost on it compiles it, which takes seconds
+CREATE FUNCTION pg_temp.cost(view regclass) RETURNS numeric LANGUAGE plpgsql AS $$
+DECLARE
+    plan json;
+BEGIN
+    EXECUTE 'EXPLAIN (FORMAT JSON) SELECT * FROM ' || view INTO plan;
+    RETURN plan -> 0 -> 'Plan' -> 'Total Cost';
+END $$;
+SELECT is((SELECT string_agg(c.oid::regclass || ': ' || pg_temp.cost(c.oid::regclass), ', ')
+           FROM pg_class AS c WHERE c.relnamespace = 'errand'::regnamespace AND c.relkind = 'v' AND pg_temp.cost(c.oid::regclass) >= 100000), NULL, 'no view costs what JIT is for');
 
 -- types
 SELECT errand.define_task('c_type', 'http', template => jsonb_build_object('url', t.url('/ok'))) \g /dev/null

@@ -40,7 +40,7 @@ SELECT is((SELECT string_agg(p.proname || '/' || r.rolname, ', ') FROM pg_proc A
       AND (r.rolname = 'tap_nick' OR p.proname NOT IN ('_sees_all', '_text', '_json', '_headers', '_http_result', '_look', '_group_look', '_counters', '_hosts', '_host_limits', '_workers',
         '_oldest', '_progress', '_progress_text', '_source_queue', '_cached_counts') AND p.proname !~ '^_(api|arg)(_|$)'
         -- the API's, which read by the views and _page() and _rows(), which ask who calls
-        AND p.proname NOT IN ('_iso', '_ms', '_mask', '_mask_all', '_bounded', '_page', '_rows', '_page_filter', '_task_json', '_tasks_json', '_csv', '_tasks_csv',
+        AND p.proname NOT IN ('_iso', '_ms', '_mask', '_mask_all', '_mask_text', '_secret_name', '_bounded', '_page', '_rows', '_page_filter', '_task_json', '_tasks_json', '_csv', '_tasks_csv',
         '_follow_up_json', '_sql_text', '_attempts_json', '_result_json', '_group_json', '_task_gone', '_brief_json', '_fingerprint', '_queue_rows', '_schedule_rows',
         '_failures', '_level', '_counts', '_snapshot_filter', '_history_rows', '_history', '_rollup_now', '_hist', '_stats', '_graph_walk', '_graph_layers', '_done',
         '_steered', '_may_all', '_body_ids', '_steer_filter', '_change_number', '_change_text', '_source_rows', '_source_snapshot', '_source_minutes', '_source_details', '_source_views', '_view_plain', '_view_within', '_view_rows', '_history_of', '_history_range', '_cached_read'))), NULL, 'internal functions are granted to nobody');

@@ -1,6 +1,6 @@
 -- The API's routes: what they answer, to whom, and what they refuse.
 \ir common.psql
-SELECT plan(168);
+SELECT plan(221);
 SELECT errand.cancel_where('{}') AS gone \gset
 SELECT errand.purge('{"state": ["succeeded", "failed", "cancelled", "unknown"]}') AS purged \gset
 CREATE OR REPLACE FUNCTION t.cap(level text) RETURNS void LANGUAGE c AS '$libdir/pg_errand', 'errand_level_cap_set';
@@ -21,7 +21,7 @@ $$;
 
 -- tasks of three roles, none of which runs
 SELECT errand.define_queue('api_a'), errand.define_queue('api_b'), errand.pause_queue('api_a'), errand.pause_queue('api_b') \g /dev/null
-SELECT t.by('tap_alice', $$SELECT errand.http_get('http://errand.test/a', queue => 'api_a', key => 'k''1', tags => '{x,"y z"}',
+SELECT t.by('tap_alice', $$SELECT errand.http_get('http://errand.test/a?api_key=hush&n=1', queue => 'api_a', key => 'k''1', tags => '{x,"y z"}',
     headers => '{"Authorization": "Bearer hush", "X-Note": "<b>"}', auth => '{"bearer": "hush-hush"}')$$)::bigint AS a \gset
 SELECT t.by('tap_alice', $$SELECT errand.http_get('http://errand.test/a2', queue => 'api_a', run_at => now() + '1 h')$$)::bigint AS a2 \gset
 SELECT t.by('tap_bob', $$SELECT errand.http_get('http://errand.test/b', queue => 'api_b', priority => 5)$$)::bigint AS b \gset
@@ -78,6 +78,7 @@ SELECT is(errand._csv(v), e, 'CSV field ' || v) FROM (VALUES ('=1+1', '''=1+1'),
 SELECT t.api('task', jsonb_build_object('id', :a)) AS task \gset
 SELECT is(:'task'::jsonb -> 'payload' -> 'headers', '{"Authorization": "***", "X-Note": "<b>"}', 'secrets of a request are masked');
 SELECT unalike(:'task'::text, '%hush%', 'everywhere');
+SELECT is(:'task'::jsonb #>> '{payload,url}', 'http://errand.test/a?api_key=***&n=1', 'in the URL, too');
 SELECT alike(:'task'::jsonb ->> 'sql', 'SELECT errand.submit(''http'', %queue => ''api_a''%key => ''k''''1''%', 'the statement submits it again');
 SELECT is(t.state(:'task'::jsonb ->> 'sql'), 'none', 'it can be run');
 SELECT is(:'task'::jsonb -> 'children_total', '2', 'its children');
@@ -86,6 +87,17 @@ SELECT is(errand._mask(v::jsonb), e::jsonb, 'mask ' || v) FROM (VALUES
     ('{"a": [{"Cookie": "x"}]}', '{"a": [{"Cookie": "***"}]}'), ('{"auth": {"basic": ["u", "secret://pw"]}}', '{"auth": {"basic": ["***", "secret://pw"]}}'),
     ('{"headers": {"authorization": "Bearer secret://t"}}', '{"headers": {"authorization": "Bearer secret://t"}}'), ('{"x-api-key": 5}', '{"x-api-key": "***"}'),
     ('{"slack": "https://hooks.slack.test/T/B/x"}', '{"slack": "https://hooks.slack.test/***"}'), ('[1, null, "token"]', '[1, null, "token"]'), ('{"tokens": 7, "cookies": {}}', '{"tokens": 7, "cookies": {}}')) AS x (v, e);
+SELECT is(errand._mask(jsonb_build_object('params', jsonb_build_object(k, 'x'))), jsonb_build_object('params', jsonb_build_object(k, '***')), 'secret by name: ' || k) FROM unnest(ARRAY[
+    'password', 'passwd', 'db_password', 'pwd', 'passphrase', 'client_secret', 'clientSecret', 'secret', 'api_key', 'apiKey', 'X-Api-Key', 'private_key', 'private-key', 'privateKey',
+    'secret_key', 'token', 'access_token', 'accessToken', 'id_token', 'X-Auth-Token', 'sig', 'signature', 'X-Amz-Signature', 'bearer', 'Set-Cookie', 'jwt', 'credentials']) AS k;
+SELECT is(errand._mask(jsonb_build_object(k, 'x')), jsonb_build_object(k, 'x'), 'no secret: ' || k) FROM unnest(ARRAY[
+    'id', 'task', 'key', 'tokens', 'token_bucket', 'token_url', 'design', 'signatures', 'partition_key', 'public_key', 'monkey', 'secretary', 'passwords_checked']) AS k;
+SELECT is(errand._mask(to_jsonb(v)), to_jsonb(e), 'mask in a text: ' || v) FROM (VALUES
+    ('http://x.test/p?a=1&access_token=s3&b=2', 'http://x.test/p?a=1&access_token=***&b=2'), ('http://x.test/?api_key=s3#f', 'http://x.test/?api_key=***#f'),
+    ('https://x.test/b?sv=1&sig=a%2Bb%3D&X-Amz-Signature=f00', 'https://x.test/b?sv=1&sig=***&X-Amz-Signature=***'), ('go to http://x.test/?Token=s3 now', 'go to http://x.test/?Token=*** now'),
+    ('https://x.test/#id_token=s3', 'https://x.test/#id_token=***'), ('/next?auth[password]=s3', '/next?auth[password]=***'), ('user=u&password=s3', 'user=u&password=***'),
+    ('<a href="/?a=1&amp;token=s3">', '<a href="/?a=1&amp;token=***">'), ('http://x.test/?token=secret://t', 'http://x.test/?token=secret://t'), ('secret_key=s3&token=', 'secret_key=***&token='),
+    ('http://x.test/?token_bucket=1&tokens=2&design=3&key=4', 'http://x.test/?token_bucket=1&tokens=2&design=3&key=4'), ('http://x.test/token/5?q=token', 'http://x.test/token/5?q=token')) AS x (v, e);
 SELECT is(errand._bounded(to_jsonb(repeat('x', 70000))), '{"truncated": true, "bytes": 70002}', 'what is large is only told');
 SELECT isnt(errand._mask((repeat('[', 500) || repeat(']', 500))::jsonb), NULL, 'what is deep does no harm');
 

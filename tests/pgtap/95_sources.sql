@@ -196,7 +196,12 @@ SELECT is(errand.cached('j', '1 min', 'SELECT jsonb_agg(a ORDER BY a) FROM c95')
 SELECT is(t.by('tap_alice', 'SELECT errand.cached(''k'', ''1 h'', ''SELECT current_user AS who, count(*) FROM public.c95'')::text'), '[{"who": "tap_alice", "count": 3}]', 'each role computes its own');
 SELECT is(t.by('tap_bob', 'SELECT errand.cached(''k'', ''1 h'', ''SELECT count(*) FROM public.c95'')::text'), '42501', '... with its own rights');
 SELECT is(t.by('tap_alice', 'SELECT count(*)::text FROM errand.query_cache'), '42501', 'what is kept is nobody''s to read');
-SELECT is(t.state('SELECT errand.cached(''w'', ''1 min'', ''DELETE FROM c95 RETURNING 1'')'), '42601', 'only a SELECT');
+SELECT is(t.state('SELECT errand.cached(''w'', ''1 min'', ''DELETE FROM c95 RETURNING 1'')'), '25006', 'only a SELECT');
+SELECT is(t.state(format('SELECT errand.cached(''w'', ''1 min'', %L)', q)), s, q)
+FROM (VALUES ('delete from c95', '25006'), ('INSERT INTO c95 VALUES (1)', '25006'), ('WITH x AS (DELETE FROM c95 RETURNING a) SELECT a FROM x', '25006'),
+      ('SELECT a INTO d95 FROM c95', '25006'), ('SELECT 1; DELETE FROM c95', '25006'), ('SELECT 1; SELECT 2', '22023'), ('', '22023'), ('SHOW port', '22023'),
+      ('SELECT a FRM c95 AS', '42601'), ('VALUES (1)', 'none'), ('WITH x AS (SELECT 1 AS a) TABLE x', 'none'), ('SELECT 1 -- the end', 'none')) AS c (q, s);
+SELECT throws_like('SELECT errand.cached(''w'', ''-1 min'', ''SELECT 1'')', '%ttl is out of range', 'an error names the ttl');
 CREATE FUNCTION public.w95() RETURNS integer LANGUAGE sql AS 'INSERT INTO c95 VALUES (9) RETURNING 1';
 SELECT is(t.state('SELECT errand.cached(''w'', ''1 min'', ''SELECT w95()'')'), '25006', '... that does not write');
 SELECT is(t.state('SELECT errand.cached(NULL, ''1 min'', ''SELECT 1'')'), '22023', 'NULL');

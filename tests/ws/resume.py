@@ -112,7 +112,7 @@ async def cut_off():
     same(odd[:3], [], '... every task ready, running, succeeded')
     ok(sum(states[0] == 'ready' for states in by_task.values()) > TASKS * 0.9, '... nearly all told of at the submit')
     same(len(by_task), TASKS, '... all tasks')
-    same(await sql("SELECT count(*) FROM errand.tasks WHERE state = 'succeeded'"), str(TASKS), '... as the table has them')
+    same(await sql("SELECT count(*) FROM errand.tasks WHERE state = 'succeeded'"), str(TASKS + 1), '... as the table has them, with that of the first client')
     for f in followers[1:]:
         same([e['position'] for e in f.events] == [e['position'] for e in stays.events], True,
              f'cut off {f.cuts} times: every event, in order, none missing, none twice ({len(f.events)} of {len(stays.events)})')
@@ -183,7 +183,26 @@ async def killed_relay():
     same(await sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'errand worker'"), worker, '... the worker is the same')
 
 
+async def first_client():
+    """Nobody was connected before: what the welcome says is a position all the same."""
+    ws = await Ws.welcome()
+    since = ws.session['session']
+    ids = await noop(1)
+    done, _ = await ws.subscribe('tasks')
+    same(done['position'].split(':')[0], since.split(':')[0], 'the first welcome and the first subscription are of one epoch')
+    other = await Ws.welcome()
+    again, _ = await other.subscribe('tasks', since=since)
+    same(again['recovered'], True, '... so that a client can go on from the welcome')
+    heard = await other.expect('event')
+    same(heard['data']['id'], ids[0], '... and hears what was submitted since')
+    while heard['data']['state'] != 'succeeded':
+        heard = await other.expect('event')
+    ws.close()
+    other.close()
+
+
 async def main():
+    await first_client()
     await cut_off()
     await killed_backend()
     await killed_relay()

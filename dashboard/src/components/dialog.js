@@ -24,6 +24,6 @@ export function Confirm({ title, children, yes, danger, disabled, run, close }) 
 	};
 	return html`<${Dialog} title=${title} close=${busy ? () => {} : close}>
 		${children}
-		<div class="dialog-actions"><button class="button" autofocus onClick=${close} disabled=${busy}>Leave it</button>
+		<div class="dialog-actions"><button class="button" onClick=${close} disabled=${busy}>Leave it</button>
 			<button class="button ${danger ? 'danger' : 'primary'}" onClick=${go} disabled=${busy || disabled}>${busy ? 'Working …' : yes}</button></div><//>`;
 }

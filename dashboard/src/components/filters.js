@@ -40,7 +40,7 @@ function Text({ id, label, value, set, hidden, placeholder, list }) {
 		set(e.target.value.trim());
 	};
 	return html`<div class="field"><label for=${id} class=${hidden ? 'hidden' : ''}>${label}</label>
-		<input id=${id} type="search" autocomplete="off" spellcheck="false" placeholder=${placeholder} value=${typed} list=${list} onInput=${type} onChange=${now} /></div>`;
+		<input id=${id} type="search" autocomplete="off" spellcheck="false" placeholder=${placeholder} value=${typed} list=${list} onInput=${type} onChange=${now} onKeyDown=${(e) => e.key === 'Enter' && now(e)} /></div>`;
 }
 
 function States({ filter, set }) {

@@ -1,16 +1,11 @@
 // A value from outside, as text.
 import { html, useState } from '../lib/html.js';
 import { copy } from '../lib/copy.js';
+import { seen } from '../lib/format.js';
 
 const FOLD = 4000;
 
-// Characters that turn the direction of text, or cannot be seen, are written out.
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
-const written = (c) => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0');
-
-export function textOf(value) {
-	return (typeof value === 'string' ? value : JSON.stringify(value, null, 2)).replace(UNSEEN, written);
-}
+export const textOf = (value) => seen(typeof value === 'string' ? value : JSON.stringify(value, null, 2));
 
 export function Json({ value, label }) {
 	const [all, setAll] = useState(false);

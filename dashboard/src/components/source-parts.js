@@ -6,6 +6,7 @@ import { Empty } from './card.js';
 import { Control } from './control.js';
 import { Json, textOf } from './json.js';
 import { Table } from './table.js';
+import { When } from './when.js';
 
 export function Controls({ source: s, refresh, small = true }) {
 	const path = `sources/${part(s.source)}/`;
@@ -13,6 +14,11 @@ export function Controls({ source: s, refresh, small = true }) {
 	return html`<span class="controls">${s.state === 'stopped' ? html`<${Control} ...${common} label="Start" icon="running" path=${path + 'start'} done=${`Source ${s.source} is started.`} />`
 		: html`<${Control} ...${common} label="Stop" icon="paused" path=${path + 'stop'} done=${`Source ${s.source} is stopped.`} />`}
 		${s.kind !== 'websocket' && html`<${Control} ...${common} label="Run now" icon="next" path=${path + 'run'} done=${`Source ${s.source} runs now.`} />`}</span>`;
+}
+
+// A run that is under way is known to be due until it ends.
+export function NextRun({ source: s }) {
+	return s.state === 'running' && Date.parse(s.next_run) <= Date.now() ? html`<span>running</span>` : html`<${When} at=${s.next_run} />`;
 }
 
 // useItems(name, changed): its last items, the newest first, as they are

@@ -34,7 +34,7 @@ export function toArgs(filter) {
 export function toSteering(filter) {
 	const { state, group, q, since, until, ...same } = filter;
 	const out = { ...same };
-	if (state) out.state = statesOf(filter);
+	if (state) out.state = state.split(',');
 	if (group) out.task_group = Number(group);
 	if (q) out.q = q;
 	if (since) out.since = moment(since);

@@ -106,4 +106,8 @@ export function between(from, to) {
 	return Number.isFinite(ms) ? ms : null;
 }
 
+// Characters that turn the direction of text, or cannot be seen, are written out.
+const UNSEEN = /\r(?!\n)|[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+export const seen = (text) => text.replace(UNSEEN, (c) => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0'));
+
 export const plural = (n, one, many = one + 's') => `${number(n)} ${Number(n) === 1 ? one : many}`;

@@ -12,7 +12,7 @@ export const KEYS = [
 	['x', 'select the row'],
 	['r', 'retry the row’s task, or the selected'],
 	['?', 'this help'],
-	['Esc', 'close'],
+	['Esc', 'close; leave a field'],
 ];
 
 // The field takes the focus when its page is there.
@@ -60,6 +60,10 @@ export function useKeys(help) {
 	useEffect(() => {
 		let first = 0; // when "g" was pressed
 		const listen = (e) => {
+			if (e.key === 'Escape' && e.target.matches('input') && !document.querySelector('dialog[open]')) {
+				e.preventDefault(); // what was typed stays
+				return e.target.blur();
+			}
 			if (e.ctrlKey || e.metaKey || e.altKey || !session.get() || typing(e) || document.querySelector('dialog[open]')) return;
 			const does = Date.now() - first < 1500 && PLACES[e.key] ? () => go(PLACES[e.key]) : e.key === '?' ? help : plain[e.key];
 			first = e.key === 'g' ? Date.now() : 0;

@@ -85,5 +85,7 @@ export function useTaskList(filter, after) {
 		shown.current = null;
 		poll.refresh();
 	};
-	return { ...list, loading: list.shown !== of && !poll.error, error: poll.error, refresh: poll.refresh, reload };
+	// rows of another filter are no answer to this one
+	const seen = poll.error && list.shown !== of ? NOTHING : list;
+	return { ...seen, loading: list.shown !== of && !poll.error, error: poll.error, refresh: poll.refresh, reload };
 }

@@ -9,6 +9,7 @@ import { Banner } from '../components/banner.js';
 import { Card, Empty, Loading, Problem, Tile } from '../components/card.js';
 import { History } from '../components/history.js';
 import { QueueTable } from '../components/queue-table.js';
+import { NextRun } from '../components/source-parts.js';
 import { Spark } from '../components/spark.js';
 import { State, Word } from '../components/state.js';
 import { Table } from '../components/table.js';
@@ -49,7 +50,7 @@ const SOURCES = [
 	{ name: 'Source', first: true, cell: (s) => html`<a href=${link('sources', s.source)}><bdi>${s.source}</bdi></a>` },
 	{ name: 'State', cell: (s) => html`<${Word} word=${s.state} />` },
 	{ name: 'Last run', cell: (s) => html`<${When} at=${s.last_run} />` },
-	{ name: 'Next run', cell: (s) => html`<${When} at=${s.next_run} />` },
+	{ name: 'Next run', cell: (s) => html`<${NextRun} source=${s} />` },
 	{ name: 'Stored', num: true, cell: (s) => number(s.items_stored) },
 ];
 

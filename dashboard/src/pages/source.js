@@ -5,7 +5,7 @@ import { duration, number, rate } from '../lib/format.js';
 import { usePoll } from '../lib/poll.js';
 import { Card, Empty, Page, Tile } from '../components/card.js';
 import { History } from '../components/history.js';
-import { Controls, Items, useItems } from '../components/source-parts.js';
+import { Controls, Items, NextRun, useItems } from '../components/source-parts.js';
 import { View } from '../components/source-views.js';
 import { Word } from '../components/state.js';
 import { Table } from '../components/table.js';
@@ -54,7 +54,7 @@ function One({ source: s, refresh }) {
 	return html`${s.error && html`<p class="problem"><bdi class="error-full">${s.error}</bdi></p>`}
 		<div class="tiles"><${Tile} label="Stored" value=${number(s.items_stored)} note="items" /><${Tile} label="Duplicates" value=${number(s.items_duplicate)} note=${s.missed ? `${number(s.missed)} never came` : undefined} />
 			<${Tile} label="Rejected" value=${number(s.items_rejected)} tone=${s.items_rejected ? 'warn' : undefined} note=${s.dropped ? `${number(s.dropped)} dropped` : undefined} />
-			<${Tile} label="Last success" value=${html`<${When} at=${s.last_success} />`} note=${s.next_run ? html`next <${When} at=${s.next_run} />` : s.connected_since && html`connected <${When} at=${s.connected_since} />`} /></div>
+			<${Tile} label="Last success" value=${html`<${When} at=${s.last_success} />`} note=${s.next_run ? html`next <${NextRun} source=${s} />` : s.connected_since && html`connected <${When} at=${s.connected_since} />`} /></div>
 		<${History} of=${{ source: s.source }} />
 		<div class="flow"><${Card} title="Last items" note=${s.target && `in ${s.target}`}><${Items} items=${items} label="Last items" most=${10} /><//>
 			${(s.views || []).map((v) => html`<${View} key=${v.view} source=${s.source} view=${v} news=${news} />`)}</div>

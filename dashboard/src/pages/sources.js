@@ -5,7 +5,7 @@ import { number } from '../lib/format.js';
 import { usePoll } from '../lib/poll.js';
 import { link } from '../lib/route.js';
 import { Card, Page } from '../components/card.js';
-import { Controls, Items, useItems } from '../components/source-parts.js';
+import { Controls, Items, NextRun, useItems } from '../components/source-parts.js';
 import { View } from '../components/source-views.js';
 import { Spark } from '../components/spark.js';
 import { Word } from '../components/state.js';
@@ -21,7 +21,7 @@ const columns = (refresh) => [
 	{ name: 'Source', first: true, cell: (s) => html`<a href=${link('sources', s.source)}><bdi>${s.source}</bdi></a> <small class="dim">${s.kind}</small>` },
 	{ name: 'State', cell: (s) => html`<${Word} word=${s.state} />${s.error && html`<bdi class="error-text" title=${s.error}>${s.error}</bdi>`}` },
 	{ name: 'Last success', cell: (s) => html`<${When} at=${s.last_success} />` },
-	{ name: 'Next run', cell: (s) => html`<${When} at=${s.next_run} />` },
+	{ name: 'Next run', cell: (s) => html`<${NextRun} source=${s} />` },
 	{ name: 'Stored', num: true, cell: (s) => number(s.items_stored) },
 	{ name: 'Rejected', num: true, cell: (s) => number(s.items_rejected) },
 	{ name: 'A minute', cell: (s) => html`<${Spark} values=${s.stored_per_minute} label=${`Rows of ${s.source} a minute`} />` },

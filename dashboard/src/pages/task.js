@@ -93,6 +93,7 @@ function Answer({ data }) {
 	return html`<${Card} title=${r ? 'Response' : 'Result'} note=${r ? [r.status_code, r.content_type].filter(Boolean).join(' · ') : ''}>
 		${r && r.timed_out && html`<p class="problem"><${Icon} name="warn" />It timed out.</p>`}
 		${r && r.headers && html`<details><summary>Headers</summary><${Json} value=${r.headers} label="response headers" /></details>`}
+		${r && html`<p class="dim">The body is shown as it came: only what JSON or a URL in it names like a secret is masked.</p>`}
 		${isFinal(data.task.state) || data.result ? html`<${Json} value=${data.result} label="result" />` : html`<p class="dim">Not there yet.</p>`}<//>`;
 }
 
@@ -112,7 +113,7 @@ export function Task({ id }) {
 		${t.state === 'running' && t.progress !== null && t.progress !== undefined && html`<${Card} title="Progress"><${Progress} value=${t.progress} text=${t.progress_message} label="Progress" /><//>`}
 		<${Card} title="Timeline" note=${plural((d.attempts || []).length, 'attempt')}><${Timeline} task=${t} attempts=${d.attempts || []} /><${Attempts} list=${d.attempts || []} /><//>
 		<div class="two"><${Head} data=${d} /><${Events} events=${task.events} /></div>
-		<div class="two"><${Card} title="Request" note="secrets are masked"><${Json} value=${d.payload} label="payload" /><//><${Answer} data=${d} /></div>
+		<div class="two"><${Card} title="Request" note="what is named like a secret is masked"><${Json} value=${d.payload} label="payload" /><//><${Answer} data=${d} /></div>
 		<${Relations} data=${d} />`}
 	<//>`;
 }

@@ -100,7 +100,7 @@ export function Tasks({ query }) {
 		<${Filters} filter=${filter} change=${setQuery} />
 		${list.error && html`<${Problem} error=${list.error} retry=${list.refresh} />`}
 		<section class="card" aria-label="Tasks"><div class="list-head">
-			${admin && html`<${Steer} selection=${selection} estimate=${list.estimate} open=${open} />`}
+			${admin && !list.error && html`<${Steer} selection=${selection} estimate=${list.estimate} open=${open} />`}
 			<span class="grow"></span>
 			<div aria-live="polite">${fresh > 0 && html`<button class="chip fresh" onClick=${list.reload}>${fresh >= 1000 ? '1,000+' : fresh} new</button>`}</div></div>
 			${list.loading && !list.rows.length ? html`<${Loading} />` : html`<${Table} label="Tasks" columns=${columnsOf(selection, admin)} rows=${list.rows} rowKey=${(t) => t.id}

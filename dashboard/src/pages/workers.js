@@ -2,7 +2,7 @@ import { html } from '../lib/html.js';
 import { useAtom } from '../lib/atom.js';
 import { get } from '../lib/api.js';
 import { overview, stats, recentStats } from '../lib/facts.js';
-import { bytes, duration, number } from '../lib/format.js';
+import { bytes, duration, number, plural } from '../lib/format.js';
 import { usePoll } from '../lib/poll.js';
 import { Card, Page } from '../components/card.js';
 import { Control } from '../components/control.js';
@@ -19,7 +19,7 @@ const columns = (leader) => [
 	{ name: 'Process', first: true, cell: (w) => w.pid },
 	{ name: 'Kind', cell: (w) => html`${w.kind} ${w.pid === leader && html`<span class="tag">leader</span>`}${w.kind === 'executor' && w.role && html`<span class="dim">of <bdi>${w.role}</bdi></span>`}` },
 	{ name: 'State', cell: (w) => html`<${Word} word=${w.state} />` },
-	{ name: 'Running', num: true, cell: (w) => html`${number(w.running)}<span class="dim"> of ${number(w.claimed)} claimed</span>` },
+	{ name: 'Running', num: true, cell: (w) => (w.kind === 'relay' ? plural(w.running, 'client') : html`${number(w.running)}<span class="dim"> of ${number(w.claimed)} claimed</span>`) },
 	{ name: 'Last 2 min', cell: (w) => html`<${Spark} values=${lately(w.pid)} label=${`Running in process ${w.pid}`} />` },
 	{ name: 'Succeeded', num: true, cell: (w) => number(w.succeeded) },
 	{ name: 'Failed', num: true, cell: (w) => number(w.failed) },
