@@ -1,9 +1,31 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # one program in several files
-# What bench/run stands on: a private cluster, servers, and a table of figures.
-# Everything lies in $place and is stopped by process id. Sourced by bench/run.
+# What bench/run and bench/curves stand on: a private cluster, servers, and a table
+# of figures. Everything lies in $place and is stopped by process id.
+export LC_ALL=C.UTF-8
 
 # ---- building and starting ----
+
+on_exit()
+{
+	trap '' INT TERM HUP
+	stop_all
+}
+
+# begin_bench: all that runs until the script ends, which ends it.
+begin_bench()
+{
+	load=$(cut -d' ' -f1-3 /proc/loadavg)
+	"$root/tests/deps" bench
+	PG_CONFIG=$(pg_config_path) || die "there is no pg_config; is PostgreSQL installed?"
+	make_place
+	trap on_exit EXIT
+	trap 'exit 130' INT TERM HUP
+	say "pg_errand benchmark: building"
+	build
+	start_servers
+	start_cluster
+}
 
 # A directory that the server's user may enter, wherever the checkout lies.
 make_place()
@@ -279,9 +301,9 @@ write_results()
 	{
 		printf '# Benchmark\n\n'
 		machine_facts
-		cat <<-'END'
+		cat <<-END
 
-			One run of `make bench`: a private cluster with fsync and synchronous_commit on, shared_buffers
+			One run of \`$target\`: a private cluster with fsync and synchronous_commit on, shared_buffers
 			256 MB, max_wal_size 4 GB, min_wal_size 2 GB, everything else by default; database, workers, nginx and clients share the
 			machine. Ratios compare figures of this run; absolute ones move by 15 % and more between runs.
 			bench/README.md says what each line means.

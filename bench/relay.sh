@@ -129,12 +129,20 @@ relay_many()
 	load_close
 }
 
-# burst PORT PID EVENTS [TOKEN]: so many at once to 1,000 clients of that server;
+# begin_burst: tasks wait, so that each gives one event and the executors are quiet.
+begin_burst()
+{
+	q 'SELECT errand.pause_all()' > /dev/null
+	printf "SELECT count(*) FROM errand.submit_many('sql', array_fill('{\"function\": \"public.noop(jsonb)\"}'::jsonb, ARRAY[10]));\n" \
+		> "$place/log/burst.sql"
+}
+
+# burst PORT PID EVENTS [TOKEN [CLIENTS]]: so many at once to the clients of that server;
 # the messages a second in $burst_rate, and the CPU of its process for each in $burst_cpu.
 burst()
 {
 	local port=$1 pid=$2 count=$3 cpu
-	load_open "$port" 1000 tasks "${4:--}"
+	load_open "$port" "${5:-1000}" tasks "${4:--}"
 	load reset
 	cpu=$(cpu_ns "$pid")
 	"$bin/pgbench" -n -M prepared -c 4 -j 1 -t "$((count / 4 / 10))" -f "$place/log/burst.sql" bench > "$place/log/pgbench" 2>&1
@@ -168,10 +176,7 @@ peer_burst()
 relay_fanout()
 {
 	local rate cpu
-	# tasks wait, so that each gives one event and the executors are quiet
-	q 'SELECT errand.pause_all()' > /dev/null
-	printf "SELECT count(*) FROM errand.submit_many('sql', array_fill('{\"function\": \"public.noop(jsonb)\"}'::jsonb, ARRAY[10]));\n" \
-		> "$place/log/burst.sql"
+	begin_burst
 	burst "$relay_port" "$(pids_of relay)" "$burst_tasks" "$token"
 	rate=$burst_rate cpu=$burst_cpu
 	row "fan-out of $burst_tasks events to 1,000 clients" "$rate" msg/s

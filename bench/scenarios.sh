@@ -5,8 +5,14 @@
 
 # ---- HTTP, end to end ----
 
-# raw_loop_rate: requests/s and CPU microseconds of the raw loop, in $raw_rate and $raw_cpu.
-raw_loop_rate() { read -r raw_rate raw_cpu < <("$tools/raw_loop" "$web" "$raw_requests" 64); }
+# raw_loop_rate [URL REQUESTS CONCURRENCY]: requests/s and CPU microseconds of the raw
+# loop, in $raw_rate and $raw_cpu. A connection is an open file.
+# shellcheck disable=SC2120 # other scripts give them
+raw_loop_rate()
+{
+	read -r raw_rate raw_cpu < <(ulimit -n "$(ulimit -Hn)" &&
+		exec "$tools/raw_loop" "${1:-$web}" "${2:-$raw_requests}" "${3:-64}") || die "the raw loop failed"
+}
 
 wrk_rate()
 {
@@ -15,22 +21,28 @@ wrk_rate()
 	wrk_result=$(wrk -t 1 -c 64 -d "${wrk_seconds}s" "$web" | sed -n 's|^Requests/sec: *||p')
 }
 
-# run_rate COUNT URL STATE [COMMAND]: submit while paused, let go, run the command if
-# there is one, wait; tasks a second from the first start to the last finish in
-# $rate, the worker's CPU a task in $task_cpu.
+# run_rate COUNT URL STATE [COMMAND]: submit while paused, and let go.
 run_rate()
 {
-	local pids ticks
 	submit_paused "$1" "$2"
+	let_go "$1" "$3" "${4:-true}"
+}
+
+# let_go COUNT STATE [COMMAND]: resume, run the command if there is one, wait; tasks a
+# second from the first start to the last finish in $rate, the worker's CPU a task in
+# $task_cpu.
+let_go()
+{
+	local pids ticks
 	mapfile -t pids < <(pids_of worker)
 	ticks=$(cpu_ticks "${pids[@]}")
 	ask 'SELECT errand.resume_all() IS NULL'
-	"${4:-true}"
+	"${3:-true}"
 	drained 120
 	ticks=$(($(cpu_ticks "${pids[@]}") - ticks))
 	close_session
 	read -r count rate < <(q "SELECT count(*), round(count(*) / extract(epoch FROM max(o.finished_at) - min(o.started_at)))
-		FROM (SELECT * FROM errand.outcome WHERE state = '$3' ORDER BY id DESC LIMIT $1) AS o")
+		FROM (SELECT * FROM errand.outcome WHERE state = '$2' ORDER BY id DESC LIMIT $1) AS o")
 	[ "$count" = "$1" ] || die "not all of $1 tasks ended as they should: $(q "SELECT state, error, count(*) FROM errand.outcome
 		GROUP BY state, error ORDER BY count(*) DESC LIMIT 3")"
 	task_cpu=$(calc "$ticks * 1e6 / $(getconf CLK_TCK) / $1" %.1f)
@@ -301,51 +313,6 @@ scenario_snapshot()
 	settings errand.host_max_running 64 errand.max_in_flight 1000
 	old_snapshot_ratio "HTTP tasks" "$snapshot" "$web" S
 	old_snapshot_ratio "tasks without network" "$snapshot" "$nowhere" F
-}
-
-# edge_rate ORDER: tasks a second of the first or the last 40,000 (ASC or DESC) after task $mark.
-edge_rate()
-{
-	q "SELECT round(count(*) / extract(epoch FROM max(finished_at) - min(finished_at)))
-		FROM (SELECT finished_at FROM errand.outcome WHERE id > $mark ORDER BY finished_at $1 LIMIT 40000) AS o"
-}
-
-# small_rate: of four runs of 10,000, after one that warms the worker up; adds to $small and $small_cpu.
-small_rate()
-{
-	fresh
-	run_rate 10000 "$nowhere" F
-	for _ in 1 2 3 4; do
-		run_rate 10000 "$nowhere" F
-		small=$(calc "$small + $rate / 8" %.0f) small_cpu=$(calc "$small_cpu + $task_cpu / 8")
-	done
-}
-
-# The small runs come before and after, so that both see the same machine.
-scenario_backlog()
-{
-	local small=0 small_cpu=0 pids mark first last finished cpu
-	settings errand.host_max_running 64 errand.max_in_flight 1000
-	small_rate
-	fresh
-	run_rate 10000 "$nowhere" F
-	mark=$(q 'SELECT last_value FROM errand.task_id')
-	for ((i = 0; i < backlog; i += 100000)); do submit_paused 100000 "$nowhere"; done
-	q 'VACUUM (ANALYZE) errand.ready' 'VACUUM (ANALYZE) errand.task' CHECKPOINT
-	mapfile -t pids < <(pids_of worker)
-	cpu=$(cpu_ns "${pids[@]}")
-	ask 'SELECT errand.resume_all() IS NULL'
-	sleep 6
-	ask 'SELECT errand.pause_all() IS NULL'
-	cpu=$(($(cpu_ns "${pids[@]}") - cpu))
-	close_session
-	first=$(edge_rate ASC) last=$(edge_rate DESC) finished=$(q "SELECT count(*) FROM errand.outcome WHERE id > $mark")
-	small_rate
-	row "tasks without network, $backlog in the queue" "$first" tasks/s "$(calc "$first / $small")" '>= 0.90'
-	row "  10000 in the queue" "$small" tasks/s
-	row "  worker CPU a task; that with 10000 by it" "$(calc "$cpu / 1000 / $finished" %.1f)" us "$(calc "$small_cpu * 1000 * $finished / $cpu")"
-	row "  six seconds on, $finished done; by the first" "$last" tasks/s "$(calc "$last / $first")"
-	fresh
 }
 
 # ---- disturbances ----

@@ -6,7 +6,7 @@
 PARTS ?=
 
 .PHONY: help deps check check-long soak coverage check-trixie check-unit check-rooms lint format format-check clang-tidy \
-	valgrind demo demo-stop bench servers
+	valgrind demo demo-stop bench bench-full bench-curves servers
 
 help:
 	@echo 'make             build                  make install    install (PG_CONFIG=...)'
@@ -16,6 +16,7 @@ help:
 	@echo 'make soak        hours of it            make coverage   which lines the tests reach'
 	@echo 'make check-trixie   the same on Debian 13, in a chroot of its own (root)'
 	@echo 'make bench       measure                make deps       install what is missing'
+	@echo 'make bench-full  what needs minutes, 10 GB of disk and 11,200 open files   make bench-curves  cost curves, drawn'
 	@echo 'make lint        style and static checks; also check-rooms, format-check, clang-tidy'
 	@echo 'make check-unit  unit tests only        make valgrind   tests under valgrind'
 	@echo 'make format      clang-format in place'
@@ -66,3 +67,9 @@ demo-stop:
 
 bench:
 	@PG_CONFIG='$(PG_CONFIG)' bench/run
+
+bench-full:
+	@PG_CONFIG='$(PG_CONFIG)' BENCH_FULL=1 bench/run
+
+bench-curves:
+	@PG_CONFIG='$(PG_CONFIG)' bench/curves
