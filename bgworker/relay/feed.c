@@ -21,6 +21,7 @@
 
 #define HISTORY_BYTES (32 * 1024 * 1024)
 #define STANDINGS (RELAY_HISTORY * 2) /* places of the table of tasks; a power of two */
+#define EXPECT_US INT64CONST(2000000) /* so long after a welcome */
 #define KEEP_US INT64CONST(120000000) /* so long the history goes on when nobody follows */
 #define READ_MAX 1000 /* events a turn: so many can be written to each client in one */
 
@@ -32,7 +33,7 @@ static size_t bytes = 0;
 static ErrandRingCursor cursor;
 static bool behind = false;
 static bool following = false;
-static int64 wanted_at = 0;
+static int64 wanted_at = 0; /* by anybody, monotonic; earlier where it is only expected */
 
 /*
  * Where the last entry of a task is: open addressing, 0 is free.  An entry
@@ -149,6 +150,15 @@ relay_feed_follow(bool wanted)
 	pg_atomic_write_u32(&d->relay_procno, wanted ? (uint32) ERRAND_MY_PROCNO + 1 : 0);
 	if (wanted)
 		begin();
+}
+
+void
+relay_feed_expect(void)
+{
+	int64 before = wanted_at;
+
+	relay_feed_follow(true);
+	wanted_at = Max(before, errand_clock_monotonic() - KEEP_US + EXPECT_US);
 }
 
 void

@@ -55,6 +55,12 @@ extern bool relay_feed_behind(void);
 extern void relay_feed_follow(bool wanted);
 extern bool relay_feed_follows(void);
 
+/*
+ * Somebody is welcomed and may subscribe in a moment, with the welcome's position;
+ * who only watches stats needs no history, and it has its price.
+ */
+extern void relay_feed_expect(void);
+
 /* Nobody wants it now: it ends if that has been so for a while.  now: errand_clock_monotonic(). */
 extern void relay_feed_rest(int64 now);
 

@@ -72,7 +72,7 @@ auth_done(RelayRequest *r, void *owner)
 	{
 		relay_session_move(s, SESSION_READY);
 		s->level = s->who->level;
-		relay_feed_follow(true); /* the welcome's position is one to go on from */
+		relay_feed_expect(); /* the welcome's position is one to go on from */
 		relay_say_welcome(&t);
 		relay_session_say(s, &t, NULL);
 		hear_early(s);
