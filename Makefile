@@ -46,8 +46,8 @@ endif
 
 # These goals need nothing of PGXS, which may not be installed yet and has a
 # `check` of its own.
-DEV_GOALS = help deps check check-unit check-rooms lint format format-check clang-tidy \
-	valgrind demo demo-stop bench bench-full bench-curves servers
+DEV_GOALS = help deps check check-long soak coverage check-trixie check-unit check-rooms \
+	lint format format-check clang-tidy valgrind demo demo-stop bench bench-full bench-curves servers
 
 ifneq ($(filter $(DEV_GOALS),$(MAKECMDGOALS)),)
 include tests/dev.mk

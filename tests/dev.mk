@@ -5,8 +5,7 @@
 # regress isolation pgtap tap browser
 PARTS ?=
 
-.PHONY: help deps check check-long soak coverage check-trixie check-unit check-rooms lint format format-check clang-tidy \
-	valgrind demo demo-stop bench bench-full bench-curves servers
+.PHONY: $(DEV_GOALS)
 
 help:
 	@echo 'make             build                  make install    install (PG_CONFIG=...)'
