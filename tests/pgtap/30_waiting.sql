@@ -2,11 +2,26 @@
 \ir common.psql
 SELECT plan(35);
 
--- wait_for
+-- wait_for; one of three, because the machine may stand still in the others
+CREATE TEMP TABLE took (seconds interval);
+CREATE PROCEDURE pg_temp.take_time() LANGUAGE plpgsql AS $$
+DECLARE
+    id bigint;
+    since timestamptz;
+BEGIN
+    FOR i IN 1..3 LOOP
+        id := errand.http_get(t.url('/delay/80'));
+        COMMIT;
+        since := clock_timestamp();
+        PERFORM errand.wait_for(id);
+        INSERT INTO took VALUES (clock_timestamp() - since);
+        COMMIT;
+    END LOOP;
+END $$;
+CALL pg_temp.take_time();
+SELECT ok((SELECT min(seconds) FROM took) < interval '4 s', 'wait_for: is woken, and does not just look now and then');
 SELECT errand.http_get(t.url('/delay/80')) AS id \gset
-SELECT clock_timestamp() AS since \gset
 SELECT is(errand.wait_for(:id) -> 'body', '{"delay_ms": 80}', 'wait_for: waits for the result');
-SELECT ok(clock_timestamp() - :'since' < interval '4 s', 'wait_for: is woken, and does not just look now and then');
 SELECT is(errand.wait_for(:id) -> 'body', '{"delay_ms": 80}', 'wait_for: of one that is final already');
 SELECT is(errand.wait_for(:id), errand.result(:id), 'wait_for: it is the result');
 SELECT is(errand.wait_for(NULL), NULL, 'wait_for: NULL for NULL');
@@ -35,8 +50,8 @@ SELECT is(t.state(format('SELECT errand.wait_for(%s, ''0'')', :later)), '57014',
 SELECT is((SELECT state FROM errand.gather(ARRAY[:later], true)), 'cancelled', 'wait_for: is cancelled likewise');
 
 -- a statement's own limits
-SELECT errand.http_get(t.url('/hang')) AS hang \gset
-SET statement_timeout = '60 ms';
+SELECT errand.http_get(t.url('/hang'), timeout => '1 h') AS hang \gset
+SET statement_timeout = '1 s';
 SELECT is(t.state(format('SELECT errand.wait_for(%s)', :hang)), '57014', 'wait_for: obeys statement_timeout');
 RESET statement_timeout;
 SELECT ok(errand.status(:hang) IN ('ready', 'running'), 'which cancels nothing');

@@ -43,8 +43,8 @@ SELECT is((SELECT state FROM errand.wait(ARRAY[:slow])), 'succeeded', 'wait: wai
 SELECT results_eq(format('SELECT id, state, result ->> ''status'', error FROM errand.as_completed(ARRAY[%s, %s, %s])', :bad, :b, :a),
     format('VALUES (%s::bigint, ''succeeded'', ''200'', NULL), (%s, ''succeeded'', ''200'', NULL), (%s, ''failed'', NULL, ''HTTP status 410'')', :a, :b, :bad),
     'as_completed: those that are final, by time');
-SELECT errand.http_get(t.url('/delay/250')) AS slow \gset
 SELECT errand.http_get(t.url('/delay/60')) AS quick \gset
+SELECT errand.http_get(t.url('/delay/60'), after => ARRAY[:quick]) AS slow \gset
 SELECT results_eq(format('SELECT id FROM errand.as_completed(ARRAY[%s, %s, %s])', :slow, :quick, :a),
     format('VALUES (%s::bigint), (%s), (%s)', :a, :quick, :slow), 'as_completed: as each finishes');
 SELECT results_eq(format('SELECT (c).id FROM (SELECT errand.as_completed(ARRAY[%s, %s]) AS c OFFSET 0) AS x', :b, :a),
@@ -91,7 +91,7 @@ SELECT is(t.state(format(q, :mine, :a)), '55000', 'this very transaction''s: ' |
 ROLLBACK;
 
 -- statement_timeout
-SET statement_timeout = '60 ms';
+SET statement_timeout = '1 s';
 SELECT is(t.state(format('SELECT * FROM errand.wait(ARRAY[%s])', :later)), '57014', 'wait: obeys statement_timeout');
 SELECT is(t.state(format('SELECT * FROM errand.as_completed(ARRAY[%s])', :later)), '57014', 'as_completed: obeys statement_timeout');
 SELECT is(t.state(format('SELECT * FROM errand.race(ARRAY[%s])', :later)), '57014', 'race: obeys statement_timeout');

@@ -6,15 +6,26 @@ SELECT plan(37);
 SELECT errand.http_get(t.url('/ok'), queue => 'x_stat') AS id \gset
 SELECT errand.wait_for(:id) AS r \gset
 SELECT errand.http_get(t.url('/ok'), queue => 'x_stat', run_at => now() + interval '1 day') AS later \gset
-SELECT is((SELECT row(succeeded, scheduled, run_p50_ms IS NULL)::text FROM errand.stat_queues WHERE queue = 'x_stat'), '(1,1,f)', 'before stat_reset()');
+SELECT ok(t.until($$(SELECT row(succeeded, scheduled, run_p50_ms IS NULL)::text = '(1,1,f)' FROM errand.stat_queues WHERE queue = 'x_stat')$$), 'before stat_reset()');
 SELECT is(t.by('tap_alice', 'SELECT errand.stat_reset()'), '42501', 'stat_reset: needs level admin');
 SELECT lives_ok('SELECT errand.stat_reset()', 'stat_reset');
 SELECT is((SELECT row(succeeded, scheduled, depth, run_p50_ms IS NULL, wait_p95_ms IS NULL)::text FROM errand.stat_queues WHERE queue = 'x_stat'), '(0,1,1,t,t)', 'stat_reset: what is there keeps its count');
-SELECT is((SELECT row(succeeded, attempts)::text FROM errand.stat_tasks WHERE task = 'http'), '(0,0)', 'stat_reset: types, too');
-SELECT is((SELECT sum(requests)::int FROM errand.stat_hosts), 0, 'stat_reset: hosts, too');
+-- a worker may tell of what it did before only now: then once more
+CREATE FUNCTION pg_temp.after_reset(query text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    answer boolean;
+BEGIN
+    EXECUTE query INTO answer;
+    IF NOT answer THEN
+        PERFORM errand.stat_reset();
+    END IF;
+    RETURN answer;
+END $$;
+SELECT ok(t.until($$pg_temp.after_reset('SELECT row(succeeded, attempts)::text = ''(0,0)'' FROM errand.stat_tasks WHERE task = ''http''')$$), 'stat_reset: types, too');
+SELECT ok(t.until($$pg_temp.after_reset('SELECT sum(requests) = 0 FROM errand.stat_hosts')$$), 'stat_reset: hosts, too');
 SELECT errand.http_get(t.url('/ok'), queue => 'x_stat') AS id \gset
 SELECT errand.wait_for(:id) AS r \gset
-SELECT is((SELECT succeeded::int FROM errand.stat_queues WHERE queue = 'x_stat'), 1, 'stat_reset: counts anew');
+SELECT ok(t.until($$(SELECT succeeded = 1 FROM errand.stat_queues WHERE queue = 'x_stat')$$), 'stat_reset: counts anew');
 SELECT errand.cancel(:later) AS r \gset
 
 -- html_title: the rest is in tests/unit/test_html.c

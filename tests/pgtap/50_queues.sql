@@ -142,10 +142,10 @@ SELECT ok((SELECT wait_p50_ms <= wait_p95_ms AND wait_p95_ms <= wait_p99_ms AND 
     FROM errand.stat_tasks WHERE task = 'c_type'), 'stat_tasks: times');
 
 -- hosts and workers
-SELECT ok((SELECT requests > 0 AND running = 0 AND max_running > 0 AND circuit = 'closed' FROM errand.stat_hosts
-    WHERE host = substr(current_setting('t.base'), 8)), 'stat_hosts: requests of a host and port');
-SELECT ok((SELECT errors > 0 FROM errand.stat_hosts WHERE host = substr(current_setting('t.base'), 8)), 'stat_hosts: errors');
-SELECT is((SELECT row(w.kind, w.database, w.running, w.leader)::text FROM errand.stat_workers AS w), row('worker', current_database(), 0, true)::text,
+SELECT ok(t.until($$(SELECT requests > 0 AND running = 0 AND max_running > 0 AND circuit = 'closed' FROM errand.stat_hosts
+    WHERE host = substr(current_setting('t.base'), 8))$$), 'stat_hosts: requests of a host and port');
+SELECT ok(t.until($$(SELECT errors > 0 FROM errand.stat_hosts WHERE host = substr(current_setting('t.base'), 8))$$), 'stat_hosts: errors');
+SELECT ok(t.until($$(SELECT row(w.kind, w.database, w.running, w.leader)::text FROM errand.stat_workers AS w) = row('worker', current_database(), 0, true)::text$$),
     'stat_workers: one, idle, the leader');
 SELECT ok((SELECT w.succeeded > 10 AND w.failed > 1 AND w.settled >= w.succeeded + w.failed AND w.claimed >= w.settled FROM errand.stat_workers AS w),
     'stat_workers: counts');

@@ -16,6 +16,9 @@ SELECT errand.http_get(t.url('/ok'), queue => :'queue') AS good, errand.http_get
     errand.http_get(t.url('/ok'), queue => :'queue', run_at => now() + '1 h') AS gone \gset
 SELECT ok(errand.cancel(:gone), 'one is cancelled');
 SELECT ok(t.until(format('(SELECT count(*) FROM errand.tasks WHERE id IN (%s, %s, %s) AND state IN (''succeeded'', ''failed'')) = 3', :good, :bad, :late)), 'the others end');
+-- counted a moment later
+SELECT t.until($$(SELECT sum(t.metric(format('errand_tasks_finished_total{queue="m \"\\\" x",kind="http",outcome="%s"}', o))) >= 4
+    FROM unnest(ARRAY['succeeded', 'failed', 'timed_out', 'cancelled']) AS o)$$) AS counted \gset
 SELECT is(t.metric('errand_tasks_submitted_total{queue="m \"\\\" x",kind="http"}'), 4::numeric, 'submitted, with the label escaped');
 SELECT is(t.metric(format('errand_tasks_finished_total{queue="m \"\\\" x",kind="http",outcome="%s"}', o)), 1::numeric, 'finished: ' || o)
 FROM unnest(ARRAY['succeeded', 'failed', 'timed_out', 'cancelled']) AS o;
