@@ -60,6 +60,18 @@ sub crash_at
 	return;
 }
 
+# A task that was sent, and whose settle stands at a point: there is time to tell it so
+# while it stands before the settle, and goes on when the setting changes.
+sub settled_until
+{
+	my ($point, $mark) = @_;
+	arm('settle=pause');
+	my ($id) = submit('/json', 1);
+	paused_at('settle', $mark);
+	arm("$point=pause");
+	return $id;
+}
+
 # ---- crashes ----
 
 my $pid;
@@ -86,18 +98,12 @@ is(hits(@ids), join(' ', (1) x 15), '... each was sent once');
 is(sql($node, "SELECT string_agg(DISTINCT state || ' ' || error, ', ') FROM errand.attempts WHERE attempt = 1 AND task_id = $ids[0]"),
 	'lost the server crashed while it ran', '... and the lost attempt is on record');
 
-@ids = submit('/delay/4000', 1);
-poll_for(10, 'the request', sub { hits(@ids) eq '1' });
-$offset = new_log($node);
-arm('commit=pause');
+@ids = settled_until('commit', $offset = new_log($node));
 crash_at('commit', $offset);
 ok(finish_all($node), 'after a crash before the commit of a settle');
 is(states(@ids) . ' ' . hits(@ids), 'succeeded 2 2', '... it is sent again, and recorded once');
 
-@ids = submit('/delay/4000', 1);
-poll_for(10, 'the request', sub { hits(@ids) eq '1' });
-$offset = new_log($node);
-arm('committed=pause');
+@ids = settled_until('committed', $offset = new_log($node));
 crash_at('committed', $offset);
 is(states(@ids) . ' ' . hits(@ids), 'succeeded 1 1', 'what was settled before a crash is not sent again');
 

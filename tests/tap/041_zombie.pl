@@ -46,10 +46,9 @@ sub put_back
 
 # ---- a zombie: stopped before its settle, and taken for dead ----
 
-my ($id) = submit('/delay/4000', 1);
-under_way($id);
 my $offset = new_log($node);
 reload_settings($node, 'errand.fault' => 'settle=pause');
+my ($id) = submit('/json', 1);
 wait_for_line($node, qr/fault point settle: paused/, $offset);
 my ($zombie) = slurp_file($node->logfile, $offset) =~ /\[(\d+)\][^\n]*fault point settle: paused/;
 kill 'STOP', $zombie;
@@ -71,10 +70,12 @@ is((map { $_->{key} } $web->of_task($id))[0], (map { $_->{key} } $web->of_task($
 # ---- a reap that meets a settle which has not committed ----
 
 my ($quick, $slow);
-sql($node, "CREATE TABLE pair AS SELECT errand.http_get('" . $web->url('/delay/4000') . "') AS quick,
+$offset = new_log($node);
+reload_settings($node, 'errand.fault' => 'settle=pause');
+sql($node, "CREATE TABLE pair AS SELECT errand.http_get('" . $web->url('/json') . "') AS quick,
 	errand.http_get('" . $web->url('/hang') . "', timeout => '1 h') AS slow");
 ($quick, $slow) = split /\|/, sql($node, 'SELECT * FROM pair');
-under_way($quick) && under_way($slow);
+wait_for_line($node, qr/fault point settle: paused/, $offset);
 is(sql($node, 'SELECT count(*) FROM errand.lease'), '1', 'two tasks in one lease');
 $offset = new_log($node);
 reload_settings($node, 'errand.fault' => 'commit=pause');
@@ -94,12 +95,17 @@ is(outcome($slow), 'failed|1', 'the other one went where the reaper put it');
 
 # ---- a settle that meets a reap which has not committed ----
 
-($id) = submit('/delay/4000', 1);
-my ($bystander) = submit('/delay/4000', 1);
-under_way($id) && under_way($bystander);
+$offset = new_log($node);
+reload_settings($node, 'errand.fault' => 'settle=pause');
+# long enough that another one of the same worker is claimed, too
+($id) = submit('/delay/300', 1);
+my ($bystander) = submit('/delay/300', 1);
+wait_for_line($node, qr/fault point settle: paused/, $offset);
+under_way($id);
 $reaper = $node->background_psql('postgres', on_error_stop => 0);
 $reaper->query_safe("BEGIN; CREATE TEMP TABLE dead ON COMMIT DROP AS WITH d AS
 	(DELETE FROM errand.lease WHERE $id = ANY (ids) RETURNING *) SELECT * FROM d");
+reload_settings($node, 'errand.fault' => undef);
 ok(wait_for_sql($node, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'errand worker'
 	AND wait_event_type = 'Lock'", '1'), 'a settle waits for a reap');
 $reaper->query_safe($look);

@@ -30,11 +30,11 @@ like(sql_error($node, 'SELECT errand.wait_for(99999999)'), qr/^42704: /m, '... o
 $id = submit('/hang', "timeout => '1 h'");
 my $began = time;
 like(sql_error($node, "SELECT errand.wait_for($id, '300 ms')"), qr/^57014: .*HINT|^57014: /ms, 'wait_for() gives up in time');
-cmp_ok(time - $began, '<', 3, '... at once');
-ok(wait_for_sql($node, "SELECT errand.status($id)", 'cancelled', 10), '... and has the task cancelled, though its error rolls back');
+cmp_ok(time - $began, '<', 20, '... at once');
+ok(wait_for_sql($node, "SELECT errand.status($id)", 'cancelled'), '... and has the task cancelled, though its error rolls back');
 $id = submit('/never', "run_at => now() + '1 h'");
 sql_error($node, "BEGIN; SELECT errand.wait_for($id, '50 ms'); COMMIT");
-ok(wait_for_sql($node, "SELECT errand.status($id)", 'cancelled', 10), '... one that waits, too');
+ok(wait_for_sql($node, "SELECT errand.status($id)", 'cancelled'), '... one that waits, too');
 
 # A client that holds the task in its open transaction holds up nobody but itself.
 $id = submit('/never', "run_at => now() + '1 h'");
@@ -44,7 +44,7 @@ like(sql_error($node, "SELECT errand.wait_for($id, '50 ms')"), qr/^57014: /m, 'w
 is(sql($node, 'SELECT errand.wait_for(' . submit('/json') . ")->>'status'"), '200', '... whose cancellation holds up no other task');
 $holder->query_safe('COMMIT');
 $holder->quit;
-ok(wait_for_sql($node, "SELECT errand.status($id)", 'cancelled', 15), '... and is made when the client is done');
+ok(wait_for_sql($node, "SELECT errand.status($id)", 'cancelled'), '... and is made when the client is done');
 
 my $mine = 'SELECT errand.http_get(\'' . $web->url('/json') . '\')';
 like(sql_error($node, "BEGIN; $mine AS id \\gset\nSELECT errand.wait_for(:id);"), qr/^55000: .*HINT: .*commit/ms, 'waiting for a task of the same transaction');
@@ -61,12 +61,12 @@ my $pid = $session->query_safe('SELECT pg_backend_pid()');
 $session->query_until(qr/begun/, "\\echo begun\nSELECT errand.wait_for($id, '1 h');\n");
 wait_for_sql($node, "SELECT wait_event_type = 'Extension' FROM pg_stat_activity WHERE pid = $pid");
 sql($node, "SELECT pg_cancel_backend($pid)");
-ok(wait_for_sql($node, "SELECT state FROM pg_stat_activity WHERE pid = $pid", 'idle', 5), 'pg_cancel_backend() ends it');
-is(sql($node, "SELECT errand.status($id)"), 'running', '... and neither cancels the task');
+ok(wait_for_sql($node, "SELECT state FROM pg_stat_activity WHERE pid = $pid", 'idle'), 'pg_cancel_backend() ends it');
+ok(wait_for_sql($node, "SELECT errand.status($id)", 'running'), '... and neither cancels the task');
 $session->query_until(qr/again/, "\\echo again\nSELECT errand.wait_for($id, '1 h');\n");
 wait_for_sql($node, "SELECT wait_event_type = 'Extension' FROM pg_stat_activity WHERE pid = $pid");
 sql($node, "SELECT pg_terminate_backend($pid)");
-ok(wait_for_sql($node, "SELECT count(*) FROM pg_stat_activity WHERE pid = $pid", '0', 5), 'pg_terminate_backend() ends it');
+ok(wait_for_sql($node, "SELECT count(*) FROM pg_stat_activity WHERE pid = $pid", '0'), 'pg_terminate_backend() ends it');
 sql($node, "SELECT errand.cancel($id)");
 
 # Twenty at once, each for one of its own and one of all.
@@ -87,7 +87,7 @@ like(sql_error($node, "SELECT * FROM errand.gather($ids)"), qr/^38000: HTTP stat
 my $slow = submit('/hang', "timeout => '1 h'");
 $began = time;
 like(sql_error($node, "SELECT * FROM errand.gather(ARRAY[$slow, $ids[1]])"), qr/^38000: /m, '... without waiting for the rest');
-cmp_ok(time - $began, '<', 3, '... at once');
+cmp_ok(time - $began, '<', 20, '... at once');
 like(sql_error($node, "SELECT * FROM errand.gather(ARRAY[$slow], timeout => '200 ms')"), qr/^57014: .*HINT: /ms, '... or gives up');
 is(sql($node, "SELECT errand.status($slow)"), 'running', '... and cancels nothing');
 is(sql($node, "SELECT count(*) FROM errand.gather('{}'::bigint[])"), '0', 'gather() of nothing');
@@ -112,6 +112,9 @@ sub heard
 }
 sub story { my ($channel, $task) = @_; return join ' ', map { "$_->{state}$_->{attempt}" } heard($channel, $task) }
 
+# each is heard of before any is claimed
+sql($node, 'SELECT errand.pause_all()');
+wait_for_sql($node, "SELECT errand.health()->'checks'->'paused'->>'status'", 'warn');
 my %story = (
 	submit('/delay/10') => 'ready0 running1 succeeded1',
 	submit('/flaky/1', "backoff => 'constant', backoff_base => '50 ms', notify => 'mine too'") => 'ready0 running1 retrying1 ready1 running2 succeeded2',
@@ -122,7 +125,13 @@ sql($node, "SELECT errand.cancel($cancelled)");
 $story{$cancelled} = 'scheduled0 cancelled0';
 foreach my $task (sort { $a <=> $b } keys %story)
 {
-	poll_for(10, "the story of $task", sub { story('errand', $task) eq $story{$task} });
+	my ($first) = split / /, $story{$task};
+	poll_for(30, "the beginning of $task", sub { story('errand', $task) =~ /^$first/ });
+}
+sql($node, 'SELECT errand.resume_all()');
+foreach my $task (sort { $a <=> $b } keys %story)
+{
+	poll_for(30, "the story of $task", sub { story('errand', $task) eq $story{$task} });
 	is(story('errand', $task), $story{$task}, "LISTEN errand: $story{$task}");
 }
 my ($failed) = grep { $story{$_} =~ /failed/ } keys %story;

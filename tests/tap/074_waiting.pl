@@ -47,47 +47,66 @@ $session->query_safe('COMMIT');
 is($session->query_safe("SELECT count(*) FROM errand.as_completed(ARRAY[$ids[0], $ids[1]])"), '2', 'FROM gives all');
 
 # psql's FETCH_COUNT prints a row while the server waits for the next
-@ids = map { submit("/delay/$_") } 10, 60;
+sub later { return submit('/ok', "run_at => now() + '1 day'") }
+sub start_now { my $id = shift; return sql($node, "SELECT errand.reschedule($id, now())") }
+@ids = (submit('/ok'), later());
 my $pid = $session->query_safe('SELECT pg_backend_pid()');
 $session->query_safe('\set FETCH_COUNT 1');
-like($session->query_until(qr/^\Q$ids[1]\E\|succeeded/m,
+like($session->query_until(qr/^\d+\|succeeded/m,
 	"SELECT (c).id, (c).state FROM (SELECT errand.as_completed(ARRAY[$ids[0], $ids[1], $hang]) AS c OFFSET 0) AS x;\n"),
-	qr/^\Q$ids[0]\E\|succeeded\n\Q$ids[1]\E\|succeeded/m, 'FETCH_COUNT shows rows while one runs on');
+	qr/^\Q$ids[0]\E\|succeeded$/m, 'FETCH_COUNT shows a row while others wait');
+start_now($ids[1]);
+like($session->query_until(qr/^\d+\|succeeded/m, ''), qr/^\n\Q$ids[1]\E\|succeeded$/, '... and the next while one runs on');
 sql($node, "SELECT pg_cancel_backend($pid)");
-ok(wait_for_sql($node, "SELECT count(*) FROM pg_stat_activity WHERE pid = $pid AND state = 'active'", '0', 5), '... until it is cancelled');
+ok(wait_for_sql($node, "SELECT count(*) FROM pg_stat_activity WHERE pid = $pid AND state = 'active'", '0', 30), '... until it is cancelled');
 $session->{run}->kill_kill;
 
 # a cursor WITH HOLD waits at COMMIT; under REPEATABLE READ rows still come
-@ids = map { submit("/delay/$_") } 2000, 3000;
-is(sql($node, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM errand.tasks WHERE id = $ids[1] AND state = 'succeeded';
-	DECLARE c CURSOR FOR SELECT (errand.as_completed(ARRAY[$ids[1], $ids[0]])).id; FETCH 1 FROM c; FETCH 1 FROM c; FETCH 1 FROM c;
-	SELECT state FROM errand.wait(ARRAY[$ids[1]]); SELECT id FROM errand.race(ARRAY[$ids[1]]); COMMIT"),
-	"0\n$ids[0]\n$ids[1]\nsucceeded\n$ids[1]", 'under REPEATABLE READ');
+@ids = (later(), later());
+$session = $node->background_psql('postgres');
+is($session->query_safe("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM errand.tasks WHERE id IN ($ids[0], $ids[1]) AND state = 'succeeded'"),
+	'0', 'under REPEATABLE READ');
+$session->query_safe("DECLARE c CURSOR FOR SELECT (errand.as_completed(ARRAY[$ids[1], $ids[0]])).id");
+foreach my $id (@ids)
+{
+	start_now($id);
+	is($session->query_safe('FETCH 1 FROM c'), $id, '... a row comes when its task is over');
+}
+is($session->query_safe("FETCH 1 FROM c; SELECT state FROM errand.wait(ARRAY[$ids[1]]); SELECT id FROM errand.race(ARRAY[$ids[1]]); COMMIT"),
+	"succeeded\n$ids[1]", '... and no more of them');
+$session->quit;
 is(sql($node, "BEGIN; DECLARE c CURSOR WITH HOLD FOR SELECT (errand.as_completed(ARRAY[$ids[0], $ids[1]])).id; COMMIT; FETCH ALL FROM c"),
 	"$ids[0]\n$ids[1]", 'a cursor WITH HOLD');
 
 # ---- woken by other sessions, in order ----
 
-@ids = map { submit('/never', "run_at => now() + '1 day'") } 1 .. 3;
-my $ids = 'ARRAY[' . join(',', @ids) . ']';
-my $one;
-($session, $one) = begin_waiting("SELECT (c).id FROM (SELECT errand.as_completed($ids) AS c OFFSET 0) AS x");
-my $began = time;
-sql($node, "SELECT errand.cancel($_)") foreach @ids[ 2, 0, 1 ];
-is($session->query_safe('SELECT 1'), "$ids[2]\n$ids[0]\n$ids[1]\n1", 'as_completed() gives tasks in the order in which they ended');
-cmp_ok(time - $began, '<', 4, '... woken by each');
-$session->quit;
-
-foreach my $case ([ 'FIRST_COMPLETED', 'cancelled' ], [ 'ALL_COMPLETED', 'cancelled' ])
+# Seconds from a cancel of these until the session has told all that it waited for.
+sub woken
 {
-	my $id = submit('/never', "run_at => now() + '1 day'");
-	my @all = $case->[0] eq 'FIRST_COMPLETED' ? ($id, $hang) : ($id, $id);
-	($session) = begin_waiting("SELECT state FROM errand.wait(ARRAY[$all[0], $all[1]], '$case->[0]') WHERE done");
-	$began = time;
-	sql($node, "SELECT errand.cancel($id)");
-	is($session->query_safe('SELECT 1'), "cancelled\n1", "wait() is woken: $case->[0]");
-	cmp_ok(time - $began, '<', 4, '... at once');
-	$session->quit;
+	my ($waiting, $expected, $name, @cancel) = @_;
+	my ($waiter) = begin_waiting($waiting);
+	my $since = time;
+	sql($node, "SELECT errand.cancel($_)") foreach @cancel;
+	is($waiter->query_safe('SELECT 1'), "$expected\n1", $name);
+	my $took = time - $since;
+	$waiter->quit;
+	return $took;
+}
+
+# who is not woken looks again after five seconds
+cmp_ok(best_of(3, 4, sub {
+	@ids = map { later() } 1 .. 3;
+	return woken("SELECT (c).id FROM (SELECT errand.as_completed(ARRAY[$ids[0], $ids[1], $ids[2]]) AS c OFFSET 0) AS x",
+		"$ids[2]\n$ids[0]\n$ids[1]", 'as_completed() gives tasks in the order in which they ended', @ids[ 2, 0, 1 ]);
+}), '<', 4, '... woken by each');
+
+foreach my $when ('FIRST_COMPLETED', 'ALL_COMPLETED')
+{
+	cmp_ok(best_of(3, 4, sub {
+		my $id = later();
+		my $other = $when eq 'FIRST_COMPLETED' ? $hang : $id;
+		return woken("SELECT state FROM errand.wait(ARRAY[$id, $other], '$when') WHERE done", 'cancelled', "wait() is woken: $when", $id);
+	}), '<', 4, '... at once');
 }
 
 # ---- cancels and timeouts, each of all four ----
@@ -99,18 +118,18 @@ foreach my $query ("SELECT * FROM errand.wait(ARRAY[$hang])", "SELECT errand.as_
 	my $pid;
 	($session, $pid) = begin_waiting($query);
 	sql($node, "SELECT pg_cancel_backend($pid)");
-	ok(wait_for_sql($node, "SELECT state FROM pg_stat_activity WHERE pid = $pid", 'idle', 5), "$name(): pg_cancel_backend() ends it");
+	ok(wait_for_sql($node, "SELECT state FROM pg_stat_activity WHERE pid = $pid", 'idle', 30), "$name(): pg_cancel_backend() ends it");
 	$session->query_until(qr/again/, "\\echo again\n$query;\n");
 	wait_for_sql($node, "SELECT wait_event_type = 'Extension' FROM pg_stat_activity WHERE pid = $pid");
 	sql($node, "SELECT pg_terminate_backend($pid)");
-	ok(wait_for_sql($node, "SELECT count(*) FROM pg_stat_activity WHERE pid = $pid", '0', 5), "$name(): pg_terminate_backend() ends it");
+	ok(wait_for_sql($node, "SELECT count(*) FROM pg_stat_activity WHERE pid = $pid", '0', 30), "$name(): pg_terminate_backend() ends it");
 	like(sql_error($node, "SET statement_timeout = '200 ms'; $query"), qr/^57014: .*statement timeout/m, "$name(): statement_timeout ends it");
 }
 is(sql($node, "SELECT errand.status($hang)"), 'running', '... and none cancels the task');
 is(sql($node, "SELECT errand.cancel_where(jsonb_build_object('min_id', $hang + 1))"), '3', '... nor those that run() submitted');
 
 # A wait whose error a function caught leaves nothing behind that is woken for ever.
-is(sql($node, "SET statement_timeout = '50 ms'; DO \$\$ BEGIN PERFORM errand.race(ARRAY[$hang]); EXCEPTION WHEN query_canceled THEN NULL; END \$\$;
+is(sql($node, "SET statement_timeout = '1 s'; DO \$\$ BEGIN PERFORM errand.race(ARRAY[$hang]); EXCEPTION WHEN query_canceled THEN NULL; END \$\$;
 	RESET statement_timeout;
 	SELECT count(*) FROM errand.wait(ARRAY[$hang], timeout => '0')"), '1', 'a wait that failed and was caught');
 
@@ -140,20 +159,20 @@ ok(wait_for_sql($node, "SELECT count(*) FROM errand.tasks WHERE queue = 'losers'
 is(sql($node, "CALL errand.run('http', '{\"url\": \"" . $web->url('/delay/100') . "\"}') \\gset\nSELECT :'result'::jsonb->>'status'"), '200', 'run() gives the result');
 like(sql_error($node, "BEGIN; CALL errand.run('http', '{\"url\": \"" . $web->url('/ok') . "\"}');"), qr/^2D000: .*HINT: .*COMMIT/ms, '... not inside a transaction block');
 like(sql_error($node, "CALL errand.run('http', '{\"url\": \"" . $web->url('/hang') . "\"}', timeout => '100 ms')"), qr/^57014: .*asked to stop.*HINT/ms, '... or gives up');
-ok(wait_for_sql($node, "SELECT state FROM errand.tasks ORDER BY id DESC LIMIT 1", 'cancelled', 10), '... and has the task cancelled');
+ok(wait_for_sql($node, "SELECT state FROM errand.tasks ORDER BY id DESC LIMIT 1", 'cancelled', 30), '... and has the task cancelled');
 is(sql($node, "SET default_transaction_isolation = 'repeatable read'; CALL errand.run('http', '{\"url\": \"" . $web->url('/delay/100')
 	  . "\"}') \\gset\nSELECT :'result'::jsonb->>'status'"), '200', '... under REPEATABLE READ');
 # it holds no snapshot while it waits
 ($session, $pid) = begin_waiting("CALL errand.run('http', '{\"url\": \"" . $web->url('/hang') . "\"}', timeout => '1 h')");
-ok(wait_for_sql($node, "SELECT backend_xmin IS NULL AND backend_xid IS NULL FROM pg_stat_activity WHERE pid = $pid", 't', 10), '... holds no snapshot while it waits');
-sql($node, "SELECT errand.cancel_where('{\"state\": \"running\", \"min_id\": " . ($hang + 1) . '}\')');
+ok(wait_for_sql($node, "SELECT backend_xmin IS NULL AND backend_xid IS NULL FROM pg_stat_activity WHERE pid = $pid", 't', 30), '... holds no snapshot while it waits');
+sql($node, "SELECT errand.cancel_where('{\"min_id\": " . ($hang + 1) . '}\')');
 $session->quit;
 
 # ---- steering very many ----
 
 $many = 100_000;
 sql($node, "SELECT count(*) FROM errand.submit_many('http', array_fill(jsonb_build_object('url', '" . $web->url('/ok') . "'), ARRAY[$many]), queue => 'crowd', run_at => now() + '1 day')");
-$began = time;
+my $began = time;
 is(sql($node, q(SELECT errand.cancel_where('{"queue": "crowd"}'))), $many, "cancel_where() of $many");
 note sprintf 'in %.1f s', time - $began;
 is(sql($node, q(SELECT depth || ' ' || (SELECT cancelled FROM errand.stat_tasks WHERE task = 'http') FROM errand.stat_queues WHERE queue = 'crowd')) =~ /^0 (\d+)/ && $1 >= $many, 1, '... and the counters know');
