@@ -56,7 +56,7 @@ $bare->stop;
 # ---- two databases at once ----
 
 my $node = errand_node('databases', conf => 'errand.host_max_running = 500');
-sql($node, "CREATE DATABASE $_") for qw(second plain);
+sql($node, "CREATE DATABASE $_") for qw(second plain1 plain2 plain3);
 sql($node, 'CREATE EXTENSION pg_errand', 'second');
 submit($node, '/delay/20', 100, $_) for qw(postgres second);
 ok(finish_all($node, 30, $_), "$_ finishes") for qw(postgres second);
@@ -71,19 +71,19 @@ ok(wait_for_sql($node, "SELECT count(*) FROM pg_stat_activity WHERE backend_type
 
 # ---- databases that go away under load ----
 
-sub timely
+sub took
 {
-	my ($name, $query, $seconds) = @_;
+	my ($name, $query) = @_;
 	my $began = time;
 	is(sql_error($node, $query), '', $name);
-	cmp_ok(time - $began, '<', $seconds, "$name: at once");
-	return;
+	return time - $began;
 }
+sub timely { my ($name, $query) = @_; return cmp_ok(took($name, $query), '<', 15, "$name: at once") }
 
 submit($node, '/hang', 100, $_) for qw(postgres second);
 ok(poll_for(20, '200 hanging', sub { $web->totals->{running} >= 200 }), '200 transfers hang');
 $offset = new_log($node);
-timely('DROP DATABASE of another', 'DROP DATABASE plain', 3);
+cmp_ok(best_of(3, 3, sub { took('DROP DATABASE of another', "DROP DATABASE plain$_[0]") }), '<', 3, 'DROP DATABASE of another: at once');
 is(workers($node), 'postgres,second', 'no worker minds');
 
 # one of ours in which somebody else is busy: refused, and the tasks go on
@@ -96,27 +96,28 @@ ok(wait_for_sql($node, "SELECT count(*) FROM pg_stat_activity WHERE backend_type
 ok(poll_for(20, 'them to hang again', sub { $web->totals->{running} >= 200 }), 'its tasks go on');
 $guest->quit;
 
-timely('DROP DATABASE of ours', 'DROP DATABASE second', 5);
+timely('DROP DATABASE of ours', 'DROP DATABASE second');
 ok(poll_for(10, 'connections closed', sub { $web->totals->{running} == 100 }), 'its transfers are cut off');
 sql($node, 'CREATE DATABASE second');
 sql($node, 'CREATE EXTENSION pg_errand', 'second');
 submit($node, '/hang', 100, 'second');
 ok(poll_for(20, '200 hanging', sub { $web->totals->{running} >= 200 }), 'a new one of that name works');
-timely('DROP DATABASE WITH (FORCE)', 'DROP DATABASE second WITH (FORCE)', 5);
+timely('DROP DATABASE WITH (FORCE)', 'DROP DATABASE second WITH (FORCE)');
 is(workers($node), 'postgres', 'the other worker is there');
 sql($node, 'CREATE DATABASE third');
 sql($node, 'CREATE EXTENSION pg_errand', 'third');
 ok(wait_for_sql($node, 'SELECT errand.wait_until_running() IS NOT NULL', 't', 20, 'third'), 'and yet another gets one');
-timely('ALTER DATABASE RENAME', 'ALTER DATABASE third RENAME TO fourth', 5);
+timely('ALTER DATABASE RENAME', 'ALTER DATABASE third RENAME TO fourth');
 ok(wait_for_sql($node, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'errand worker' AND datname = 'fourth'", '1'),
 	'its worker follows');
 submit($node, '/hang', 10, 'fourth');
-timely('CREATE DATABASE from ours', 'CREATE DATABASE copied TEMPLATE fourth', 5);
+timely('CREATE DATABASE from ours', 'CREATE DATABASE copied TEMPLATE fourth');
 ok(wait_for_sql($node, "SELECT errand.health()->'checks'->'paused'->>'status'", 'warn', 20, 'copied'), 'the copy has a worker, and rests');
 ok(wait_for_sql($node, "SELECT count(*) FROM errand.tasks WHERE state = 'running'", '10', 20, 'fourth'), 'the original goes on');
 is(sql($node, "SELECT count(*) FROM errand.tasks", 'copied'), '10', 'the copy has all tasks, too');
-my $gone = () = slurp_file($node->logfile, $offset) =~ /FATAL: +database .* does not exist/g;
-cmp_ok($gone, '<=', 1, 'nobody keeps looking for what is gone');
+my %gone;
+$gone{$_}++ foreach slurp_file($node->logfile, $offset) =~ /FATAL: +database (.*) does not exist/g;
+is(join(' ', grep { $gone{$_} > 1 } sort keys %gone), '', 'nobody keeps looking for what is gone');
 
 # ---- an unrelated backend dies ----
 

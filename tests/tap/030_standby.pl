@@ -34,6 +34,7 @@ $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
 # ---- nothing runs there ----
 
 is(sql($standby, "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'errand%'"), '0', 'a standby has no process of ours');
+poll_for(20, 'twenty requests', sub { $web->requests >= $before + 20 });
 my $after = $web->requests;
 is($after - $before, 20, 'each task was sent once: by the primary');
 is(sql($standby, "SELECT count(*) FROM errand.tasks WHERE state = 'succeeded'"), '50', 'tasks can be read there');
@@ -43,8 +44,8 @@ like(sql_error($standby, "SELECT errand.wait_until_running('200 ms')"), qr/^5701
 # ---- promotion ----
 
 $primary->stop('immediate');
-my $began = time;
 $standby->promote;
+my $began = time;
 ok(poll_for(20, 'requests of the new primary', sub { $web->requests > $after }), 'what was in flight is sent again');
 my $took = time - $began;
 cmp_ok($took, '<', 10, 'within 10 s of the promotion');

@@ -37,7 +37,7 @@ my $poison = sql($node, "SELECT id FROM errand.tasks WHERE queue = 'poison'");
 my $once = sql($node, "SELECT id FROM errand.tasks WHERE queue = 'once'");
 $node->psql('postgres', 'SELECT errand.resume_all()');    # which may not live to see the answer
 
-ok(wait_for_sql($node, "SELECT state FROM errand.tasks WHERE id = $poison", 'failed', 50), 'the poisonous task fails');
+ok(wait_for_sql($node, "SELECT state FROM errand.tasks WHERE id = $poison", 'failed', 120), 'the poisonous task fails');
 my $falls = crashes($offset);
 note "$falls crashes";
 is(sql($node, "SELECT sqlstate, error FROM errand.task($poison)"), '57P02|crashed the server, twice while it ran alone',

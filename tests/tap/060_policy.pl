@@ -101,8 +101,8 @@ if ($server == 0)
 }
 reload_settings($node, 'errand.dns_servers' => "127.0.0.1:$dns_port");
 my @rebinding = split /\n/, sql($node, "SELECT errand.http_get('http://n' || i || '.rebind.test:$port/',
-	timeout => '3 s', max_attempts => 2, backoff_base => '10 ms') FROM generate_series(1, 50) AS i");
-finish_all($node, 30);
+	timeout => '20 s', max_attempts => 2, backoff_base => '10 ms') FROM generate_series(1, 50) AS i");
+finish_all($node, 90);
 is(sql($node, "SELECT count(*) FROM errand.tasks WHERE id BETWEEN $rebinding[0] AND $rebinding[-1] AND state = 'failed'"), '50',
 	'a name that leads to a forbidden address every other time');
 cmp_ok(sql($node, "SELECT count(*) FROM errand.attempts WHERE task_id >= $rebinding[0] AND sqlstate = '42501'"), '>=', 20,

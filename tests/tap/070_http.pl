@@ -115,8 +115,8 @@ my %bombs = (
 	small => [ $web->url('/bytes/1001'), "$once, max_body_bytes => 1000", qr/larger than 1000 bytes/ ],
 	claimed => [ $web->url('/bytes/50000000'), $once, qr/larger than 1048576 bytes/ ],
 	headers => [ $web->url('/bighead'), $once, qr/header/ ],
-	drip => [ $web->url('/drip/100'), "$once, timeout => '1 s'", qr/(not complete|no answer) within 1 s/ ],
-	silent => [ $web->url('/hang'), "$once, timeout => '500 ms'", qr/no answer within 500 ms/ ],
+	drip => [ $web->url('/drip/100'), "$once, timeout => '4 s'", qr/(not complete|no answer) within 4 s/ ],
+	silent => [ $web->url('/hang'), "$once, timeout => '4 s'", qr/no answer within 4 s/ ],
 	loop => [ "http://127.0.0.1:$nginx->{web}/redirect-loop", "$once, follow_redirects => 10", qr/more than 10 redirects/ ],
 	nothing => [ $web->url('/bytes/1000'), "$once, max_body_bytes => 1000", undef ]);
 my %ids;

@@ -24,12 +24,14 @@ sub schedule
 sub of { my ($name, $what) = @_; return sql($node, "SELECT $what FROM errand.schedules WHERE name = '$name'") }
 sub becomes { my ($name, $what, $expected, $text) = @_; return ok(wait_for_sql($node, "SELECT $what FROM errand.schedules WHERE name = '$name'", $expected), $text) }
 
-# Times at which it was due, that do not follow each other by the interval.
+# Times at which it was due that are not the next one after the run before. A run
+# that is late, because the machine stood still, makes up for what it missed.
 sub gaps
 {
-	my ($name, $seconds, $from) = @_;
-	return sql($node, "SELECT count(*) FROM (SELECT due_at, lag(due_at) OVER (ORDER BY due_at) AS before FROM errand.schedule_runs
-		WHERE schedule = '$name' AND due_at >= '$from') AS r WHERE due_at <> before + interval '$seconds s'");
+	my ($name, $from) = @_;
+	return sql($node, "SELECT count(*) FROM (SELECT r.due_at, lag(greatest(t.submitted_at, r.due_at)) OVER (ORDER BY r.due_at) AS before
+			FROM errand.schedule_runs AS r JOIN errand.tasks AS t ON t.id = r.task_id WHERE r.schedule = '$name' AND r.due_at >= '$from') AS r
+		JOIN errand.schedules AS s ON s.name = '$name' WHERE r.due_at <> errand._next_run(s.cron, s.timezone, r.before)");
 }
 # Runs and requests: each time once, each task once.
 sub once_each
@@ -45,12 +47,13 @@ sub once_each
 
 # in one transaction: nothing has moved it on yet
 is(sql($node, "BEGIN; SET LOCAL client_min_messages = warning;
-	DO \$\$ BEGIN PERFORM errand.schedule('tick', 'every 1 s', 'http', '{\"url\": \"" . $web->url('/echo?tick') . "\"}'); END \$\$;
+	DO \$\$ BEGIN PERFORM errand.schedule('tick', 'every 1 s', 'http', '{\"url\": \"" . $web->url('/echo?tick') . "\"}', overlap => true); END \$\$;
 	SELECT next_run > now(), next_run <= clock_timestamp() + interval '1 s', date_trunc('second', next_run) = next_run
 	FROM errand.schedules WHERE name = 'tick'; COMMIT"), 't|t|t', 'due at the next whole second');
 becomes('tick', 'runs >= 4', 't', 'it runs');
-is(gaps('tick', 1, '2000-01-01'), '0', 'at every second');
-is(of('tick', "next_run - (SELECT max(due_at) FROM errand.schedule_runs WHERE schedule = 'tick') <= interval '2 s'"), 't', 'no drift');
+is(gaps('tick', '2000-01-01'), '0', 'at every second');
+cmp_ok(sql($node, "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM t.submitted_at - r.due_at))
+	FROM errand.schedule_runs AS r JOIN errand.tasks AS t ON t.id = r.task_id WHERE r.schedule = 'tick'"), '<', 0.5, 'in time, without drift');
 once_each('tick', 'each time once');
 ok(poll_for(10, 'requests', sub { $web->requests(qr/tick/) >= 4 }), 'and its tasks run');
 ok(wait_for_sql($node, "SELECT last_state, last_run >= now() - interval '5 s', skipped FROM errand.schedules WHERE name = 'tick'", 'succeeded|t|0'), 'errand.schedules tells');
@@ -62,10 +65,12 @@ my $runs = of('tick', 'runs');
 schedule('other', 'every 1 s', '/other');
 becomes('other', 'runs >= 2', 't', 'another one runs');
 is(of('tick', 'runs, next_run IS NULL'), "$runs|t", 'a paused one does not');
-sql($node, "SELECT errand.resume_schedule('tick')");
+my $last = sql($node, "SELECT max(due_at) FROM errand.schedule_runs WHERE schedule = 'tick'");
 my $resumed = sql($node, 'SELECT now()');
+sql($node, "SELECT errand.resume_schedule('tick')");
 becomes('tick', "runs >= $runs + 2", 't', 'resume_schedule() sets it going');
-is(gaps('tick', 1, $resumed), '0', '... from the next second on, with nothing made up');
+is(sql($node, "SELECT min(due_at) > '$resumed' FROM errand.schedule_runs WHERE schedule = 'tick' AND due_at > '$last'"), 't', '... with nothing made up');
+is(gaps('tick', $resumed), '0', '... from the next second on');
 is(sql($node, "SELECT errand.unschedule('other'), errand.unschedule('other')"), 't|f', 'unschedule()');
 
 # ---- no overlap ----
@@ -144,7 +149,7 @@ foreach my $how (qw(pause fast immediate))
 	# a minute may begin while we look
 	is(of('rare', "runs - $before - (SELECT count(*) FROM errand.schedule_runs WHERE schedule = 'rare' AND due_at > date_trunc('minute', last_run) - interval '2 min')"), '1',
 		"$how: ... by one run");
-	is(of('rare', "next_run > now() - interval '5 s' AND next_run <= now() + interval '1 min' AND next_run = date_trunc('minute', next_run)"), 't', "$how: ... and then its next regular time");
+	is(of('rare', "next_run > clock_timestamp() - interval '5 s' AND next_run <= clock_timestamp() + interval '1 min' AND next_run = date_trunc('minute', next_run)"), 't', "$how: ... and then its next regular time");
 	becomes('tick', "runs >= $ticks + 2", 't', "$how: the other goes on");
 }
 once_each('tick', 'each time once, through all this');

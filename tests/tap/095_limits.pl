@@ -18,11 +18,23 @@ sub submit
 	return;
 }
 
-# The most requests that arrived in any span of so many seconds.
+# The most requests in any span of so many seconds: as they arrived, or as they were
+# started, whichever is less. A server that the machine kept waiting hears many at once.
 sub most_in
 {
-	my ($seconds, @requests) = @_;
-	my @at = sort { $a <=> $b } map { $_->{at} } @requests;
+	my ($seconds, $where, @requests) = @_;
+	my $ids = join ',', map { $_->{task} } @requests;
+	my @started = split /\n/, sql($where, "SELECT (1000000 * extract(epoch FROM started_at))::bigint FROM errand.attempts
+		WHERE task_id IN ($ids) AND state <> 'lost'");
+	my ($heard, $sent) = (most_within($seconds, map { $_->{at} } @requests), most_within($seconds, @started));
+	note "in $seconds s: $heard arrived, $sent were sent";
+	return $heard < $sent ? $heard : $sent;
+}
+
+sub most_within
+{
+	my ($seconds, @times) = @_;
+	my @at = sort { $a <=> $b } @times;
 	my ($most, $from) = (0, 0);
 	foreach my $to (0 .. $#at)
 	{
@@ -44,7 +56,7 @@ sub kill_worker
 
 my $three = counting('three');
 sql($node, "SELECT errand.define_queue('three', max_running => 3)");
-submit(150, $three->url('/delay/30'), "queue => 'three'");
+submit(150, $three->url('/delay/120'), "queue => 'three'");
 poll_for(20, 'a third of them', sub { $three->requests >= 50 });
 ok(wait_for_sql($node, "SELECT running FROM errand.stat_queues WHERE queue = 'three'", '3'), 'max_running: all places are used');
 kill_worker();
@@ -63,6 +75,7 @@ my $cancelled = sql($node, "SELECT errand.http_get('" . $three->url('/hang') . "
 wait_for_sql($node, "SELECT errand.status($cancelled)", 'running');
 sql($node, "SELECT errand.cancel($cancelled)");
 finish_all($node);
+poll_for(20, 'its connection closed', sub { $three->totals->{running} == 0 });
 submit(20, $three->url('/delay/30'), "queue => 'three'");
 ok(finish_all($node), 'places of retried and cancelled tasks come free');
 is($three->totals->{most_running}, 5, '... no more than these');
@@ -91,12 +104,12 @@ $node->stop('immediate');
 $node->start;
 submit(140, $rate->url('/ok'), "queue => 'rate'");
 ok(finish_all($node, 60), 'rate: all done');
-cmp_ok(most_in(1, $rate->requests), '<=', 55, '... never more than 55 in any second');
-cmp_ok(most_in(0.2, $rate->requests), '<=', 16, '... evenly spaced');
+cmp_ok(most_in(1, $node, $rate->requests), '<=', 55, '... never more than 55 in any second');
+cmp_ok(most_in(0.2, $node, $rate->requests), '<=', 16, '... evenly spaced');
 sql($node, "SELECT errand.define_queue('slow', rate_limit => '4/s')");
 submit(16, $rate->url('/json'), "queue => 'slow'");
 ok(finish_all($node, 60), 'rate: a slow one');
-cmp_ok(most_in(1, $rate->requests(qr/json/)), '<=', 4, '... never more than four in any second');
+cmp_ok(most_in(1, $node, $rate->requests(qr/json/)), '<=', 4, '... never more than four in any second');
 
 # host places full: what was claimed must not leave in a burst later
 my $full = counting('full');
@@ -104,7 +117,7 @@ sql($node, "SELECT errand.define_queue('burst', rate_limit => '50/s'), errand.de
 submit(20, $full->url('/delay/300'));
 submit(100, $full->url('/ok'), "queue => 'burst'");
 ok(finish_all($node, 60), 'rate: behind a full host');
-cmp_ok(most_in(1, $full->requests(qr/ok/)), '<=', 55, '... no burst when it has room');
+cmp_ok(most_in(1, $node, $full->requests(qr/ok/)), '<=', 55, '... no burst when it has room');
 is($full->totals->{most_running}, 2, 'define_host: max_running over all workers');
 
 # a high rate: what waits for a busy host keeps nobody else back
@@ -133,7 +146,7 @@ is($types->totals->{most_running}, 2, '... never more than two');
 sql($node, "SELECT errand.define_task('paced', 'http', template => '{\"url\": \"" . $types->url('/ok') . "\"}', rate_limit => '50/s')");
 sql($node, "SELECT count(errand.submit('paced')) FROM generate_series(1, 150)");
 ok(finish_all($node, 60), 'type: rate_limit');
-cmp_ok(most_in(1, $types->requests(qr/ok/)), '<=', 55, '... never more than 55 in any second');
+cmp_ok(most_in(1, $node, $types->requests(qr/ok/)), '<=', 55, '... never more than 55 in any second');
 is(sql($node, "SELECT max(attempt) FROM errand.tasks WHERE task IN ('pair', 'paced')"), '1', '... waiting costs no attempt');
 
 # A lease that lives on names none of the tasks that were parked out of it:
@@ -153,7 +166,7 @@ my $host = counting('host');
 sql($node, "SELECT errand.define_host('127.0.0.1:$host->{port}', rate_limit => '50/s')");
 submit(150, $host->url('/ok'));
 ok(finish_all($node, 60), 'host: rate_limit');
-cmp_ok(most_in(1, $host->requests), '<=', 55, '... never more than 55 in any second');
+cmp_ok(most_in(1, $node, $host->requests), '<=', 55, '... never more than 55 in any second');
 is(sql($node, "SELECT max_running, rate_limit, circuit, held_until FROM errand.stat_hosts WHERE host = '127.0.0.1:$host->{port}'"),
 	'64|50/s|closed|', '... stat_hosts shows it');
 like(sql_error($node, "SELECT errand.define_host('$_')"), qr/^22023/, "no host: $_")
@@ -167,17 +180,30 @@ like(sql_error($node, "SELECT errand.drop_host('x.example:8080')"), qr/^42704/, 
 
 # ---- Retry-After holds the host ----
 
-my $hold = counting('hold');
-my $first = sql($node, "SELECT errand.http_get('" . $hold->url('/retry-after/3') . "')");
-ok(wait_for_sql($node, "SELECT held_until > now() FROM errand.stat_hosts WHERE host = '127.0.0.1:$hold->{port}'"), 'Retry-After: the host is held');
-submit(100, $hold->url('/ok'));
-submit(100, $free->url('/json'));
-ok(wait_for_sql($node, "SELECT count(*) FROM errand.tasks WHERE state = 'scheduled'", '100'), '... its tasks step aside');
-ok(wait_for_sql($node, "SELECT count(*) FROM errand.tasks WHERE state NOT IN ('succeeded', 'cancelled')", '101'), '... others go on');
-is(scalar($hold->requests), 1, '... nothing was sent to it');
+my ($hold, $first, $seconds, %saw);
+foreach my $try (3, 12)
+{
+	$seconds = $try;
+	$hold = counting("hold_$seconds");
+	my $held = "SELECT held_until > now() FROM errand.stat_hosts WHERE host = '127.0.0.1:$hold->{port}'";
+	$first = sql($node, "SELECT errand.http_get('" . $hold->url("/retry-after/$seconds") . "')");
+	$saw{held} = wait_for_sql($node, $held);
+	submit(100, $hold->url('/ok'));
+	submit(100, $free->url('/json'));
+	$saw{aside} = wait_for_sql($node, "SELECT count(*) FROM errand.tasks WHERE state = 'scheduled'", '100', $seconds);
+	$saw{others} = wait_for_sql($node, "SELECT count(*) FROM errand.tasks WHERE state NOT IN ('succeeded', 'cancelled')", '101', $seconds);
+	$saw{sent} = $hold->requests;
+	# a longer one if it was over before all of this was seen
+	last if sql($node, $held) eq 't';
+	finish_all($node, 60);
+}
+ok($saw{held}, 'Retry-After: the host is held');
+ok($saw{aside}, '... its tasks step aside');
+ok($saw{others}, '... others go on');
+is($saw{sent}, 1, '... nothing was sent to it');
 ok(finish_all($node, 60), '... and all run when it is over');
 my @held = sort { $a <=> $b } map { $_->{at} } $hold->requests;
-cmp_ok($held[1] - $held[0], '>=', 2_990_000, '... not before');
+cmp_ok($held[1] - $held[0], '>=', $seconds * 1e6 - 10_000, '... not before');
 is(sql($node, "SELECT max(attempt) FROM errand.tasks WHERE id > $first"), '1', '... without spending attempts');
 
 # ---- circuits ----
@@ -277,7 +303,7 @@ sql($small, "SELECT count(errand.http_get('" . $over->url('/hang') . "', queue =
 ok(wait_for_sql($small, "SELECT count(*) FROM errand.tasks WHERE state = 'running'", '64'), '... 64 of them busy fill it');
 sql($small, "SELECT count(errand.http_get('" . $other->url('/delay/50') . "', queue => 'q' || n)) FROM generate_series(65, 67) AS n, generate_series(1, 2)");
 ok(wait_for_sql($small, "SELECT count(*) FROM errand.tasks WHERE state IN ('running', 'ready')", '64', 60), '... the others are served all the same');
-is(most_in(1, $other->requests), 1, '... but share one slow bucket');
+is(most_in(1, $small, $other->requests), 1, '... but share one slow bucket');
 $small->stop;
 
 $node->stop;

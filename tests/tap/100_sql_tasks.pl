@@ -22,7 +22,7 @@ sub call
 	return sql($node, "SELECT errand.call('public.$name(jsonb)', '" . ($args // '{}') . "'" . ($options ? ", $options" : '') . ')');
 }
 sub as_role { my ($role, $query) = @_; return sql($node, "SET ROLE $role; $query") }
-sub final { my $id = shift; return wait_for_sql($node, "SELECT state FROM errand.tasks WHERE id = $id AND state IN ('succeeded', 'failed', 'cancelled')", 'succeeded', shift // 15); }
+sub final { my $id = shift; return wait_for_sql($node, "SELECT state FROM errand.tasks WHERE id = $id AND state IN ('succeeded', 'failed', 'cancelled')", 'succeeded', shift // 40); }
 sub ended { my $id = shift; wait_for_sql($node, "SELECT count(*) FROM errand.outcome WHERE id = $id", '1', 30); return sql($node, "SELECT state || ' ' || coalesce(error, '') FROM errand.tasks WHERE id = $id") }
 sub attempt { my ($id, $columns) = @_; return sql($node, "SELECT $columns FROM errand.attempts WHERE task_id = $id ORDER BY attempt DESC LIMIT 1") }
 
@@ -133,7 +133,7 @@ my $slow = call('spins', "timeout => '1 h'");
 my @fast = map { call('echo') } 1 .. 5;
 sql($node, "SELECT errand.resume_all()");
 ok(final($fast[-1]), 'those behind a slow one run beside it');
-is(sql($node, "SELECT errand.status($slow)"), 'running', '... while it runs');
+ok(wait_for_sql($node, "SELECT errand.status($slow)", 'running'), '... while it runs');
 my $group = sql($node, "SELECT errand.open_group('cut')");
 my $sibling = call('spins', "timeout => '1 h', task_group => $group");
 sql($node, "SELECT errand.cancel($slow)");
@@ -208,7 +208,7 @@ foreach my $role (qw(alice carol postgres))
 }
 sql($node, 'SELECT errand.resume_all()');
 ok(wait_for_sql($node, "SELECT sum(succeeded) FROM errand.stat_queues WHERE queue IN ('carol', 'postgres')", '40', 20), 'three roles share two executors');
-cmp_ok(sql($node, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'errand executor'"), '<=', 2, '... never more');
+cmp_ok(sql($node, "SELECT count(*) FROM errand.stat_workers WHERE kind = 'executor'"), '<=', 2, '... never more');
 ok(finish_all($node, 60), '... and all end');
 handler('reports', q{BEGIN PERFORM errand.set_progress(0.25, 'a quarter'); LOOP PERFORM 1; END LOOP; END});
 $id = call('reports', "timeout => '1 h'");
@@ -217,7 +217,7 @@ is(sql($node, "SET ROLE alice; SELECT errand._progress($id) IS NULL"), 't', '...
 sql($node, "SELECT errand.cancel($id)");
 like(ended($id), qr/^cancelled/, '... cancelled');
 reload_settings($node, 'errand.executor_idle' => '1s');
-ok(wait_for_sql($node, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'errand executor'", '0', 15), 'idle executors leave');
+ok(wait_for_sql($node, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'errand executor'", '0', 40), 'idle executors leave');
 handler('submits', q{BEGIN RETURN to_jsonb(errand.call('public.echo(jsonb)', a)); END});
 $id = call('submits', undef, '{"n": 3}');
 is(sql($node, "SELECT errand.wait_for(errand.wait_for($id)::text::bigint)->'got'->>'n'"), '3', 'a handler may submit');

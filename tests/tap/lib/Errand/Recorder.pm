@@ -9,6 +9,7 @@ use strict;
 use warnings;
 use IO::Socket::INET;
 use POSIX ();
+use PostgreSQL::Test::Cluster ();
 use PostgreSQL::Test::Utils ();
 
 sub start
@@ -82,12 +83,8 @@ sub port { return $_[0]->{port} }
 sub url { my ($self, $path) = @_; return "http://127.0.0.1:$self->{port}$path" }
 sub heard { return PostgreSQL::Test::Utils::slurp_file($_[0]->{file}) }
 
-# A port on which nobody listens just now.
-sub free_port
-{
-	my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1) or die "no socket: $!";
-	return $socket->sockport;
-}
+# A port on which nobody listens, nor will: those that connections come from lie higher.
+sub free_port { return PostgreSQL::Test::Cluster::get_free_port() }
 
 sub stop
 {
