@@ -151,11 +151,11 @@ is(sql($node, "SELECT max(attempt) FROM errand.tasks WHERE task IN ('pair', 'pac
 
 # A lease that lives on names none of the tasks that were parked out of it:
 # they will be in another one, with the same number.
-sql($node, "SELECT errand.define_task('alone', 'http', template => '{\"url\": \"" . $types->url('/hang') . "\"}', max_running => 1)");
+sql($node, "SELECT errand.define_task('alone', 'http', template => '{\"url\": \"" . $types->url('/hang') . "\"}', max_running => 1, timeout => '1 h')");
 sql($node, "SELECT count(errand.submit('alone')) FROM generate_series(1, 9)");
-ok(wait_for_sql($node, "SELECT count(*) FROM errand.later", '8'), 'parked: all but one');
+# those that are tried again are in a lease for a moment, and not parked
+ok(wait_for_sql($node, 'SELECT count(*) >= 5 FROM errand.later', 't'), 'parked: most of them');
 ok(wait_for_sql($node, 'SELECT count(*) FROM errand.lease AS l, unnest(l.ids) AS i JOIN errand.later AS t ON t.id = i', '0'), '... and in no lease any more');
-# those that are tried again are in one for a moment
 ok(wait_for_sql($node, 'SELECT count(*) >= 1 FROM errand.lease AS l, unnest(l.ids) AS i WHERE NOT EXISTS (SELECT FROM errand.outcome AS o WHERE o.id = i)', 't'), '... but the one');
 sql($node, "SELECT errand.cancel(id) FROM errand.tasks WHERE task = 'alone'");
 finish_all($node);
