@@ -38,6 +38,10 @@ foreach my $fall (@falls)
 	my $open = $node->background_psql('postgres', on_error_stop => 0);
 	$open->query_safe("BEGIN; SELECT errand.http_get('" . $web->url('/never') . "')");
 
+	# one at least is in flight
+	my $slow = sql($node, "SELECT errand.http_get('" . $web->url('/delay/2000') . "')");
+	poll_for(10, 'a slow one', sub { scalar $web->of_task($slow) });
+
 	my $pid = worker_pid($node);
 	if ($fall->{how} eq 'stop')
 	{
@@ -69,6 +73,7 @@ cmp_ok($longest, '<', 10, 'at work within 10 s after each recovery');
 note sprintf 'the longest pause was %.1f s', $longest;
 
 submit($tasks - $submitted) if $submitted < $tasks;
+$tasks += @falls;    # the slow ones
 ok(finish_all($node, 40), 'all tasks come to an end');
 is(sql($node, 'SELECT state, count(*), count(DISTINCT id) FROM errand.tasks GROUP BY state'),
 	"succeeded|$tasks|$tasks", 'all succeeded, each is there once');

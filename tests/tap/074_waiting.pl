@@ -200,6 +200,7 @@ my $shared = submit('/never', "run_at => now() + '1 day'");
 foreach my $n (1 .. $waiters)
 {
 	my $s = $node->background_psql('postgres');
+	$s->set_query_timer_restart(1);    # to start all of them may take longer than one query may
 	my $query = $n % 4 == 0 ? "SELECT 'state=' || state FROM errand.wait(ARRAY[$shared, $hang], 'FIRST_COMPLETED') WHERE done"
 	  : $n % 4 == 1 ? "SELECT 'state=' || state FROM errand.gather(ARRAY[$shared], true)"
 	  : $n % 4 == 2 ? "SELECT 'state=' || state FROM errand.as_completed(ARRAY[$shared])"
