@@ -14,7 +14,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
-our @EXPORT = qw(errand_node conf_of sql sql_error wait_for_sql poll_for reload_settings
+our @EXPORT = qw(errand_node conf_of sql sql_error wait_for_sql poll_for best_of reload_settings
   pids_of worker_pid new_log wait_for_line seed chance pick counting nginx mail_server stream_server finish_all);
 
 # errand_node(NAME, conf => TEXT, init => [...], extension => 0, databases => [...])
@@ -123,6 +123,22 @@ sub poll_for
 	}
 	diag "waited $seconds s in vain: $what";
 	return;
+}
+
+# best_of(TRIES, LIMIT, SUB): SUB does it once, told which try this is, and returns
+# the seconds; again only while that is not below LIMIT: the machine may stand still
+# for a while, a defect stays. Returns the best.
+sub best_of
+{
+	my ($tries, $limit, $sub) = @_;
+	my $best;
+	foreach my $try (1 .. $tries)
+	{
+		my $took = $sub->($try);
+		$best = $took if !defined $best || $took < $best;
+		last if $best < $limit;
+	}
+	return $best;
 }
 
 # wait_for_sql(NODE, QUERY [, EXPECTED, SECONDS, DATABASE]): poll until the query
