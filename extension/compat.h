@@ -33,6 +33,15 @@
 #define ERRAND_IS_MERGE(node) false
 #endif
 
+/* Entries in a table's indexes for a row that is in it. */
+#if PG_VERSION_NUM >= 160000
+#define ERRAND_INSERT_INDEX_TUPLES(info, slot, estate)                                             \
+	list_free(ExecInsertIndexTuples(info, slot, estate, false, false, NULL, NIL, false))
+#else
+#define ERRAND_INSERT_INDEX_TUPLES(info, slot, estate)                                             \
+	list_free(ExecInsertIndexTuples(info, slot, estate, false, false, NULL, NIL))
+#endif
+
 /* Positions in the proc array: 17 moved pgprocno behind a macro. */
 #if PG_VERSION_NUM >= 170000
 #define ERRAND_MY_PROCNO ((int) MyProcNumber)

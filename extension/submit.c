@@ -25,12 +25,12 @@
 #include "submit_row.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(errand_submit);
 PG_FUNCTION_INFO_V1(errand_submit_many);
-PG_FUNCTION_INFO_V1(errand_submit_list);
 PG_FUNCTION_INFO_V1(errand_email);
 PG_FUNCTION_INFO_V1(errand_http);
 PG_FUNCTION_INFO_V1(errand_http_get);
@@ -178,8 +178,8 @@ errand_submit_options(const char *type, ErrandOptions *o)
 	return errand_submit_prepared(&t, o, payload);
 }
 
-static char *
-required_task(const ErrandOptions *o)
+char *
+errand_required_task(const ErrandOptions *o)
 {
 	if (!o->given[OPT_TASK])
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -195,7 +195,7 @@ errand_submit(PG_FUNCTION_ARGS)
 
 	errand_enter();
 	errand_options_from_call(fcinfo, &o);
-	PG_RETURN_INT64(errand_submit_options(required_task(&o), &o));
+	PG_RETURN_INT64(errand_submit_options(errand_required_task(&o), &o));
 }
 
 /* A task of a built-in type, from the function's own arguments. */
@@ -277,6 +277,8 @@ errand_http_patch(PG_FUNCTION_ARGS)
 static void
 payloads_prepare(const ErrandTaskType *t, const ErrandOptions *o, ErrandPayloads *payloads)
 {
+	MemoryContext ours = CurrentMemoryContext;
+	MemoryContext scratch = errand_submit_scratch();
 	bool *nulls;
 
 	deconstruct_array(DatumGetArrayTypeP(o->value[OPT_PAYLOADS]), JSONBOID, -1, false, TYPALIGN_INT,
@@ -284,13 +286,19 @@ payloads_prepare(const ErrandTaskType *t, const ErrandOptions *o, ErrandPayloads
 	for (int i = 0; i < payloads->n; i++)
 	{
 		ErrandOptions one;
+		Jsonb *payload;
 
 		memset(one.given, 0, sizeof(one.given));
 		one.given[OPT_PAYLOAD] = !nulls[i];
 		one.value[OPT_PAYLOAD] = payloads->items[i];
-		payloads->items[i] = PointerGetDatum(errand_payload_prepare(t, &one));
+		MemoryContextSwitchTo(scratch);
+		payload = errand_payload_prepare(t, &one);
 		errand_payload_only(&one);
+		MemoryContextSwitchTo(ours);
+		payloads->items[i] = datumCopy(PointerGetDatum(payload), false, -1);
+		MemoryContextReset(scratch);
 	}
+	MemoryContextDelete(scratch);
 }
 
 static int64 *
@@ -348,47 +356,9 @@ errand_submit_many(PG_FUNCTION_ARGS)
 	errand_options_from_call(fcinfo, &o);
 	if (o.given[OPT_PAYLOADS])
 	{
-		errand_type_find(required_task(&o), &t);
+		errand_type_find(errand_required_task(&o), &t);
 		ids = errand_type_has_key(&t) ? errand_submit_each(t.name, &o, &n) :
 										submit_alike(&t, &o, &n);
-	}
-	errand_return_ids(fcinfo, ids, n);
-	return (Datum) 0;
-}
-
-Datum
-errand_submit_list(PG_FUNCTION_ARGS)
-{
-	Jsonb *list = PG_ARGISNULL(0) ? NULL : PG_GETARG_JSONB_P(0);
-	int64 *ids;
-	int n;
-
-	errand_enter();
-	errand_check_set_allowed(fcinfo);
-	if (list == NULL || !JB_ROOT_IS_ARRAY(list) || JB_ROOT_IS_SCALAR(list))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("the tasks must be a JSON array of objects"),
-						errhint("Such as [{\"task\": \"http\", \"payload\": {\"url\": ...}}].")));
-	n = JB_ROOT_COUNT(list);
-	ids = palloc(sizeof(int64) * Max(n, 1));
-	for (int i = 0; i < n; i++)
-	{
-		JsonbValue *item = getIthJsonbValueFromContainer(&list->root, i);
-		ErrandOptions o;
-
-		memset(o.given, 0, sizeof(o.given));
-		if (item->type != jbvBinary || !JsonContainerIsObject(item->val.binary.data))
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("task %d of the list is not an object", i + 1),
-							errhint("Such as {\"task\": \"http\", \"payload\": {\"url\": ...}}.")));
-		errand_options_from_json(JsonbValueToJsonb(item), &o, true);
-		errand_item_check(&o, i + 1);
-		if (!o.given[OPT_PAYLOAD])
-		{
-			o.given[OPT_PAYLOAD] = true;
-			o.value[OPT_PAYLOAD] = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
-		}
-		ids[i] = errand_submit_options(required_task(&o), &o);
 	}
 	errand_return_ids(fcinfo, ids, n);
 	return (Datum) 0;

@@ -72,11 +72,11 @@ extern Jsonb *errand_payload_prepare(const ErrandTaskType *t, ErrandOptions *o);
 /* Raises 22023 if a payload said how to run its task, where that is said elsewhere. */
 extern void errand_payload_only(const ErrandOptions *o);
 
-/*
- * Raises 22023 if what to request stands beside the payload of a task of
- * submit_many(tasks), not in it.
- */
-extern void errand_item_check(const ErrandOptions *o, int number);
+/* The type's name among the options; raises 22023 if it is not there. */
+extern char *errand_required_task(const ErrandOptions *o);
+
+/* Memory for what a task of many takes at submit: to be reset after each, and deleted. */
+extern MemoryContext errand_submit_scratch(void);
 
 /*
  * Whether any queue of this database may have a limit or drain: kept in shared

@@ -157,42 +157,8 @@ errand_payload_only(const ErrandOptions *o)
 	}
 }
 
-void
-errand_item_check(const ErrandOptions *o, int number)
-{
-	for (int k = OPT_URL; k < OPT_TIMEOUT_MILLISECONDS; k++)
-	{
-		if (o->given[k])
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("\"%s\" of task %d of the list belongs in its payload",
-								   errand_option_name(k), number)));
-	}
-}
-
 bool
 errand_type_has_key(const ErrandTaskType *t)
 {
 	return t->row != NULL && json_text_field(t->row, "unique_key") != NULL;
-}
-
-int64 *
-errand_submit_each(const char *type, const ErrandOptions *o, int *n)
-{
-	Datum *items;
-	bool *nulls;
-	int64 *ids;
-
-	deconstruct_array(DatumGetArrayTypeP(o->value[OPT_PAYLOADS]), JSONBOID, -1, false, TYPALIGN_INT,
-					  &items, &nulls, n);
-	ids = palloc(sizeof(int64) * Max(*n, 1));
-	for (int i = 0; i < *n; i++)
-	{
-		ErrandOptions one = *o;
-
-		one.given[OPT_PAYLOADS] = false;
-		one.given[OPT_PAYLOAD] = !nulls[i];
-		one.value[OPT_PAYLOAD] = items[i];
-		ids[i] = errand_submit_options(type, &one);
-	}
-	return ids;
 }

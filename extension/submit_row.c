@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -24,6 +25,8 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+
+#define ROWS_AT_ONCE 500
 
 typedef struct RowColumn
 {
@@ -175,29 +178,33 @@ table_get(RowTable *t, Oid owner)
 	return NULL;
 }
 
-/* A table that rows go into. */
+/* A table that rows go into, a batch at a time. */
 typedef struct RowSink
 {
 	const RowTable *table;
-	TupleTableSlot *slot;
+	TupleTableSlot **slots; /* [ROWS_AT_ONCE], or of fewer rows */
+	int n;
 	ResultRelInfo *info;
 } RowSink;
 
 static void
-sink_open(RowSink *sink, const RowTable *t, Relation rel, EState *estate)
+sink_open(RowSink *sink, const RowTable *t, Relation rel, EState *estate, int most)
 {
 	sink->table = t;
-	sink->slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel), &TTSOpsVirtual);
+	sink->n = 0;
+	sink->slots = palloc(sizeof(TupleTableSlot *) * most);
+	for (int i = 0; i < most; i++)
+		sink->slots[i] = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel), &TTSOpsVirtual);
 	sink->info = makeNode(ResultRelInfo);
 	InitResultRelInfo(sink->info, rel, 0, NULL, 0);
 	ExecOpenIndices(sink->info, false);
 }
 
 static void
-sink_put(RowSink *sink, EState *estate, const ErrandArgs *a)
+sink_put(RowSink *sink, const ErrandArgs *a)
 {
 	const RowTable *t = sink->table;
-	TupleTableSlot *slot = sink->slot;
+	TupleTableSlot *slot = sink->slots[sink->n++];
 
 	ExecClearTuple(slot);
 	memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
@@ -209,7 +216,32 @@ sink_put(RowSink *sink, EState *estate, const ErrandArgs *a)
 		slot->tts_isnull[t->at[i] - 1] = a->null[i];
 	}
 	ExecStoreVirtualTuple(slot);
-	ExecSimpleRelationInsert(sink->info, estate, slot); /* constraints and indexes, too */
+}
+
+/* As COPY does it: a record of WAL and a lock a page, not a row. */
+static void
+insert_together(RowSink *sink, EState *estate)
+{
+	Relation rel = sink->info->ri_RelationDesc;
+	MemoryContext old = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate));
+
+	for (int i = 0; i < sink->n && rel->rd_att->constr != NULL; i++)
+		ExecConstraints(sink->info, sink->slots[i], estate);
+	table_multi_insert(rel, sink->slots, sink->n, GetCurrentCommandId(true), 0, NULL);
+	MemoryContextSwitchTo(old);
+	for (int i = 0; i < sink->n; i++)
+		ERRAND_INSERT_INDEX_TUPLES(sink->info, sink->slots[i], estate);
+}
+
+static void
+sink_flush(RowSink *sink, EState *estate)
+{
+	if (sink->n == 1)
+		ExecSimpleRelationInsert(sink->info, estate,
+								 sink->slots[0]); /* constraints and indexes, too */
+	else if (sink->n > 1)
+		insert_together(sink, estate);
+	sink->n = 0;
 }
 
 /* The arguments in the order of ready_columns; the id and the place are still missing. */
@@ -232,12 +264,13 @@ rows_insert(Relation task, Relation ready, const ErrandArgs *a, const ErrandPayl
 {
 	EState *estate = CreateExecutorState();
 	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
+	int most = Max(1, Min(p->n, ROWS_AT_ONCE));
 	RowSink into_task, into_ready;
 	ErrandArgs t = *a;
 	ErrandArgs r = {0};
 
-	sink_open(&into_task, &task_table, task, estate);
-	sink_open(&into_ready, &ready_table, ready, estate);
+	sink_open(&into_task, &task_table, task, estate, most);
+	sink_open(&into_ready, &ready_table, ready, estate, most);
 	errand_arg_null(&t); /* the id */
 	ready_args(a, &r);
 	r.null[0] = r.null[1] = t.null[ARG_PAYLOAD] = t.null[a->n] = false;
@@ -246,8 +279,12 @@ rows_insert(Relation task, Relation ready, const ErrandArgs *a, const ErrandPayl
 		ids[i] = nextval_internal(id_sequence, true);
 		t.value[ARG_PAYLOAD] = p->items[i];
 		t.value[a->n] = r.value[0] = r.value[1] = Int64GetDatum(ids[i]);
-		sink_put(&into_task, estate, &t);
-		sink_put(&into_ready, estate, &r);
+		sink_put(&into_task, &t);
+		sink_put(&into_ready, &r);
+		if (into_task.n < most && i + 1 < p->n)
+			continue;
+		sink_flush(&into_task, estate);
+		sink_flush(&into_ready, estate);
 		ResetPerTupleExprContext(estate);
 		CHECK_FOR_INTERRUPTS();
 	}

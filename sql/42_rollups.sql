@@ -26,8 +26,10 @@ CREATE INDEX rollup_minute ON errand.rollup (minute);
 SELECT pg_catalog.pg_extension_config_dump('errand.rollup', '');
 
 -- Function:   _rollup(...)
--- A minute that two leaders share is put together.
--- Tables:     writes rollup
+-- A minute that two leaders share is put together.  The first row of all is one
+-- in which something happened: a dump that is being restored brings rows of its
+-- own, which ours must not stand in the way of.
+-- Tables:     reads, writes rollup
 CREATE FUNCTION errand._rollup(p_minute timestamptz, p_kind "char", p_name text, p_submitted bigint, p_succeeded bigint,
     p_failed bigint, p_cancelled bigint, p_retried bigint, p_depth bigint, p_oldest_ms bigint, p_wait integer[], p_run integer[],
     p_upto timestamptz, p_unknown bigint DEFAULT 0, p_retaken bigint[] DEFAULT '{0,0,0,0}')
@@ -36,8 +38,9 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO errand.rollup AS r (minute, kind, name, submitted, succeeded, failed, cancelled, retried, depth, oldest_ms, wait_hist, run_hist, upto,
         unknown, retaken)
-    VALUES (p_minute, p_kind, p_name, p_submitted, p_succeeded, p_failed, p_cancelled, p_retried, p_depth, p_oldest_ms, p_wait, p_run, p_upto,
-        p_unknown, p_retaken)
+    SELECT p_minute, p_kind, p_name, p_submitted, p_succeeded, p_failed, p_cancelled, p_retried, p_depth, p_oldest_ms, p_wait, p_run, p_upto,
+        p_unknown, p_retaken
+    WHERE p_submitted + p_succeeded + p_failed + p_cancelled + p_retried > 0 OR EXISTS (SELECT FROM errand.rollup)
     ON CONFLICT (kind, name, minute) DO UPDATE SET submitted = r.submitted + excluded.submitted,
         succeeded = r.succeeded + excluded.succeeded, failed = r.failed + excluded.failed,
         cancelled = r.cancelled + excluded.cancelled, retried = r.retried + excluded.retried,

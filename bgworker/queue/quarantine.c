@@ -2,7 +2,8 @@
  * quarantine.c
  *		Suspects of crashes: they run with nothing else in flight.
  *
- * Runs in the leader.  What falls while only suspects run is theirs.  SQL
+ * Runs in the leader.  Nothing runs while the engine rests, suspects neither:
+ * a dump may have brought them.  What falls while only suspects run is theirs.  SQL
  * tasks among them are taken by an executor of their role (executor.c).
  */
 #include "postgres.h"
@@ -12,6 +13,7 @@
 #include "kinds/http.h"
 #include "miscadmin.h"
 #include "queue/claim.h"
+#include "queue/config.h"
 #include "queue/quarantine.h"
 #include "queue/roles.h"
 #include "queue/run.h"
@@ -26,10 +28,18 @@ errand_quarantine_want(void)
 	suspects = true;
 }
 
+static bool
+resting(void)
+{
+	ErrandDatabase *d = errand_database_mine();
+
+	return d == NULL || pg_atomic_read_u32(&d->paused) != 0;
+}
+
 bool
 errand_quarantine_wanted(void)
 {
-	return suspects;
+	return suspects && !resting();
 }
 
 /* A client may have held some when they were looked for. */
@@ -49,6 +59,10 @@ claim_suspects(void)
 	bool isnull;
 	Oid role;
 
+	quarantine_found = true;
+	errand_config_instance(NULL, 0); /* a restore may be under way */
+	if (resting())
+		return;
 	(void) errand_db_call(DB_SUSPECTS_NEXT, NULL);
 	role = DatumGetObjectId(errand_db_value(0, 1, &isnull));
 	quarantine_found = !isnull;
@@ -64,7 +78,7 @@ errand_quarantine_run(void)
 {
 	ErrandDatabase *d = errand_database_mine();
 
-	if (!suspects || d == NULL)
+	if (!errand_quarantine_wanted())
 		return;
 	pg_atomic_write_u32(&d->quarantine, 1);
 	if (!errand_process_all_at_rest(errand_runs_total()) || !errand_db_begin())

@@ -68,6 +68,20 @@ is(crashes($offset), $falls, 'and the cluster stays up');
 reload_settings($node, 'errand.fault' => undef);
 is(sql($node, "SELECT errand.retry($poison)"), 't', 'retry() takes it up again');
 ok(wait_for_sql($node, "SELECT errand.status($poison)", 'succeeded'), '... and it succeeds');
+
+# ---- while the engine rests ----
+
+sql($node, 'SELECT errand.pause_all()');
+my $suspect = sql($node, "SELECT errand.http_get('$url', queue => 'suspect')");
+sql($node, "WITH gone AS (DELETE FROM errand.ready WHERE id = $suspect RETURNING *)
+	INSERT INTO errand.suspect (id, group_no, attempt, priority, failures, run, alone_falls, queue)
+	SELECT id, 1, attempt, priority, failures, run, 0, queue FROM gone");
+sql($node, 'SELECT errand.worker_restart(), errand.wait_until_running()');    # who leads anew looks for suspects
+my $due = sql($node, "SELECT errand.http_get('$url', run_at => now() + '200 ms')");
+ok(wait_for_sql($node, "SELECT errand.status($due)", 'ready'), 'paused: the leader has looked');
+is(sql($node, "SELECT count(*) FROM errand.suspect WHERE id = $suspect") . ' ' . $web->of_task($suspect), '1 0', '... a suspect rests, too');
+sql($node, 'SELECT errand.resume_all()');
+ok(wait_for_sql($node, "SELECT errand.status($suspect)", 'succeeded'), '... until resume_all()');
 $node->stop;
 
 done_testing();

@@ -17,6 +17,8 @@ use Time::HiRes qw(time);
 our @EXPORT = qw(errand_node conf_of sql sql_error wait_for_sql poll_for best_of reload_settings
   pids_of worker_pid new_log wait_for_line seed chance pick counting nginx mail_server stream_server finish_all);
 
+my @nodes;
+
 # errand_node(NAME, conf => TEXT, init => [...], extension => 0, databases => [...])
 # A running cluster with the extension in its database postgres.
 sub errand_node
@@ -26,8 +28,17 @@ sub errand_node
 	$node->init(extra => [ '-E', 'UTF8', '--no-locale' ], @{ $o{init} || [] });
 	$node->append_conf('postgresql.conf', conf_of($o{conf}));
 	$node->start;
+	push @nodes, $node;
 	$node->safe_psql('postgres', 'CREATE EXTENSION pg_errand') if $o{extension} // 1;
 	return $node;
+}
+
+# What a process has counted it writes at its end, not when it is killed (make coverage).
+END
+{
+	my $status = $?;
+	if ($ENV{COVERAGE}) { $_->stop('fast', fail_ok => 1) foreach @nodes }
+	$? = $status;
 }
 
 # The settings that all of them have, and more after them.
