@@ -172,9 +172,10 @@ ok(happened(5, 'closed', '/count?n=100000&rate=100&name=broken'), 'a source that
 # goodbye(PATH, N): the code of the Nth end of a connection; the process may be gone before the server has written of it.
 sub goodbye { my ($path, $times) = @_; happened(20, 'closed', $path, $times); return (($server->events('closed', $path))[ $times - 1 ] // {})->{code} }
 my $fine = '/count?n=100000&rate=100&name=fine';
-my $ended;
+my ($ended, $rounds);
 my $took = best_of(3, 2, sub {
-	sql($node, "SELECT errand.start_source('fine')") if $_[0] > 1;
+	$rounds = shift;
+	sql($node, "SELECT errand.start_source('fine')") if $rounds > 1;
 	wait_of('fine', 'connected_since IS NOT NULL');
 	$ended = $server->events('open', $fine);
 	my $began = time;
@@ -184,7 +185,9 @@ my $took = best_of(3, 2, sub {
 cmp_ok($took, '<', 2, '... at once');
 is(goodbye($fine, $ended), 1000, '... with a goodbye');
 ok(wait_of('fine', "state = 'stopped' AND connected_since IS NULL"), '... and that is told');
-ok(wait_for_sql($node, "SELECT (SELECT count(*) FROM ticks WHERE name = 'fine') - sequence FROM errand.stat_sources WHERE source = 'fine'", '0'), 'what had come is stored');
+# what was served as the line was cut is missed once it goes on
+my $away = $rounds > 1 ? 'missed' : '0';
+ok(wait_for_sql($node, "SELECT (SELECT count(*) FROM ticks WHERE name = 'fine') + $away - sequence FROM errand.stat_sources WHERE source = 'fine'", '0'), 'what had come is stored');
 my $sequence = of('fine', 'sequence');
 sql($node, "SELECT errand.start_source('fine')");
 ok(wait_of('fine', "sequence > $sequence"), 'started: it goes on');
