@@ -269,6 +269,9 @@ utility(PlannedStmt *pstmt, const char *query, bool read_only, ProcessUtilityCon
 		hear_settings(parsetree);
 	else if (IsA(parsetree, AlterExtensionStmt))
 		hold_workers((AlterExtensionStmt *) parsetree);
+	else if (IsA(parsetree, CreateSubscriptionStmt) || IsA(parsetree, AlterSubscriptionStmt) ||
+			 IsA(parsetree, DropSubscriptionStmt))
+		poke = true; /* another's tasks may come: workers look before they do */
 	else if (created || IsA(parsetree, DropdbStmt) || IsA(parsetree, RenameStmt) ||
 			 IsA(parsetree, AlterDatabaseStmt))
 		wanted = database_wanted(parsetree);

@@ -179,6 +179,7 @@ CREATE TABLE errand.cancel_request (
     at      timestamptz NOT NULL,
     reason  text
 );
+ALTER TABLE errand.cancel_request REPLICA IDENTITY FULL; -- as group_delta
 CREATE INDEX cancel_request_id ON errand.cancel_request (id);
 
 -- Before an at_most_once task may send a byte, this row commits: after a crash

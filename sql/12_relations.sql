@@ -52,6 +52,7 @@ CREATE TABLE errand.group_delta (
     failed_task bigint,
     folded      boolean NOT NULL DEFAULT false
 );
+ALTER TABLE errand.group_delta REPLICA IDENTITY FULL; -- else a publication of all tables would stop its deletes
 CREATE INDEX group_delta_group ON errand.group_delta (group_id);
 CREATE INDEX group_delta_new ON errand.group_delta (group_id) WHERE NOT folded;
 ALTER TABLE errand.group_delta SET (

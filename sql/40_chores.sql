@@ -1,10 +1,21 @@
 -- The leader's chores.
 
+-- Function:   _subscribed()
+-- Returns:    whether tasks come from another database, by logical replication
+CREATE FUNCTION errand._subscribed()
+RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM pg_subscription_rel AS r
+                   WHERE r.srrelid IN ('errand.task'::regclass, 'errand.ready'::regclass, 'errand.later'::regclass));
+END $$;
+
 -- Function:   _instance()
 -- Returns:    the secret of request keys (the oldest row's, so that a copy goes
 --             on with the keys it began with), and whether the engine rests:
---             paused by hand, or because this is a copy of another database
--- Tables:     reads instance
+--             paused by hand, or because this is a copy of another database, or
+--             gets the rows of another by a subscription
+-- Tables:     reads instance, pg_subscription_rel
 CREATE FUNCTION errand._instance()
 RETURNS TABLE (secret uuid, paused boolean, copied boolean)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -12,7 +23,7 @@ BEGIN
     RETURN QUERY
     SELECT (array_agg(i.secret ORDER BY i.created_at))[1],
         coalesce(bool_or(i.paused) FILTER (WHERE h.here), false),
-        count(*) FILTER (WHERE h.here) = 0 OR count(*) FILTER (WHERE NOT h.here) > 0
+        count(*) FILTER (WHERE h.here) = 0 OR count(*) FILTER (WHERE NOT h.here) > 0 OR errand._subscribed()
     FROM errand.instance AS i
     CROSS JOIN LATERAL (
         SELECT i.system_identifier = c.system_identifier AND i.database_oid = d.oid AS here

@@ -269,7 +269,16 @@ DECLARE
 BEGIN
     SELECT c.system_identifier INTO v_cluster FROM pg_control_system() AS c;
     SELECT d.oid INTO v_database FROM pg_database AS d WHERE d.datname = current_database();
+    IF NOT p_paused AND errand._subscribed() THEN
+        RAISE EXCEPTION 'the tasks here are another database''s: they come by a subscription'
+            USING ERRCODE = '55000', HINT = 'Drop the subscription first, if they shall run here.';
+    END IF;
     IF NOT p_paused AND (SELECT x.copied FROM errand._instance() AS x) THEN
+        -- a subscription brought rows, and no numbers of sequences
+        PERFORM setval('errand.task_id', greatest((SELECT s.last_value FROM errand.task_id AS s), (SELECT max(t.id) FROM errand.task AS t),
+            (SELECT max(r.place) FROM errand.ready AS r)));
+        PERFORM setval('errand.task_group_id', greatest((SELECT s.last_value FROM errand.task_group_id AS s),
+            (SELECT max(g.id) FROM errand.task_group AS g)));
         UPDATE errand.task AS t SET owner_oid = r.oid, role = CASE t.role WHEN 0 THEN 0 ELSE r.oid END FROM pg_roles AS r
         WHERE r.rolname = t.owner AND r.oid <> t.owner_oid;
         UPDATE errand.ready AS x SET role = t.role FROM errand.task AS t WHERE t.id = x.id AND x.role <> t.role;

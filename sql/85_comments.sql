@@ -683,7 +683,7 @@ Errors: 42501 not allowed.
 Example: SELECT errand.pause_all();';
 COMMENT ON FUNCTION errand.resume_all IS
 'Ends errand.pause_all(), and the rest of a restored copy: owners are found again by name, and a warning counts those that are missing. Needs level admin.
-Errors: 42501 not allowed.
+Errors: 42501 not allowed; 55000 the tasks come from another database by a subscription.
 Example: SELECT errand.resume_all();';
 COMMENT ON FUNCTION errand.wake IS
 'Has the workers look for work at COMMIT. Needed only if tables were changed by hand.
@@ -784,6 +784,7 @@ COMMENT ON FUNCTION errand._host_drop IS 'internal: deletes a host.';
 COMMENT ON FUNCTION errand._hosts IS 'internal: hosts that workers talked to, from shared memory.';
 COMMENT ON FUNCTION errand._http_result IS 'internal: what errand.result() shows of an HTTP answer.';
 COMMENT ON FUNCTION errand._instance_arrives IS 'internal: lets workers look at once when a restore brings the row of another database.';
+COMMENT ON FUNCTION errand._subscribed IS 'internal: whether tasks come from another database by a subscription.';
 COMMENT ON FUNCTION errand._instance IS 'internal: the secret of request keys, and whether the engine rests.';
 COMMENT ON FUNCTION errand._json IS 'internal: text as JSON, NULL if it is none.';
 COMMENT ON FUNCTION errand._key_take IS 'internal: takes an idempotency key, or tells which task holds it.';

@@ -258,6 +258,8 @@ lead_chores(bool polled)
 
 	if (errand_mailbox_any())
 		in_transaction(errand_mail_read, true);
+	if (errand_config_copied())
+		return; /* what is there is another's, who may still be writing it */
 	if (!led_before || (d != NULL && pg_atomic_exchange_u32(&d->reap_wanted, 0) != 0))
 	{
 		reap_all(d);
@@ -341,7 +343,7 @@ errand_chores_wait_ms(bool lead)
 
 	if (now < rest_until)
 		us = rest_until - now;
-	else if (lead)
+	else if (lead && !errand_config_copied())
 	{
 		us = Min(us, Min(errand_retain_wait_us(), errand_rollup_wait_us()));
 		if (errand_sweep_due(false))

@@ -5,22 +5,22 @@ import { assert, run, test, until } from './lib/tap.mjs';
 
 test('a task moves before one’s eyes, on its page', async () => {
 	await sql(`SELECT errand.define_queue('eyes'), errand.pause_queue('eyes')`);
-	const id = await sql(`SELECT errand.http_get(:'url', queue => 'eyes')`, { url: `${counting}/delay/400` });
+	const id = await sql(`SELECT errand.http_get(:'url', queue => 'eyes')`, { url: `${counting}/delay/4000` });
 	const page = await open({ place: `/tasks/${id}` });
 	const state = page.locator('.page-head .state');
 	await state.and(page.locator('[data-state=ready]')).waitFor();
-	const seen = page.evaluate(() => new Promise((done) => {
-		const words = [];
+	await page.evaluate(() => {
+		const words = (globalThis.words = []);
 		const look = () => {
 			const word = document.querySelector('.page-head .state')?.textContent;
 			if (word && word !== words.at(-1)) words.push(word);
-			if (word === 'succeeded') done(words);
-			else requestAnimationFrame(look);
+			requestAnimationFrame(look);
 		};
 		look();
-	}));
+	});
 	await sql(`SELECT errand.resume_queue('eyes')`);
-	assert.deepEqual(await seen, ['ready', 'running', 'succeeded']);
+	await page.waitForFunction(() => globalThis.words.at(-1) === 'succeeded');
+	assert.deepEqual(await page.evaluate(() => globalThis.words), ['ready', 'running', 'succeeded']);
 	await page.locator('.events').getByText('succeeded').waitFor();
 	await page.getByRole('table', { name: 'Attempts' }).getByText('200').waitFor();
 	await clean(page);

@@ -127,8 +127,8 @@ ok(poll_for(120, 'the large source', sub {
 is(sql($node, 'SELECT count(*) FROM big'), '20000', '... are all there');
 cmp_ok($most, '<=', 2, '... never more tasks at once than workers');
 cmp_ok($held, '<=', 40, '... and no stage runs away from the next one');
-is(sql($node, "SELECT string_agg(stage || ' ' || depth || ' ' || failed || ' ' || (done > 0), ', ' ORDER BY stage) FROM errand.stat_stages WHERE source = 'big'"),
-	'fetch 0 0 true, store 0 0 true, transform 0 0 true', 'errand.stat_stages');
+ok(wait_for_sql($node, "SELECT string_agg(stage || ' ' || depth || ' ' || running || ' ' || failed || ' ' || (done > 0), ', ' ORDER BY stage) FROM errand.stat_stages WHERE source = 'big'",
+	'fetch 0 0 0 true, store 0 0 0 true, transform 0 0 0 true'), 'errand.stat_stages');
 
 # ---- a source fails, and recovers; others do not notice ----
 

@@ -49,8 +49,8 @@ my ($wrong, $told) = $ledger->check;
 is(join('; ', map { my @n = @{ $wrong->{$_} }; scalar(@n) . " $_: @n[0 .. ($#n < 5 ? $#n : 5)]" } sort keys %$wrong), '', 'the lists agree');
 is($told->{lost}, 0, 'nothing that was acknowledged is lost');
 cmp_ok($told->{acked}, '>', $tasks * 0.7, 'most commits were acknowledged');
-is(sql($ledger->{node}, 'SELECT (SELECT count(*) FROM errand.lease) + (SELECT count(*) FROM errand.ready)
-	+ (SELECT count(*) FROM errand.later) + (SELECT count(*) FROM errand.suspect)'), '0', 'no row is left in a queue');
+ok(wait_for_sql($ledger->{node}, 'SELECT (SELECT count(*) FROM errand.lease) + (SELECT count(*) FROM errand.ready)
+	+ (SELECT count(*) FROM errand.later) + (SELECT count(*) FROM errand.suspect)', '0', 60), 'no row is left in a queue');
 diag sprintf '%d crashes in %.0f s, seed %s (the slowest took %.1f s): %s', scalar @plan, time - $began, seed(), $slowest,
   join(', ', map { "$_ $ledger->{falls}{$_}" } sort keys %{ $ledger->{falls} });
 diag sprintf 'tasks: %d acknowledged, %d in doubt, %d rolled back; %d requests', @$told{qw(acked in_doubt rolled requests)};

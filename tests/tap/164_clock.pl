@@ -73,16 +73,16 @@ note sprintf 'after %.1f s', time - $began;
 
 # ---- a crash while the clock is wrong ----
 
-submit('/delay/3003', 20);
-ok(poll_for(10, 'requests', sub { scalar($web->requests(qr/3003/)) >= 20 }), '20 are under way');
+submit('/delay/9003', 20);
+ok(poll_for(10, 'requests', sub { scalar($web->requests(qr/9003/)) >= 20 }), '20 are under way');
 jump(-3600);
 my $pid = worker_pid($node);
 kill 'KILL', $_ foreach pids_of($node, 'errand worker');
 wait_for_sql($node, "SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'errand worker' AND pid <> $pid");
 $began = time;
-ok(poll_for(20, 'them again', sub { scalar($web->requests(qr/3003/)) >= 40 }), 'after a crash an hour back they are sent again');
+ok(poll_for(20, 'them again', sub { scalar($web->requests(qr/9003/)) >= 40 }), 'after a crash an hour back they are sent again');
 cmp_ok(time - $began, '<', 12, '... without waiting for the hour to pass');
-ok(finish_all($node, 30), 'all comes to an end');
+ok(finish_all($node, 60), 'all comes to an end');
 is(sql($node, "SELECT count(*) FROM errand.tasks WHERE state <> 'succeeded' AND id NOT IN (SELECT id FROM errand.tasks WHERE error LIKE '%404%')"), '0', '... well');
 $node->stop('immediate');
 

@@ -26,8 +26,10 @@ function connect(protocols)
 	return ws;
 }
 
+// told of as ready before it is claimed: else a worker may be faster than who submits
 const submit = () => new Promise((done, fail) => execFile('psql',
-	['-XAtc', "SELECT errand.call('public.noop(jsonb)')"], (error, out) => (error ? fail(error) : done(Number(out)))));
+	['-XAt', '-c', 'SELECT errand.pause_all()', '-c', "SELECT errand.call('public.noop(jsonb)')", '-c', 'SELECT errand.resume_all()'],
+	(error, out) => (error ? fail(error) : done(Number(out)))));
 
 async function states(ws, id)
 {

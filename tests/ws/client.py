@@ -3,7 +3,7 @@ import json
 
 import websockets
 
-from relay import PORT, noop, ok, run, same, token
+from relay import PORT, noop_told, ok, run, same, token
 
 
 def connect(*protocols, **more):
@@ -32,7 +32,7 @@ async def main():
         same(json.loads(await ws.recv())['type'], 'welcome', 'welcome')
         await ws.send(json.dumps({'type': 'subscribe', 'id': '1', 'channel': 'tasks', 'batch': True}))
         same([json.loads(await ws.recv())['type'] for _ in range(2)], ['subscribed', 'snapshot'], 'subscribed, a snapshot')
-        id, = await noop()
+        id, = await noop_told()
         got = await events(ws, id)
         same([s for _, s in got], ['ready', 'running', 'succeeded'], 'the events of a task')
         await (await ws.ping(b'x'))

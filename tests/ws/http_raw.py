@@ -105,7 +105,7 @@ async def answers(data):
         pass
     try:
         while True:
-            answer = await asyncio.wait_for(read_answer(reader), 8)
+            answer = await asyncio.wait_for(read_answer(reader), 14)
             if answer is None:
                 break
             got.append(answer)

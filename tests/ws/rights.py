@@ -2,7 +2,7 @@
 import asyncio
 import os
 
-from relay import ROLE, Ws, http, noop, ok, one_of, poll, relay_setting, run, same, sql, status_of, token
+from relay import ROLE, Ws, counted, http, noop, ok, one_of, poll, relay_setting, run, same, sql, status_of, token
 
 
 async def states_of(ws, ids, until):
@@ -40,6 +40,7 @@ async def own_rows():
     seen = await states_of(mona, every, mine)
     ok(seen >= {a, b, mine}, 'a monitor hears of all', seen)
     same(await states_of(capped, every, mine), {mine}, 'a superuser with a submit token: own tasks only')
+    await counted()
     for name, ws, wanted in (('alice', alice, {a, a2}), ('bob', bob, {b, b2}), ('a monitor', mona, set(every)), ('a superuser capped to submit', capped, {mine})):
         _, snapshot = await ws.subscribe('tasks', id='again')
         same({t['id'] for t in snapshot['data']['tasks']}, wanted, f'{name}: the snapshot has what it may see')
@@ -166,7 +167,7 @@ async def two_databases():
     same(status_of(await http('GET', '/api/v1/overview', bearer=token(), port=port)), 401, '... and ours 401 there')
     there = await Ws.welcome(token(aud='other'), port=port)
     await there.subscribe('tasks')
-    await sql("\\connect other\nSELECT errand.call('public.noop(jsonb)');\n\\connect postgres")
+    await sql("\\connect other\nSELECT errand.pause_all();\nSELECT errand.call('public.noop(jsonb)');\nSELECT errand.resume_all();\n\\connect postgres")
     message = await there.expect('event')
     same(message and message['data']['state'], 'ready', 'a task of the other database is heard there')
     id, = await noop()

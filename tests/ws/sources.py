@@ -184,7 +184,8 @@ async def steering():
         same((await post(action, token('mona', 'monitor'))).status, 403, f'{action}: not with a token for looking')
         same((await post(action, token('sam', 'submit'))).status, 403, f'{action}: nor for another role')
     same((await post('start')).status, 200, 'start')
-    ok(await sql_is(f"SELECT started, items_stored FROM errand.sources JOIN errand.stat_sources ON source = name WHERE name = '{name}'", 't|3'), '... it runs')
+    ok(await sql_is("SELECT started, items_stored, (SELECT string_agg(state::text, ',') FROM errand.source_runs AS r WHERE r.source = name)"
+                    f" FROM errand.sources JOIN errand.stat_sources AS s ON s.source = name WHERE name = '{name}'", 't|3|succeeded'), '... it runs')
     same((await post('stop')).status, 200, 'stop')
     same(await sql(f"SELECT started FROM errand.sources WHERE name = '{name}'"), 'f', '... it is stopped')
     answer = await post('run')

@@ -13,12 +13,24 @@ from relay import PING, PONG, PORT, Ws, claims, connect, frame, ok, one_of, run,
 HASTE = int(os.environ.get('HASTE', '1'))
 
 
+async def tried(once, low, high, name):
+    """once() tells how long it took: what is too early is wrong, what is too late is tried
+    again, since the machine may stand still for a while."""
+    for _ in range(3):
+        took = await once()
+        if took < high:
+            break
+    ok(low < took < high, name, f'{took:.1f} s')
+
+
 async def silent():
     """Connected, but no token comes."""
-    ws = await Ws.open()
-    began = time.monotonic()
-    same(await ws.closed(), 4408, 'no token in time: 4408')
-    ok(4.5 < time.monotonic() - began < 8, '... after 5 s', time.monotonic() - began)
+    async def once():
+        began = time.monotonic()
+        ws = await Ws.open()
+        same(await ws.closed(), 4408, 'no token in time: 4408')
+        return time.monotonic() - began
+    await tried(once, 4.5, 8, '... after 5 s')
     ws = await Ws.open()
     await ws.say(type='ping')
     one_of(await ws.closed(), (4400, 4401, 4408), 'something else than a token first: closed')
@@ -26,17 +38,18 @@ async def silent():
 
 async def half_open(name, data, seconds=12):
     """A request that does not end is cut off: the connection does not wait for ever."""
-    reader, writer = await connect()
-    began = time.monotonic()
-    writer.write(data)
-    await writer.drain()
-    try:
-        await asyncio.wait_for(reader.read(), seconds + 5)
-    except (ConnectionError, asyncio.TimeoutError):
-        pass
-    took = time.monotonic() - began
-    ok(took < seconds, f'{name}: cut off', f'{took:.1f} s')
-    writer.close()
+    async def once():
+        began = time.monotonic()
+        reader, writer = await connect()
+        writer.write(data)
+        await writer.drain()
+        try:
+            await asyncio.wait_for(reader.read(), seconds + 5)
+        except (ConnectionError, asyncio.TimeoutError):
+            pass
+        writer.close()
+        return time.monotonic() - began
+    await tried(once, 0, seconds, f'{name}: cut off')
 
 
 async def dripping():
@@ -57,38 +70,43 @@ async def dripping():
     writer.close()
 
 
-def within(began, seconds, name):
+async def within(once, seconds, name):
     """About so many seconds of the relay's, whose own tick is a second of ours."""
-    took = time.monotonic() - began
-    ok(seconds / HASTE - 0.5 < took < seconds / HASTE + 3, '... ' + name, took)
+    await tried(once, seconds / HASTE - 0.5, seconds / HASTE + 3, '... ' + name)
 
 
 async def answers_pings():
-    ws = await Ws.welcome()
-    began = time.monotonic()
-    got = await ws.raw_frame(40)
-    same(got and got[1], PING, 'a quiet client is pinged')
-    within(began, 25, 'after 25 s')
-    await ws.send(frame(PONG, got[2] if got else b''))
-    got = await ws.raw_frame(40)
-    same(got and got[1], PING, '... and again, since it answered')
-    ws.close()
+    async def once():
+        began = time.monotonic()
+        ws = await Ws.welcome()
+        got = await ws.raw_frame(40)
+        took = time.monotonic() - began
+        same(got and got[1], PING, 'a quiet client is pinged')
+        await ws.send(frame(PONG, got[2] if got else b''))
+        got = await ws.raw_frame(40)
+        same(got and got[1], PING, '... and again, since it answered')
+        ws.close()
+        return took
+    await within(once, 25, 'after 25 s')
 
 
 async def ignores_pings():
-    ws = await Ws.welcome()
-    began = time.monotonic()
-    code = await ws.closed(50)
-    ok(code is not None, 'one that does not answer pings is dropped', code)
-    within(began, 35, '10 s after the ping')
+    async def once():
+        began = time.monotonic()
+        ws = await Ws.welcome()
+        code = await ws.closed(50)
+        ok(code is not None, 'one that does not answer pings is dropped', code)
+        return time.monotonic() - began
+    await within(once, 35, '10 s after the ping')
 
 
 async def expiring():
-    ws = await Ws.welcome(token(ttl=3))
+    mine = claims(ttl=8)
+    ws = await Ws.welcome(sign(mine))
     await ws.subscribe('tasks')
-    began = time.monotonic()
     same(await ws.closed(), 4401, 'a connection ends with its token: 4401')
-    ok(time.monotonic() - began < 6, '... in time', time.monotonic() - began)
+    late = time.time() - mine['exp']
+    ok(0 <= late < 6, '... in time', late)
 
 
 async def revoked(name, statement, codes, bearer):
@@ -96,22 +114,22 @@ async def revoked(name, statement, codes, bearer):
     await ws.subscribe('tasks')
     await sql(statement)
     began = time.monotonic()
-    end = began + 66 / HASTE
+    end = began + 60 / HASTE + 12
     while ws.code is None and time.monotonic() < end:
         await ws.message(20)
     one_of(ws.code, codes, f'{name}: the open connection ends')
-    ok(time.monotonic() - began < 60 / HASTE + 2, '... within 60 s', time.monotonic() - began)
+    ok(time.monotonic() - began < 60 / HASTE + 4, '... within 60 s', time.monotonic() - began)
 
 
 async def untouched(others):
     """Beside all of these one goes on."""
     ws = await Ws.welcome(token('mona', 'monitor'))
     await ws.subscribe('stats')
-    began = time.monotonic()
-    seen = 0
+    times = []
     while not others.done() and await ws.message() is not None:
-        seen += 1
-    ok(seen >= 0.7 * (time.monotonic() - began) > 3, 'a good client hears of stats every second, for all that time', seen)
+        times.append(time.monotonic())
+    gaps = sorted(b - a for a, b in zip(times, times[1:]))
+    ok(len(gaps) >= 5 and 0.5 < gaps[len(gaps) // 2] < 1.5, 'a good client hears of stats every second, for all that time', gaps)
     ok(await ws.alive(), '... and is still there')
 
 
@@ -130,10 +148,10 @@ async def long():
     others = asyncio.gather(
         answers_pings(), ignores_pings(),
         half_open('a body that does not come', f'POST /api/v1/tasks HTTP/1.1\r\nHost: 127.0.0.1:{PORT}\r\nContent-Length: 100\r\n'
-                  f'Content-Type: application/json\r\nAuthorization: Bearer {token()}\r\n\r\n{{'.encode(), 40 / HASTE),
+                  f'Content-Type: application/json\r\nAuthorization: Bearer {token()}\r\n\r\n{{'.encode(), 30 / HASTE + 3.5),
         revoked('a revoked token', f"SELECT errand.revoke_token('{mine['jti']}')", (4401,), sign(mine)),
         revoked('a role that is dropped', 'SELECT errand.revoke_access(\'gone\'); DROP ROLE gone', (4401, 4403), token('gone', 'monitor')),
         revoked('a role that loses its grant', "SELECT errand.revoke_access('less')", (4401, 4403), token('less', 'monitor')))
     await asyncio.gather(others, untouched(others))
 
-run(short if HASTE == 1 else long, 100)
+run(short if HASTE == 1 else long, 300)
