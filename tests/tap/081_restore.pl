@@ -79,7 +79,7 @@ foreach my $way (qw(whole parallel plain staged))
 		is(sql($copy, 'SELECT count(*) FROM errand.rollup', $way), '0', "$way: no numbers stand in the way of those of the dump") if "@$command" =~ m{-L $base/early};
 	}
 	is(sql($copy, $census, $way), $all, "$way: all tasks are there as they were");
-	ok(wait_for_sql($copy, "SELECT errand.health()->'checks'->'paused'->>'status'", 'warn', 10, $way), "$way: health() tells");
+	ok(wait_for_sql($copy, "SELECT errand.health()->'checks'->'paused'->>'status'", 'warn', 30, $way), "$way: health() tells");
 	sql($copy, "SELECT errand.http_get('" . $web->url('/new') . "')", $way);
 }
 ok(wait_for_line($copy, qr/tasks rest: this database is a copy of another.*?HINT: [^\n]*errand\.resume_all\(\)/s), 'the log tells, too');
