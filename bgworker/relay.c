@@ -199,6 +199,7 @@ turn(void)
 		relay_hub_advance(anew);
 	told = relay_feed_head();
 	relay_requests_run();
+	relay_sessions_tell();
 	tick(now);
 	relay_streams_turn();
 	errand_loop_turn();

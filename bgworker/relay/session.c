@@ -27,6 +27,7 @@ relay_session_create(RelayPrincipal *who, RelayAddress *address)
 		return NULL;
 	errand_list_push(&relay_all_sessions, &s->node);
 	errand_list_init(&s->beat);
+	errand_list_init(&s->due);
 	errand_list_init(&s->out);
 	errand_list_init(&s->subs);
 	s->who = who;
@@ -226,6 +227,7 @@ relay_session_closed(RelaySession *s)
 		relay_session_move(s, SESSION_CLOSING);
 	s->wsi = NULL;
 	errand_list_remove(&s->beat);
+	errand_list_remove(&s->due);
 	if (s->request != NULL)
 		relay_request_forget(s->request);
 	s->request = NULL;

@@ -48,6 +48,9 @@ extern void relay_session_close(RelaySession *s, int code, const char *reason);
 extern int relay_sessions(void);
 extern int relay_sessions_staying(void);
 
+/* Writes events to those for whom the hub has some. */
+extern void relay_sessions_tell(void);
+
 /* Pings, timeouts, expired tokens: once a second. */
 extern void relay_sessions_tick(void);
 

@@ -2,9 +2,11 @@
  * session_io.c
  *		What a WebSocket connection is told, and when; pings and timeouts.
  *
- * Runs in the relay, in callbacks of libwebsockets: it must never throw, and
- * writes only in relay_session_writeable().  A session's own messages go
- * first, then events, a bounded number of bytes a turn.
+ * Runs in the relay, in callbacks of libwebsockets and, for events, in the main
+ * loop: it must never throw.  A session's own messages go first, then events, a
+ * bounded number of bytes a turn.  To ask libwebsockets first, and be called
+ * back for each frame, costs twice what the frame does: events are written at
+ * once where nothing of the session waits.
  */
 #include "postgres.h"
 
@@ -25,6 +27,7 @@ ErrandLink relay_all_sessions = {&relay_all_sessions, &relay_all_sessions};
 ErrandLink relay_silent = {&relay_silent, &relay_silent};
 ErrandLink relay_beating = {&relay_beating, &relay_beating};
 ErrandLink relay_pinged = {&relay_pinged, &relay_pinged};
+static ErrandLink due = {&due, &due};
 int relay_sessions_closing = 0;
 
 /* The only setter of a session's state. */
@@ -59,6 +62,14 @@ relay_session_wake(RelaySession *s)
 	s->asked = true;
 	s->asked_at = errand_clock_monotonic();
 	relay_ws_wake(s->wsi);
+}
+
+void
+relay_session_due(RelaySession *s)
+{
+	if (s->asked || s->wsi == NULL || !errand_list_empty(&s->due))
+		return;
+	errand_list_push(&due, &s->due);
 }
 
 void
@@ -259,6 +270,23 @@ relay_session_writeable(RelaySession *s)
 	if (more_to_write(s))
 		relay_session_wake(s);
 	return true;
+}
+
+void
+relay_sessions_tell(void)
+{
+	while (!errand_list_empty(&due))
+	{
+		RelaySession *s = errand_container(errand_list_pop(&due), RelaySession, due);
+
+		if (s->asked)
+			continue;
+		if (s->state == SESSION_READY && errand_list_empty(&s->out) && relay_ws_eager(s->wsi) &&
+			!write_events(s))
+			relay_ws_gone(s->wsi);
+		else if (more_to_write(s))
+			relay_session_wake(s);
+	}
 }
 
 /* The oldest of a list that has been in it for so long, or NULL. */

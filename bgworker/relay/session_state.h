@@ -39,6 +39,7 @@ struct RelaySession
 {
 	ErrandLink node; /* of all */
 	ErrandLink beat; /* of those that are to be pinged, or have been */
+	ErrandLink due;	 /* of those for which there are events, until relay_sessions_tell() */
 	struct lws *wsi; /* NULL while connecting */
 	SessionState state;
 	bool asked; /* to be called back for writing */
@@ -81,6 +82,9 @@ extern void relay_session_beat(RelaySession *s, ErrandLink *list);
 
 /* Asks to be called back for writing. */
 extern void relay_session_wake(RelaySession *s);
+
+/* There are events for it: they are written in relay_sessions_tell(). */
+extern void relay_session_due(RelaySession *s);
 
 /* Queues a message, and frees the text; data, if any, gets a reference of its own. */
 extern void relay_session_say(RelaySession *s, RelayText *text, RelayBlob *data);

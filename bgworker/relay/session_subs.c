@@ -48,7 +48,7 @@ sub_drop(RelaySession *s, RelaySub *sub)
 static void
 sub_wake(RelaySub *sub)
 {
-	relay_session_wake(sub->owner);
+	relay_session_due(sub->owner);
 }
 
 static void

@@ -3,8 +3,9 @@
  *		The sockets of WebSockets, which libwebsockets serves on the relay's
  *		libuv loop.
  *
- * Runs in the relay.  The callback only passes on; it must never throw, and
- * nothing is written but when libwebsockets says that it can be.  The sockets
+ * Runs in the relay.  The callback only passes on; it must never throw.  What a
+ * socket does not take of a write libwebsockets keeps, and writes when it can:
+ * until then nothing more is written.  The sockets
  * come here when the handshake is over, and bytes go both ways as they are:
  * 4.1 would take frames without a mask, does not see a text end within a
  * character, and on libuv closes before the close frame is out.  Its loop is a
@@ -148,7 +149,13 @@ relay_ws_write(struct lws *wsi, const char *data, size_t len)
 bool
 relay_ws_choked(struct lws *wsi)
 {
-	return lws_send_pipe_choked(wsi) != 0;
+	return lws_partial_buffered(wsi) != 0;
+}
+
+bool
+relay_ws_eager(struct lws *wsi)
+{
+	return !lws_is_ssl(wsi) && !relay_ws_choked(wsi);
 }
 
 void
@@ -156,6 +163,12 @@ relay_ws_end(struct lws *wsi, int seconds)
 {
 	(void) shutdown(lws_get_socket_fd(wsi), SHUT_WR);
 	relay_ws_kill(wsi, seconds);
+}
+
+void
+relay_ws_gone(struct lws *wsi)
+{
+	lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
 }
 
 void

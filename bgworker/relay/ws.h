@@ -36,11 +36,17 @@ extern bool relay_ws_accept(ErrandSpan key, char *out);
 /* Asks for relay_session_writeable(). */
 extern void relay_ws_wake(struct lws *wsi);
 
-/* Writes ready-made frames, in relay_session_writeable() only; false: it is gone. */
+/* Writes ready-made frames, unless it is choked; false: it is gone. */
 extern bool relay_ws_write(struct lws *wsi, const char *data, size_t len);
 
-/* Whether the socket takes no more just now. */
+/* Whether part of what was written waits for the socket to take it. */
 extern bool relay_ws_choked(struct lws *wsi);
+
+/* Whether it may be written to outside of relay_session_writeable(), just now. */
+extern bool relay_ws_eager(struct lws *wsi);
+
+/* It is gone, a write said so outside of relay_session_writeable(): ends it in the loop's next turn. */
+extern void relay_ws_gone(struct lws *wsi);
 
 /* All is written: says so, and ends it after so many seconds if its peer does not. */
 extern void relay_ws_end(struct lws *wsi, int seconds);
