@@ -142,6 +142,8 @@ relay_tls_hold(struct lws *wsi, bool *held)
 		return;
 	*held = hold;
 	(void) lws_rx_flow_control(wsi, !hold);
+	if (hold)
+		(void) lws_callback_on_writable(wsi); /* to be let go when all is written */
 }
 
 /* The peer takes more. */

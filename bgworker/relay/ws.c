@@ -143,7 +143,12 @@ relay_ws_wake(struct lws *wsi)
 bool
 relay_ws_write(struct lws *wsi, const char *data, size_t len)
 {
-	return lws_write(wsi, (unsigned char *) data, len, LWS_WRITE_RAW) >= 0;
+	Socket *sock = lws_wsi_user(wsi);
+
+	if (lws_write(wsi, (unsigned char *) data, len, LWS_WRITE_RAW) < 0)
+		return false;
+	relay_tls_hold(wsi, &sock->held);
+	return true;
 }
 
 bool
