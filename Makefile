@@ -40,6 +40,7 @@ ifdef FAULTS
 PG_CPPFLAGS += -DERRAND_FAULTS
 endif
 ifdef COVERAGE
+PG_CPPFLAGS += -DERRAND_COVERAGE
 PG_CFLAGS += --coverage -O1
 SHLIB_LINK += --coverage
 endif

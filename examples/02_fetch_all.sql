@@ -9,7 +9,7 @@ FROM unnest(ARRAY['/slow/1', '/static/1k.json', '/missing', '/static/64k.json', 
 SELECT array_agg(id) AS ids, count(*) AS total FROM job \gset
 
 -- In the select list as_completed() hands out a row at a time, and FETCH_COUNT
--- makes psql show it while the others still run.
+-- makes psql (up to 16) show it while the others still run.
 \set FETCH_COUNT 1
 SELECT row_number() OVER () || '/' || :total AS done, (SELECT url FROM job WHERE job.id = (c).id) AS url,
     (c).result->>'status' AS status, (c).result->'headers'->>'content-length' AS length, (c).error

@@ -198,6 +198,12 @@ errand_limit_full(const ErrandLimit *e)
 	return e->max_running > 0 && e->running >= e->max_running;
 }
 
+bool
+errand_limit_idle(const ErrandLimit *e)
+{
+	return e->max_running > 0 && e->running == 0 && e->per_second <= 0;
+}
+
 int64
 errand_limit_token_wait(const ErrandLimit *e, int64 now)
 {

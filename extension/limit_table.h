@@ -80,6 +80,9 @@ extern ErrandLimit *errand_limit_find(ErrandCounterKind kind, const char *name);
 extern ErrandLimit *
 errand_limit_get(ErrandCounterKind kind, const char *name, int max_running, double per_second);
 
+/* Whether all its places are free, and it has no rate: who is there may go. */
+extern bool errand_limit_idle(const ErrandLimit *e);
+
 /* Whether all places are taken, and microseconds until a token is there. */
 extern bool errand_limit_full(const ErrandLimit *e);
 extern int64 errand_limit_token_wait(const ErrandLimit *e, int64 now);

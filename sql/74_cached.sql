@@ -44,14 +44,19 @@ END $$;
 --             json; else its rows as an array of objects
 CREATE FUNCTION errand._cached_compute(p_query text, p_path text)
 RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET transaction_read_only = on AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_rows jsonb;
     v_type oid;
 BEGIN
-    PERFORM set_config('search_path', p_path, true);
-    EXECUTE 'SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(errand_row)), pg_catalog.min(pg_catalog.pg_typeof(errand_one.value)::oid) FROM ('
-        || p_query || E'\n) AS errand_row CROSS JOIN LATERAL (SELECT errand_row.*) AS errand_one (value)' INTO v_rows, v_type;
+    BEGIN
+        -- until the end of this subtransaction; a function's own SET is refused since 16
+        PERFORM set_config('transaction_read_only', 'on', true), set_config('search_path', p_path, true);
+        EXECUTE 'SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(errand_row)), pg_catalog.min(pg_catalog.pg_typeof(errand_one.value)::oid) FROM ('
+            || p_query || E'\n) AS errand_row CROSS JOIN LATERAL (SELECT errand_row.*) AS errand_one (value)' INTO v_rows, v_type;
+    EXCEPTION WHEN assert_failure THEN
+        RAISE; -- only a block that catches something is a subtransaction
+    END;
     IF v_type IN (114, 3802) AND (SELECT count(*) FROM jsonb_object_keys(v_rows -> 0)) = 1 THEN
         RETURN (SELECT e.value FROM jsonb_each(v_rows -> 0) AS e);
     END IF;

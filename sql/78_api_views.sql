@@ -76,7 +76,7 @@ END $$;
 -- Raises:     0A000 if it is not plain; what the view raises
 CREATE FUNCTION errand._view_read(p_view oid)
 RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET transaction_read_only = on
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
     SET intervalstyle = postgres SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     v_columns jsonb;
@@ -84,6 +84,7 @@ DECLARE
     v_from text := (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = p_view);
     v_rows jsonb;
 BEGIN
+    PERFORM set_config('transaction_read_only', 'on', true); -- until the end of this subtransaction, as in _cached_compute()
     IF EXISTS (SELECT FROM pg_class AS c WHERE c.oid = p_view AND c.relkind = 'v') THEN
         EXECUTE 'LOCK TABLE ' || v_from || ' IN ACCESS SHARE MODE'; -- it stays what it is found to be
     END IF;
@@ -103,6 +104,8 @@ BEGIN
         WHERE b.attrelid = p_view AND b.attnum > 0 AND NOT b.attisdropped ORDER BY b.attnum LIMIT 12) AS a;
     EXECUTE format('SELECT coalesce(jsonb_agg(jsonb_build_array(%s)), ''[]'') FROM (SELECT * FROM %s LIMIT 10) AS x', v_list, v_from) INTO v_rows;
     RETURN jsonb_build_object('columns', coalesce(v_columns, '[]'), 'rows', v_rows);
+EXCEPTION WHEN assert_failure THEN
+    RAISE;
 END $$;
 
 -- Function:   _view_within(view, ms)

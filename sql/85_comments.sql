@@ -714,7 +714,7 @@ Returns a row for each different id, in the order given: done, and the state. An
 Errors: 22023 another return_when; 55000 this transaction submitted one and has not committed; 22004 an id is NULL.
 Example: SELECT id FROM errand.wait(ARRAY[42, 43], ''FIRST_COMPLETED'') WHERE done;';
 COMMENT ON FUNCTION errand.as_completed IS
-'A row for each different task as it becomes final, in that order: id, state, result of those that succeeded, error of the others; those final already come first, by their time. Write SELECT errand.as_completed(...) and read it through a cursor or psql''s FETCH_COUNT to have each row at once; FROM errand.as_completed(...) gives all at the end. timeout: for the whole; NULL waits for ever; when it expires nothing is cancelled.
+'A row for each different task as it becomes final, in that order: id, state, result of those that succeeded, error of the others; those final already come first, by their time. Write SELECT errand.as_completed(...) and read it through a cursor or psql''s FETCH_COUNT (up to psql 16) to have each row at once; FROM errand.as_completed(...) gives all at the end. timeout: for the whole; NULL waits for ever; when it expires nothing is cancelled.
 Errors: 57014 timed out; 55000 this transaction submitted one and has not committed; 22004 an id is NULL.
 Example: SELECT (c).id, (c).state FROM (SELECT errand.as_completed(ARRAY[42, 43]) AS c OFFSET 0) AS x;';
 COMMENT ON FUNCTION errand.race IS

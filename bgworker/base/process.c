@@ -49,12 +49,27 @@ handle_sigterm(SIGNAL_ARGS)
 	errno = save_errno;
 }
 
+#ifdef ERRAND_COVERAGE
+extern void __gcov_dump(void);
+
+/* What was counted is written where else all would be lost (make coverage). */
+static void
+count_and_quit(SIGNAL_ARGS)
+{
+	__gcov_dump();
+	_exit(2);
+}
+#endif
+
 void
 errand_process_signals(void)
 {
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, handle_sigterm);
 	pqsignal(SIGPIPE, SIG_IGN);
+#ifdef ERRAND_COVERAGE
+	pqsignal(SIGQUIT, count_and_quit);
+#endif
 	BackgroundWorkerUnblockSignals();
 }
 

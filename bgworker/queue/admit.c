@@ -20,12 +20,12 @@
 #define PACED_MAX 64					   /* and so many */
 #define PLACE_PARK_US INT64CONST(100000)   /* the shortest time parked for a place */
 #define SPREAD_US INT64CONST(5000)		   /* between two that come back after a hold */
-#define PLACE_GAP_US INT64CONST(500000)	   /* at most, between two that come back for a place */
+#define PLACE_GAP_US INT64CONST(500000)	   /* at most: one may end long before the last ones did */
 #define SPREAD_MAX_US INT64CONST(60000000) /* nobody comes back later than so, behind its time */
 #define RATE_MAX_US INT64CONST(3600000000) /* but for a slow rate */
 #define HOST_NAME 300
 
-/* What a run must pass: the entries of its type and its host, or NULL. */
+/* The entries of a run's type and its host, or NULL. */
 typedef struct Gates
 {
 	ErrandLimit *type;
@@ -125,7 +125,6 @@ slowest(const Gates *g, int64 now, int64 *gap, int64 *most)
 
 		e = g->type != NULL && errand_limit_token_wait(g->type, now) >= host ? g->type : g->host;
 	}
-	/* one may end long before the time that the last ones took */
 	if (full != NULL)
 		*gap = Min(full->run_us / Max(1, full->max_running), PLACE_GAP_US);
 	if (e != NULL && e->per_second > 0)
@@ -155,22 +154,16 @@ turn_of(const Gates *g, int64 now)
 	return errand_clock_now() + (e->next - now) + (int64) (errand_random01() * Min(gap, WAIT_US));
 }
 
-/* All its places are free, and it has no rate: who is there may go. */
-static bool
-idle(const ErrandLimit *e)
-{
-	return e->max_running > 0 && e->running == 0 && e->per_second <= 0;
-}
-
 /*
- * New ones do not pass those that were sent back and have their turns ahead,
- * unless nothing runs: a task that comes back from there has got another place.
+ * New ones do not pass those that were sent back (these have got another place)
+ * and have their turns ahead, unless nothing runs.
  */
 static bool
 must_queue(const ErrandRun *r, const ErrandLimit *e, int64 now)
 {
 	return e != NULL && r->state != ERRAND_RUN_PACED && r->place == r->id &&
-		   e->next > now + WAIT_US && (e->max_running > 0 || e->per_second > 0) && !idle(e);
+		   e->next > now + WAIT_US && (e->max_running > 0 || e->per_second > 0) &&
+		   !errand_limit_idle(e);
 }
 
 typedef enum Verdict
@@ -298,8 +291,6 @@ errand_admit_turn(void (*start)(ErrandRun *r))
 	if (shut != seen_shut)
 		recall();
 	seen_shut = shut;
-	if (errand_runs_count(ERRAND_RUN_PACED) == 0)
-		return;
 	now = errand_limits_clock();
 	dlist_foreach_modify (it, errand_runs_in(ERRAND_RUN_PACED))
 	{

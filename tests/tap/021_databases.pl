@@ -130,6 +130,6 @@ ok(wait_for_sql($node, "SELECT count(*) FROM pg_stat_activity WHERE backend_type
 ok(poll_for(20, '100 hanging again', sub { $web->totals->{running} >= 100 }), 'and so do their transfers');
 is(sql($node, "SELECT DISTINCT state FROM errand.attempts WHERE task_id IN
 	(SELECT id FROM errand.tasks WHERE state = 'running') AND finished_at IS NOT NULL AND error LIKE '%crashed%'"), 'lost', 'the lost attempts are on record');
-$node->stop('immediate');
+$node->stop(END_STOP);
 
 done_testing();

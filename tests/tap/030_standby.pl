@@ -61,6 +61,6 @@ sql($standby, "SELECT errand.reschedule(id, now()) FROM errand.tasks WHERE state
 ok(wait_for_sql($standby, "SELECT count(*) FROM errand.tasks WHERE state = 'failed' AND error LIKE '%404%'", '20'), 'and goes on');
 my $id = sql($standby, "SELECT errand.http_get('" . $web->url('/json') . "')");
 is(sql($standby, "SELECT errand.wait_for($id)->>'status'"), '200', 'a new task runs');
-$standby->stop('immediate');
+$standby->stop(END_STOP);
 
 done_testing();

@@ -46,17 +46,21 @@ is($session->query_safe('FETCH 1 FROM c'), $ids[0], '... the next row is the nex
 $session->query_safe('COMMIT');
 is($session->query_safe("SELECT count(*) FROM errand.as_completed(ARRAY[$ids[0], $ids[1]])"), '2', 'FROM gives all');
 
-# psql's FETCH_COUNT prints a row while the server waits for the next
+# psql's FETCH_COUNT prints a row while the server waits for the next; since 17 it is no cursor
 sub later { return submit('/ok', "run_at => now() + '1 day'") }
 sub start_now { my $id = shift; return sql($node, "SELECT errand.reschedule($id, now())") }
 @ids = (submit('/ok'), later());
 my $pid = $session->query_safe('SELECT pg_backend_pid()');
-$session->query_safe('\set FETCH_COUNT 1');
-like($session->query_until(qr/^\d+\|succeeded/m,
-	"SELECT (c).id, (c).state FROM (SELECT errand.as_completed(ARRAY[$ids[0], $ids[1], $hang]) AS c OFFSET 0) AS x;\n"),
-	qr/^\Q$ids[0]\E\|succeeded$/m, 'FETCH_COUNT shows a row while others wait');
-start_now($ids[1]);
-like($session->query_until(qr/^\d+\|succeeded/m, ''), qr/^\n\Q$ids[1]\E\|succeeded$/, '... and the next while one runs on');
+SKIP:
+{
+	skip 'psql asks for rows in another way', 2 if $node->pg_version >= 17;
+	$session->query_safe('\set FETCH_COUNT 1');
+	like($session->query_until(qr/^\d+\|succeeded/m,
+		"SELECT (c).id, (c).state FROM (SELECT errand.as_completed(ARRAY[$ids[0], $ids[1], $hang]) AS c OFFSET 0) AS x;\n"),
+		qr/^\Q$ids[0]\E\|succeeded$/m, 'FETCH_COUNT shows a row while others wait');
+	start_now($ids[1]);
+	like($session->query_until(qr/^\d+\|succeeded/m, ''), qr/^\n\Q$ids[1]\E\|succeeded$/, '... and the next while one runs on');
+}
 sql($node, "SELECT pg_cancel_backend($pid)");
 ok(wait_for_sql($node, "SELECT count(*) FROM pg_stat_activity WHERE pid = $pid AND state = 'active'", '0', 30), '... until it is cancelled');
 $session->{run}->kill_kill;

@@ -118,6 +118,6 @@ is(sql($node, $census), $all, '... brings all of it back');
 is($web->requests - $sent, 0, '... and rests');
 sql($node, 'SELECT errand.resume_all()');
 ok(wait_for_sql($node, "SELECT count(*) FROM errand.tasks WHERE state = 'running' AND attempt = 2", '10'), '... until it is resumed');
-$node->stop('immediate');
+$node->stop(END_STOP);
 
 done_testing();

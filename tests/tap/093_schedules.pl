@@ -197,6 +197,6 @@ sql($node, 'SELECT errand.wait_until_running(); SELECT errand.wake()', 'copy');
 is(sql($node, $census, 'copy'), $all =~ s/\|t\|/|f|/gr, '... and rest in a copy');
 sql($node, 'SELECT errand.resume_all()', 'copy');
 ok(wait_for_sql($node, "SELECT runs > " . of('tick', 'runs') . " FROM errand.schedules WHERE name = 'tick'", 't', 30, 'copy'), '... until it is resumed');
-$node->stop('immediate');
+$node->stop(END_STOP);
 
 done_testing();

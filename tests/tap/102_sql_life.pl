@@ -35,7 +35,7 @@ sql($node, 'TRUNCATE effect; TRUNCATE errand_go.mark');
 
 $id = sql($node, q{SELECT errand.call('public.spin(jsonb)', '{"once": 1}', timeout => '1 h', max_attempts => 1)});
 ok(spinning(), 'a handler runs');
-$node->restart('fast');
+$node->restart;
 ok(wait_for_sql($node, "SELECT state FROM errand.attempts WHERE task_id = $id AND attempt = 1", 'interrupted', 15), 'a fast shutdown interrupts it');
 sql($node, 'INSERT INTO errand_go.mark VALUES (1)');
 ok(wait_for_sql($node, "SELECT errand.status($id)", 'succeeded', 15), '... it runs again');

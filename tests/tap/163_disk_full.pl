@@ -72,6 +72,6 @@ is(sql($node, q{SELECT count(*) FROM (SELECT task_id FROM errand.attempts GROUP 
 	HAVING array_agg(attempt::int ORDER BY attempt) <> ARRAY(SELECT generate_series(1, max(attempt)::int))) AS g}, 'crowded'), '0', '... attempts without a gap');
 cmp_ok($errors, '<', 300, "the log is not flooded ($errors lines)");
 unlike(slurp_file($node->logfile), qr/terminated by signal|PANIC/, 'nothing crashed');
-$node->stop('immediate');
+$node->stop(END_STOP);
 
 done_testing();

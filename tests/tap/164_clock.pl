@@ -84,6 +84,6 @@ ok(poll_for(20, 'them again', sub { scalar($web->requests(qr/9003/)) >= 40 }), '
 cmp_ok(time - $began, '<', 12, '... without waiting for the hour to pass');
 ok(finish_all($node, 60), 'all comes to an end');
 is(sql($node, "SELECT count(*) FROM errand.tasks WHERE state <> 'succeeded' AND id NOT IN (SELECT id FROM errand.tasks WHERE error LIKE '%404%')"), '0', '... well');
-$node->stop('immediate');
+$node->stop(END_STOP);
 
 done_testing();

@@ -92,6 +92,6 @@ my $other = counting('other');    # the first one's places are taken by what han
 $sessions[0]->query("SELECT count(errand.http_get('" . $other->url('/ok') . "')) FROM generate_series(1, 20)");
 ok(poll_for(15, 'requests', sub { $other->requests >= 20 }), '... and work goes on');
 $_->quit foreach @sessions;
-$node->stop('immediate');
+$node->stop(END_STOP);
 
 done_testing();

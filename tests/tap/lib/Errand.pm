@@ -14,8 +14,11 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
-our @EXPORT = qw(errand_node conf_of sql sql_error wait_for_sql poll_for best_of reload_settings
+our @EXPORT = qw(END_STOP errand_node conf_of sql sql_error wait_for_sql poll_for best_of reload_settings
   pids_of worker_pid new_log wait_for_line seed chance pick counting nginx mail_server stream_server finish_all);
+
+# How a test ends its server.
+use constant END_STOP => $ENV{COVERAGE} ? 'fast' : 'immediate';
 
 my @nodes;
 
