@@ -259,7 +259,11 @@ lead_chores(bool polled)
 	if (errand_mailbox_any())
 		in_transaction(errand_mail_read, true);
 	if (errand_config_copied())
-		return; /* what is there is another's, who may still be writing it */
+	{
+		/* what is there is another's, who may still be writing it */
+		errand_rollup_look();
+		return;
+	}
 	if (!led_before || (d != NULL && pg_atomic_exchange_u32(&d->reap_wanted, 0) != 0))
 	{
 		reap_all(d);

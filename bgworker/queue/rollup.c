@@ -41,19 +41,14 @@ errand_rollup_wait_us(void)
 	return Max(0, minute + MINUTE_US - errand_clock_now());
 }
 
-/* What was counted before the server started, once. */
+/* All that the rows tell is what was counted before. */
 static void
-take_up(void)
+base_on_rows(void)
 {
 	static const char *const retaken[ERRAND_FINALS] = {"retaken_succeeded", "retaken_failed",
 													   "retaken_unknown", "retaken_cancelled"};
 	ErrandCounted sums = {0};
-	ErrandDbArgs a = {0};
 
-	if (errand_counters_based())
-		return;
-	errand_db_arg(&a, TimestampTzGetDatum(errand_shared->began_at));
-	(void) errand_db_call(DB_ROLLUP_RECOUNT, &a);
 	if (errand_db_call(DB_ROLLUP_SUMS, NULL) == 1)
 	{
 		sums.submitted = errand_db_int8(0, errand_db_column("submitted"));
@@ -67,6 +62,28 @@ take_up(void)
 	}
 	sums.at = errand_clock_now();
 	errand_counters_base(&sums);
+}
+
+/* What was counted before the server started, once. */
+static void
+take_up(void)
+{
+	ErrandDbArgs a = {0};
+
+	if (errand_counters_based())
+		return;
+	errand_db_arg(&a, TimestampTzGetDatum(errand_shared->began_at));
+	(void) errand_db_call(DB_ROLLUP_RECOUNT, &a);
+	base_on_rows();
+}
+
+void
+errand_rollup_look(void)
+{
+	if (errand_counters_based() || !errand_db_begin())
+		return;
+	base_on_rows();
+	errand_db_commit(false);
 }
 
 /* A histogram as pairs of bucket and count: most buckets are empty. */

@@ -20,4 +20,7 @@ extern void errand_rollup_write(bool last);
 /* Within a transaction: keeps in shared memory since when queues' oldest tasks wait. */
 extern void errand_rollup_oldest(void);
 
+/* In a copy that rests: the counters begin with what its rows tell; nothing is written. */
+extern void errand_rollup_look(void);
+
 #endif

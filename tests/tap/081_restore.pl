@@ -18,6 +18,8 @@ sql($node, "SELECT errand.grant_access('alice', 'submit'), errand.grant_access('
 sql($node, "SELECT errand.define_queue('kept', description => 'ü'); SELECT errand.define_task('mine', 'http', template => '{\"url\": \"" . $web->url('/json') . "\"}')");
 sql($node, "SELECT errand.http_get('" . $web->url('/json') . "') FROM generate_series(1, 10)");
 finish_all($node);
+sql($node, 'SELECT errand.worker_restart()');    # who leaves writes the numbers of its minute
+ok(wait_for_sql($node, "SELECT sum(succeeded) FROM errand.rollup WHERE kind = 'a'", '10'), 'numbers are there');
 sql($node, "SELECT errand.http_get('" . $web->url('/held') . "', run_at => now() + '1 h', key => 'k' || i, tags => ARRAY['a'], deadline => '2 h') FROM generate_series(1, 10) AS i");
 sql($node, "SELECT errand.http_get('" . $web->url('/status/503') . "', backoff => 'constant', backoff_base => '1 h') FROM generate_series(1, 10)");
 sql($node, "SELECT errand.http_get('" . $web->url('/hang') . "', timeout => '1 h') FROM generate_series(1, 10)");
@@ -86,6 +88,7 @@ ok(wait_for_line($copy, qr/tasks rest: this database is a copy of another.*?HINT
 $copy->restart;
 tempt($_) foreach qw(whole parallel plain staged);
 is($web->requests - $before, 0, 'nothing was sent, not after a restart either');
+ok(wait_for_sql($copy, "SELECT errand._api('overview', '{}', now()) -> 'counts' ->> 'succeeded'", '10', 30, 'whole'), 'what was counted in the original is told');
 
 # ---- resume_all() ----
 
