@@ -85,10 +85,18 @@ scenario_http()
 	http_rate "one worker" "$many" '>= 0.45'
 	profile_end
 	row "  WAL, from submit to settle" "$wal" B/task
+	row "  WAL beyond payload and result" "$((wal - $(own_bytes)))" B/task "" '<= 800'
 	if [ -n "$wrk_result" ]; then
 		row "  wrk, one thread, 64 connections; tasks/s by it" "$(calc "$wrk_result" %.0f)" req/s "$(calc "$rate / $wrk_result")"
 	fi
 	memory_rows
+}
+
+# What the last tasks' payload and result take by themselves, a task.
+own_bytes()
+{
+	q "SELECT round(avg(pg_column_size(t.payload) + pg_column_size(o.result)))
+		FROM errand.outcome AS o JOIN errand.task AS t USING (id) WHERE o.id > (SELECT max(id) - 1000 FROM errand.outcome)"
 }
 
 memory_rows()

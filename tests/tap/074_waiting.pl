@@ -61,6 +61,7 @@ SKIP:
 	start_now($ids[1]);
 	like($session->query_until(qr/^\d+\|succeeded/m, ''), qr/^\n\Q$ids[1]\E\|succeeded$/, '... and the next while one runs on');
 }
+sql($node, "SELECT errand.cancel($ids[1])");
 sql($node, "SELECT pg_cancel_backend($pid)");
 ok(wait_for_sql($node, "SELECT count(*) FROM pg_stat_activity WHERE pid = $pid AND state = 'active'", '0', 30), '... until it is cancelled');
 $session->{run}->kill_kill;

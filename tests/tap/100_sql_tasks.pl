@@ -151,7 +151,7 @@ handler('litters', q{BEGIN
 	PERFORM set_config('lock_timeout', '1ms', false), set_config('statement_timeout', '1ms', false);
 	RETURN jsonb_build_object('pid', pg_backend_pid()); END});
 handler('looks', q{BEGIN RETURN jsonb_build_object('pid', pg_backend_pid(), 'work_mem', current_setting('work_mem'), 'x', nullif(current_setting('errand_test.x', true), ''), 'path', current_setting('search_path'), 'lock_timeout', current_setting('lock_timeout'),
-	'temp', to_regclass('pg_temp.litter'), 'locks', (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'), 'listens', (SELECT count(*) FROM pg_listening_channels()), 'prepared', (SELECT count(*) FROM pg_prepared_statements)); END});
+	'temp', to_regclass('pg_temp.litter'), 'locks', (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()), 'listens', (SELECT count(*) FROM pg_listening_channels()), 'prepared', (SELECT count(*) FROM pg_prepared_statements)); END});
 sql($node, 'SELECT errand.pause_all()');
 my @ids = map { call($_) } ('looks') x 3, qw(leaks looks litters looks), ('leaks', 'litters') x 5, 'looks';
 sql($node, 'SELECT errand.resume_all()');

@@ -44,7 +44,7 @@ function listen(page, complaints) {
 export async function open({ level = 'admin', role = 'postgres', place = '/', wait = true, ...options } = {}) {
 	const context = await (await start()).newContext({ viewport: { width: 1440, height: 900 }, acceptDownloads: true, ...options });
 	const page = await context.newPage();
-	page.setDefaultTimeout(30000);
+	page.setDefaultTimeout(90000);
 	page.complaints = [];
 	listen(page, page.complaints);
 	await page.addInitScript(() => {

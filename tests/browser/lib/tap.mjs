@@ -31,7 +31,7 @@ export async function run() {
 }
 
 // until(WHAT, CHECK): polls until it gives something true, and gives that.
-export async function until(what, check, seconds = 30) {
+export async function until(what, check, seconds = 90) {
 	const end = Date.now() + seconds * 1000;
 	let last;
 	for (;;) {
