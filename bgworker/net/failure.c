@@ -171,6 +171,13 @@ fail_connect(ErrandTransfer *t, CURLcode code)
 						errno_says(t->socket_errno, text, sizeof(text)));
 		return;
 	}
+	if (code == CURLE_PROXY)
+	{
+		/* it is there, but does not connect us: errno is of other attempts */
+		errand_net_fail(t, ERRAND_FAIL_CONNECT, "the proxy of %s does not connect to it: %s",
+						t->url->key, curl_says(t, code, text, sizeof(text)));
+		return;
+	}
 	curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &error);
 	errand_net_fail(t, ERRAND_FAIL_CONNECT, "could not connect to %s%s: %s",
 					t->proxy != NULL ? "the proxy of " : "", t->url->key,

@@ -3,20 +3,23 @@
 #
 #	/status/N	answers N		/hang	never answers
 #	/to/N/URL	redirects there with status N		anything else: 200
+#
+# start(LocalAddr => '::1', LocalPort => N) listens there instead of on 127.0.0.1.
 package Errand::Recorder;
 
 use strict;
 use warnings;
 use IO::Socket::INET;
+use IO::Socket::IP;
 use POSIX ();
 use PostgreSQL::Test::Cluster ();
 use PostgreSQL::Test::Utils ();
 
 sub start
 {
-	my $class = shift;
+	my ($class, %where) = @_;
 	my $self = bless { file => PostgreSQL::Test::Utils::tempdir('recorder') . '/heard' }, $class;
-	my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 64) or die "no socket: $!";
+	my $socket = IO::Socket::IP->new(LocalAddr => '127.0.0.1', Listen => 64, %where) or die "no socket: $!";
 	$self->{port} = $socket->sockport;
 	$self->{socket} = $socket;
 	open my $touch, '>', $self->{file} or die "no file: $!";
