@@ -201,7 +201,6 @@ ok(wait_for_sql($node, "SELECT failures < 2 FROM errand.stream_state JOIN errand
 	'a stable connection makes the next cut the first one');
 is(of('hold', 'state'), 'running', '... and is no trouble');
 ok(wait_of('slow', "state = 'degraded' AND error LIKE 'timed out: %'", 40), 'a handshake without an answer times out');
-diag(of("slow", "state, error, connects, failures"));
 
 # ---- the pause ----
 
