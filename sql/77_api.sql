@@ -212,7 +212,9 @@ CREATE FUNCTION errand._mask(p_value jsonb, p_depth integer DEFAULT 0)
 RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF p_depth > 40 THEN
+    IF p_value IS NULL THEN
+        RETURN NULL;
+    ELSIF p_depth > 40 THEN
         RETURN '"***"';
     ELSIF jsonb_typeof(p_value) = 'array' THEN
         RETURN (SELECT coalesce(jsonb_agg(errand._mask(e.value, p_depth + 1) ORDER BY e.n), '[]')

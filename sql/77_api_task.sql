@@ -47,8 +47,8 @@ BEGIN
     RETURN (
         SELECT coalesce(jsonb_agg(jsonb_build_object('attempt', a.attempt, 'state', a.state, 'started_at', errand._iso(a.started_at),
             'finished_at', errand._iso(a.finished_at), 'worker', a.worker, 'status_code', a.status_code, 'sqlstate', a.sqlstate,
-            'error', errand._mask_text(a.error), 'timings', a.timings, 'detail', errand._mask_text(a.detail), 'context', a.context,
-            'notices', a.notices) ORDER BY a.attempt), '[]')
+            'error', errand._mask_text(a.error), 'timings', a.timings, 'detail', errand._mask_text(a.detail), 'context', errand._mask_text(a.context),
+            'notices', errand._mask(a.notices)) ORDER BY a.attempt), '[]')
         FROM (SELECT x.* FROM errand.attempts AS x WHERE x.task_id = p_id ORDER BY x.attempt DESC LIMIT 100) AS a);
 END $$;
 

@@ -97,7 +97,7 @@ DECLARE
     v_ids bigint[] := (SELECT p.ids FROM errand._page('{"states": ["F"]}', NULL, 1000) AS p);
 BEGIN
     RETURN (
-        SELECT coalesce(jsonb_agg(jsonb_build_object('error', left(g.error, 500), 'fingerprint', g.fingerprint, 'count', g.n,
+        SELECT coalesce(jsonb_agg(jsonb_build_object('error', errand._mask_text(left(g.error, 500)), 'fingerprint', g.fingerprint, 'count', g.n,
             'last_id', g.last_id, 'last_at', errand._iso(g.last_at), 'task', g.task, 'queue', g.queue) ORDER BY g.last_id DESC), '[]')
         FROM (SELECT f.fingerprint, count(*) AS n, max(f.id) AS last_id, max(f.finished_at) AS last_at,
                   (array_agg(f.error ORDER BY f.id DESC))[1] AS error, (array_agg(f.task ORDER BY f.id DESC))[1] AS task,

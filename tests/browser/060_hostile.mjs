@@ -10,7 +10,7 @@ const TAME = 'plain text of much the same length, which is as long as the other 
 // One task with the text everywhere, one without; both fail with an error that holds it.
 async function taskWith(text, n) {
 	await sql(`CREATE OR REPLACE FUNCTION browser_raise(a jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
-		BEGIN RAISE EXCEPTION '%', a ->> 'text'; END $$`);
+		BEGIN RAISE NOTICE '%', a ->> 'text'; RAISE EXCEPTION '%', a ->> 'text'; END $$`);
 	await sql(`SELECT errand.define_task(:'text', 'sql', 'browser_raise(jsonb)', max_attempts => 1, description => :'text')`, { text });
 	const id = await sql(`SELECT errand.submit(:'text', jsonb_build_object('text', :'text', :'text', jsonb_build_array(:'text')), queue => :'text',
 		key => :'text', tags => ARRAY[:'text'])`, { text });
@@ -31,12 +31,32 @@ test('a task’s page has the same elements, hostile or not', async () => {
 	const page = await open({ place: `/tasks/${bad}` });
 	await page.locator('.page-head [data-state=failed]').waitFor();
 	await page.getByText('onerror=alert(1)').first().waitFor();
+	await page.getByRole('table', { name: 'Notices' }).getByText('onerror=alert(1)').waitFor();
 	await settled(page);
 	const shown = await skeleton(page);
 	assert.equal(await dangers(page), 0);
 	await goTo(page, `#/tasks/${tame}`);
 	await page.locator('.page-head [data-state=failed]').waitFor();
 	await until('the same elements', async () => (await skeleton(page)) === shown);
+	await clean(page);
+});
+
+test('what a handler told and where it failed is shown, without what is named like a secret', async () => {
+	await sql(`CREATE FUNCTION browser_tells(a jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+		BEGIN
+			RAISE WARNING 'asks https://errand.test/?token=hush-4711' USING ERRCODE = '01P42';
+			EXECUTE $q$ SELECT 1 / 0 AS "x?api_key=hush-4711&y" $q$;
+		END $$`);
+	const id = await sql(`SELECT errand.call('browser_tells(jsonb)', max_attempts => 1)`);
+	await until('failed', async () => (await sql(`SELECT errand.status(${id})`)) === 'failed');
+	const page = await open({ place: `/tasks/${id}` });
+	const told = page.getByRole('table', { name: 'Notices' });
+	await told.getByText('asks https://errand.test/?token=***').waitFor();
+	assert.deepEqual(await told.locator('tbody td').allTextContents(), ['1', 'WARNING', '01P42', 'asks https://errand.test/?token=***']);
+	await page.getByText('Context').click();
+	await page.getByText('PL/pgSQL function browser_tells(jsonb) line 4 at EXECUTE').waitFor();
+	await page.getByText('x?api_key=***&y').first().waitFor();
+	assert.ok(!(await page.content()).includes('hush-4711'));
 	await clean(page);
 });
 
