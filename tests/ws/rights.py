@@ -160,6 +160,14 @@ async def quick(ws):
 async def two_databases():
     """The other database has a relay of its own, at a port of its own; a token is of one database."""
     port = int(os.environ['OTHER_PORT'])
+
+    async def back():
+        """The settings of before were changed for all: it may still be restarting."""
+        try:
+            return status_of(await http('GET', '/healthz', port=port)) == 200
+        except OSError:
+            return False
+    await poll(back, 'the relay of the other database')
     here = await Ws.welcome()
     await here.subscribe('tasks')
     one_of(status_of(await http('GET', '/api/v1/overview', bearer=token(aud='other'))), (401,), "a token of the other database: 401 here")
