@@ -92,10 +92,10 @@ scenario_http()
 	memory_rows
 }
 
-# What the last tasks' payload and result take by themselves, a task.
+# What the last tasks' payload and result (of HTTP: headers and body) take by themselves, a task.
 own_bytes()
 {
-	q "SELECT round(avg(pg_column_size(t.payload) + pg_column_size(o.result)))
+	q "SELECT round(avg(pg_column_size(t.payload) + coalesce(pg_column_size(o.result), 0) + coalesce(octet_length(o.head), 0) + coalesce(octet_length(o.body), 0)))
 		FROM errand.outcome AS o JOIN errand.task AS t USING (id) WHERE o.id > (SELECT max(id) - 1000 FROM errand.outcome)"
 }
 
