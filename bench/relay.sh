@@ -212,7 +212,7 @@ noop_rate()
 relay_stats()
 {
 	local without=() with=()
-	for ((i = 0; i < 3; i++)); do
+	for ((i = 0; i < 5; i++)); do
 		noop_rate
 		without+=("$rate")
 		load_open "$relay_port" 1000 stats "$token"

@@ -136,10 +136,16 @@ END $$;
 CREATE FUNCTION errand._cancel_requests()
 RETURNS TABLE (id bigint, reason text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_asked bigint[] := ARRAY(SELECT c.id FROM errand.cancel_request AS c);
 BEGIN
+    IF cardinality(v_asked) = 0 THEN
+        RETURN;
+    END IF;
+    -- by id: a join may be planned as a walk through all outcomes
     DELETE FROM errand.cancel_request AS c WHERE c.ctid = ANY (ARRAY(
         SELECT x.ctid FROM errand.cancel_request AS x
-        WHERE EXISTS (SELECT FROM errand.outcome AS o WHERE o.id = x.id) FOR UPDATE SKIP LOCKED));
+        WHERE x.id = ANY (ARRAY(SELECT o.id FROM errand.outcome AS o WHERE o.id = ANY (v_asked))) FOR UPDATE SKIP LOCKED));
     RETURN QUERY SELECT DISTINCT ON (c.id) c.id, c.reason FROM errand.cancel_request AS c ORDER BY c.id, c.at DESC;
 END $$;
 

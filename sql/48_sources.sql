@@ -662,8 +662,9 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_ids bigint[] := ARRAY(
-        SELECT p.task FROM errand.source_piece AS p JOIN errand.outcome AS o ON o.id = p.task
-        WHERE EXISTS (SELECT FROM errand.source_run AS r WHERE r.id = p.run FOR UPDATE SKIP LOCKED) LIMIT 100);
+        SELECT p.task FROM errand.source_piece AS p
+        WHERE (SELECT true FROM errand.outcome AS o WHERE o.id = p.task) -- no join: it may walk through all outcomes
+          AND EXISTS (SELECT FROM errand.source_run AS r WHERE r.id = p.run FOR UPDATE SKIP LOCKED) LIMIT 100);
     v_run bigint;
     v_source bigint;
 BEGIN

@@ -1,7 +1,7 @@
 -- Claiming, settling and reaping, call by call; nothing of it commits.
 \ir common.psql
 BEGIN;
-SELECT plan(48);
+SELECT plan(51);
 -- what other tests left would show, too
 DELETE FROM errand.ready;
 DELETE FROM errand.later;
@@ -123,5 +123,23 @@ SELECT is((SELECT string_agg(t.key || ' ' || c.attempt, ', ' ORDER BY t.key) FRO
     'r2 2, r3 2', '_claim_suspects: a whole group');
 SELECT is((SELECT string_agg(t.key || ' ' || l.falls, ', ' ORDER BY t.key) FROM errand.lease AS x, errand._reap_lost(x.ids, x.attempts, x.failures, x.runs) AS l
     JOIN errand.task AS t USING (id) WHERE x.token = 7), 'r2 1, r3 1', '_reap_lost: falls are counted');
+
+-- what a worker asks again and again does not walk through what has ended, planned
+-- as workers plan (process.c), while little had ended and much was asked
+SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL plan_cache_mode = force_generic_plan;
+UPDATE pg_class SET reltuples = 10, relpages = 1 WHERE oid = 'errand.outcome'::regclass;
+UPDATE pg_class SET reltuples = 100000, relpages = 1 WHERE oid IN ('errand.cancel_request'::regclass, 'errand.source_piece'::regclass);
+DISCARD PLANS;
+SELECT errand._cancel_requests(), errand._cancel_waiting(now()), errand._sources_mend(now()) \g /dev/null
+INSERT INTO errand.outcome (id, finished_at, attempt, run, state, timed_out) SELECT -n, now(), 1, 1, 'S', false FROM generate_series(1, 2000) AS n;
+CREATE FUNCTION pg_temp.walked(query text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    before bigint := pg_stat_get_xact_tuples_returned('errand.outcome_pkey'::regclass) + pg_stat_get_xact_tuples_returned('errand.outcome'::regclass);
+BEGIN
+    EXECUTE query;
+    RETURN pg_stat_get_xact_tuples_returned('errand.outcome_pkey'::regclass) + pg_stat_get_xact_tuples_returned('errand.outcome'::regclass) - before;
+END $$;
+SELECT cmp_ok(pg_temp.walked(q), '<', 50::bigint, 'by id only: ' || q)
+FROM unnest('{"SELECT errand._cancel_requests()","SELECT errand._cancel_waiting(now())","SELECT errand._sources_mend(now())"}'::text[]) AS q;
 SELECT * FROM finish();
 ROLLBACK;
