@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "compat.h"
+#include "pgstat.h"
 #include "postmaster/interrupt.h"
 #include "settings.h"
 #include "storage/latch.h"
@@ -55,6 +56,7 @@ void
 errand_fault_point(const char *name, const char *what)
 {
 	const char *action;
+	char text[64];
 
 	if (!armed(name, what, &action))
 		return;
@@ -65,6 +67,8 @@ errand_fault_point(const char *name, const char *what)
 	if (strcmp(action, "full") == 0)
 		ereport(ERROR, (errcode(ERRCODE_DISK_FULL), errmsg("fault point %s", name)));
 	ereport(LOG, (errmsg("fault point %s: paused", name)));
+	snprintf(text, sizeof(text), "fault point %s: paused", name);
+	pgstat_report_activity(STATE_RUNNING, text); /* for tests to see */
 	while (armed(name, what, &action) && strcmp(action, "pause") == 0)
 	{
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 50,

@@ -42,7 +42,7 @@ foreach my $i (0 .. $#plan)
 	note sprintf '%3d %-26s %.2f s', $i + 1, $plan[$i], time - $from;
 }
 $ledger->tell('budget', $tasks);
-ok(poll_for(120, 'the submitter', sub { waitpid($ledger->{submitter}, POSIX::WNOHANG()) != 0 }), 'all is submitted');
+ok(poll_for(120 + $tasks / 100, 'the submitter', sub { waitpid($ledger->{submitter}, POSIX::WNOHANG()) != 0 }), 'all is submitted');
 ok(finish_all($ledger->{node}, 180), 'all tasks come to an end');
 
 my ($wrong, $told) = $ledger->check;

@@ -108,6 +108,7 @@ sub submit_all
 sub wait_for_sql_at
 {
 	my $self = shift;
+	POSIX::_exit(1) if getppid() != $self->{parent};    # the test was ended
 	return poll_for(60, 'a server', sub { my ($o, $e); return IPC::Run::run([ 'psql', '-XAtq', '-d', $self->told('where'), '-c', 'SELECT 1' ], '<', \undef, '>', \$o, '2>', \$e) });
 }
 
@@ -115,6 +116,7 @@ sub start_submitter
 {
 	my $self = shift;
 	seed();
+	$self->{parent} = $$;
 	defined($self->{submitter} = fork) or die "cannot fork: $!";
 	return if $self->{submitter};
 	eval { $self->submit_all; 1 } or print STDERR $@;
