@@ -82,6 +82,8 @@ errand_fault_point(const char *name, const char *what)
 		}
 	}
 	ereport(LOG, (errmsg("fault point %s: goes on", name)));
+	snprintf(text, sizeof(text), "fault point %s: goes on", name);
+	pgstat_report_activity(STATE_RUNNING, text);
 }
 
 #endif
