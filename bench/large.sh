@@ -107,22 +107,23 @@ flight()
 
 scenario_inflight()
 {
-	local files most_kb before_kb most watch_seconds raw_before url=$counting/delay/1000
+	local files most_kb before_kb most raw_most watch_seconds raw_before url=$counting/delay/1000
 	files=$(ulimit -Hn)
 	if [ "$files" != unlimited ] && [ "$files" -lt $((at_once + 1200)) ]; then
 		row "$at_once tasks at once: skipped, a process may open $files files" - tasks
 		return
 	fi
 	settings errand.host_max_running "$at_once" errand.max_in_flight "$at_once"
+	curl -sf "$counting/_reset" > /dev/null
 	raw_loop_rate "$url" "$at_once" "$at_once"
-	raw_before=$raw_rate
+	raw_before=$raw_rate raw_most=$(most_at_once)
 	flight 1000
 	raw_loop_rate "$url" "$at_once" "$at_once"
 	raw_mean=$(calc "($raw_before + $raw_rate) / 2" %.0f)
 	row "$at_once tasks of 1 s, none held back; by the raw loop's time" "$(calc "$at_once / $rate")" s "$(calc "$raw_mean / $rate")" '<= 1.2'
 	row "  raw libcurl loop beside it" "$(calc "$at_once / $raw_mean")" s
 	row "  CPU a task; the raw loop's by it" "$task_cpu" us "$(calc "$raw_cpu / $task_cpu")"
-	row "  at the server at once, at most" "$most" tasks
+	row "  at the server at once, at most; that of the raw loop by it" "$most" tasks "$(calc "$raw_most / $most")"
 	flight 10000
 	row "$at_once tasks of 10 s: at the server at once, at most" "$most" tasks "$(calc "$most / $at_once")" '>= 0.99'
 	row "  memory of the worker's own for each that was there" "$(calc "($most_kb - $before_kb) / $most" %.1f)" kB '' '<= 40'

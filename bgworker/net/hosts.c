@@ -219,6 +219,38 @@ errand_nethost_leave(ErrandTransfer *t)
 	t->host = NULL;
 }
 
+/*
+ * Before it goes into curl: has the host a connection that may be idle?  A request
+ * that must never be sent twice opens one in any case.
+ */
+void
+errand_nethost_look(ErrandTransfer *t)
+{
+	ErrandConns *c = &t->net->conns[t->host->hash % ERRAND_HOST_BUCKETS];
+
+	t->busy = false;
+	t->conns = t->url->https || t->proxy != NULL ? NULL : c;
+	t->fresh = t->req.never_resend || (t->conns != NULL && c->open <= c->busy);
+}
+
+/* It has a connection, or looks for one. */
+void
+errand_nethost_busy(ErrandTransfer *t)
+{
+	if (t->conns == NULL || t->busy)
+		return;
+	t->busy = true;
+	t->conns->busy++;
+}
+
+void
+errand_nethost_unbusy(ErrandTransfer *t)
+{
+	if (t->busy)
+		t->conns->busy--;
+	t->busy = false;
+}
+
 void
 errand_nethosts_limit_changed(ErrandNet *n)
 {
@@ -232,7 +264,8 @@ errand_nethosts_create(ErrandNet *n)
 	errand_list_init(&n->hosts_ready);
 	errand_list_init(&n->hosts_idle);
 	n->buckets = calloc(ERRAND_HOST_BUCKETS, sizeof(*n->buckets));
-	return n->buckets != NULL;
+	n->conns = calloc(ERRAND_HOST_BUCKETS, sizeof(*n->conns));
+	return n->buckets != NULL && n->conns != NULL;
 }
 
 void
@@ -242,4 +275,5 @@ errand_nethosts_free(ErrandNet *n)
 		forget(n, n->hosts[n->n_hosts - 1]);
 	free(n->hosts);
 	free(n->buckets);
+	free(n->conns);
 }

@@ -82,6 +82,17 @@ typedef struct ErrandUrl
 	ErrandAddress address;
 } ErrandUrl;
 
+/*
+ * Connections without TLS or proxy to the hosts of a bucket, so that libcurl need
+ * not look for an idle one where there is none: it would look at all that the host
+ * has.  An idle one may be missed while others open or close; then one is opened.
+ */
+typedef struct ErrandConns
+{
+	int open; /* sockets that we opened */
+	int busy; /* transfers in curl that have one, or will look for one */
+} ErrandConns;
+
 /* A host and port: its queue, its limit, its statistics. */
 typedef struct ErrandHost
 {
@@ -119,6 +130,7 @@ typedef struct ErrandSocket
 	int polled;			   /* what libuv waits for */
 	ErrandAddress address; /* len 0: not one that we opened */
 	bool exempt;		   /* it leads to a proxy */
+	ErrandConns *conns;	   /* where it is counted, or NULL */
 } ErrandSocket;
 
 typedef enum ErrandTransferState
@@ -182,6 +194,9 @@ struct ErrandTransfer
 
 	/* what curl reports */
 	CURL *easy;
+	ErrandConns *conns; /* of this hop; NULL: TLS or a proxy */
+	bool fresh;			/* must open a connection */
+	bool busy;			/* counted in conns */
 	ErrandStop stop;
 	ErrandHeadState head_state;
 	int head_lines; /* interim responses included */
@@ -245,6 +260,7 @@ struct ErrandNet
 	size_t buffered;
 
 	ErrandHost **buckets;
+	ErrandConns *conns; /* by bucket */
 	ErrandHost **hosts; /* all, in no order */
 	int n_hosts;
 	int hosts_size;
@@ -288,6 +304,9 @@ extern void errand_nethost_dequeue(ErrandTransfer *t);
 extern ErrandTransfer *errand_nethost_next(ErrandNet *n);
 extern void errand_nethost_take_place(ErrandTransfer *t);
 extern void errand_nethost_leave(ErrandTransfer *t);
+extern void errand_nethost_look(ErrandTransfer *t); /* sets t->conns, t->fresh */
+extern void errand_nethost_busy(ErrandTransfer *t);
+extern void errand_nethost_unbusy(ErrandTransfer *t);
 extern int errand_nethost_most(const ErrandHost *h, const ErrandNet *n);
 extern void errand_nethosts_limit_changed(ErrandNet *n);
 extern bool errand_nethosts_create(ErrandNet *n);

@@ -228,7 +228,7 @@ set_target(CURL *easy, ErrandTransfer *t, struct curl_slist *headers)
 		SET(CURLOPT_CONNECTTIMEOUT_MS, (long) t->req.connect_timeout_ms);
 	else
 		SET(CURLOPT_CONNECTTIMEOUT_MS, left > 0 ? left : 1L);
-	if (t->req.never_resend)
+	if (t->fresh)
 		SET(CURLOPT_FRESH_CONNECT, 1L);
 	return code;
 }
@@ -280,6 +280,7 @@ errand_transfer_prepare(ErrandTransfer *t)
 		return false;
 	}
 	t->curl_error[0] = '\0';
+	errand_nethost_look(t);
 	code = set_rules(t->easy, t->net);
 	if (code == CURLE_OK)
 		code = set_target(t->easy, t, headers);

@@ -118,6 +118,8 @@ static void
 drop_socket(ErrandSocket *s)
 {
 	s->net->sockets[s->fd] = NULL;
+	if (s->conns != NULL)
+		s->conns->open--;
 	uv_poll_stop(&s->poll);
 	uv_close((uv_handle_t *) &s->poll, on_socket_closed);
 }
@@ -260,6 +262,10 @@ open_and_add(ErrandTransfer *t, const struct curl_sockaddr *address, int *fd)
 	}
 	s->address = t->opened;
 	s->exempt = t->proxy != NULL;
+	s->conns = t->conns;
+	if (s->conns != NULL)
+		s->conns->open++;
+	errand_nethost_busy(t);
 	s->wanted = wanted;
 	watch(s, wanted);
 	return true;

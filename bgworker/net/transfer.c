@@ -167,6 +167,8 @@ errand_transfer_run(ErrandTransfer *t)
 	}
 	t->state = ERRAND_T_RUNNING;
 	n->in_curl++;
+	if (!t->fresh)
+		errand_nethost_busy(t);
 }
 
 /* Take it out of curl and its handle back; nothing of it is used any more. */
@@ -179,6 +181,7 @@ errand_transfer_leave_curl(ErrandTransfer *t)
 	{
 		curl_multi_remove_handle(n->multi, t->easy);
 		n->in_curl--;
+		errand_nethost_unbusy(t);
 		t->state = ERRAND_T_STARTING;
 	}
 	if (t->easy != NULL)

@@ -1,6 +1,7 @@
 # Nothing grows: memory and descriptors of each process of ours, over thousands
 # of tasks of each kind that succeed, fail, are tried again and are cancelled.
-# 8,000 here, 50,000 in `make check-long`.
+# 8,000 here, 50,000 in `make check-long`; `make soak` goes on for an hour, as
+# ERRAND_GROWTH says in minutes.
 use strict;
 use warnings;
 use FindBin;
@@ -9,11 +10,14 @@ use Errand;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $rounds = $ENV{ERRAND_LONG} ? 50 : 8;
+my $long = $ENV{ERRAND_LONG} || $ENV{ERRAND_GROWTH};
+my $rounds = $long ? 50 : 8;
+my $minutes = $ENV{ERRAND_GROWTH} || 0;
 my $web = counting();
 my $mail = mail_server();
 my $node = errand_node('growth', conf => "errand.host_max_running = 200\nerrand.executors = 1\nerrand.smtp_url = '" . $mail->url
-	  . "'\nerrand.smtp_from = 'a\@example.com'\nerrand.token_secret = '" . 'a1b2' x 16 . "'\nerrand.port = " . PostgreSQL::Test::Cluster::get_free_port());
+	  . "'\nerrand.smtp_from = 'a\@example.com'\nerrand.token_secret = '" . 'a1b2' x 16 . "'\nerrand.port = " . PostgreSQL::Test::Cluster::get_free_port()
+	  . ($minutes ? "\nerrand.retention = 'succeeded=1m,failed=1m'" : ''));
 sql($node, q{CREATE FUNCTION public.turn(a jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 	BEGIN
 		IF (a->>'i')::int % 7 = 0 THEN RAISE EXCEPTION 'so it is'; END IF;
@@ -50,12 +54,21 @@ sub measure
 # What is made once, is: connections, plans, caches. That takes longer than the
 # short form lasts, and so does filling the relay's history of 65,536 events: the
 # short form finds what loses two kilobytes a task.
-round_of_tasks() foreach 1 .. ($ENV{ERRAND_LONG} ? 25 : 3);
-my $most = $ENV{ERRAND_LONG} ? 3000 : 16000;
+round_of_tasks() foreach 1 .. ($long ? 25 : 3);
+my $most = $long ? 3000 : 16000;
 my $before = measure();
+my $began = time;
 is(join(', ', sort keys %$before), 'errand executor, errand launcher, errand relay, errand worker', 'all kinds of processes are there');
-my $good = 1;
-$good &&= round_of_tasks() foreach 1 .. $rounds;
+my ($good, $done, $told) = (1, 0, 0);
+for (; $good && ($done < $rounds || time - $began < 60 * $minutes); $done++)
+{
+	$good = round_of_tasks();
+	next if time - $began < 300 * ($told + 1);
+	$told++;
+	my $now = measure();
+	diag sprintf('minute %d, %d,000 tasks: ', (time - $began) / 60, $done + 1)
+	  . join(', ', map { "$_ $now->{$_}{kb} kB, $now->{$_}{fds}" } sort keys %$now);
+}
 ok($good, 'all tasks come to an end');
 my $after = measure();
 foreach my $type (sort keys %$before)
@@ -64,7 +77,7 @@ foreach my $type (sort keys %$before)
 	is($a->{pid}, $b->{pid}, "$type: the same process");
 	cmp_ok($a->{kb} - $b->{kb}, '<', $most, "... its memory stays ($b->{kb} kB, then $a->{kb} kB)");
 	cmp_ok(abs($a->{fds} - $b->{fds}), '<', 40, "... and its descriptors ($b->{fds}, then $a->{fds})");
-	diag "$type: $b->{kb} kB, $b->{fds} descriptors; after $rounds,000 tasks $a->{kb} kB, $a->{fds}" if $ENV{ERRAND_LONG};
+	diag "$type: $b->{kb} kB, $b->{fds} descriptors; after $done,000 tasks $a->{kb} kB, $a->{fds}" if $long;
 }
 $node->stop;
 

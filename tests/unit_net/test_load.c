@@ -6,6 +6,7 @@
  *-------------------------------------------------------------------------
  */
 #include "harness.h"
+#include "net/internal.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -99,6 +100,62 @@ test_limits(void **state)
 		assert_true(server_accepted(S[i]) <= 32);
 		assert_int_equal(server_requests(S[i]), 200);
 	}
+}
+
+/* What the net counts of connections: those open, and those that transfers have or look for. */
+static void
+count_conns(int *open, int *busy)
+{
+	*open = *busy = 0;
+	for (int i = 0; i < ERRAND_HOST_BUCKETS; i++)
+	{
+		*open += H.net->conns[i].open;
+		*busy += H.net->conns[i].busy;
+	}
+}
+
+/*
+ * An idle connection is found beside requests that must open their own, and the
+ * counts that say whether there is one are right after whatever happened.
+ */
+static void
+test_connections(void **state)
+{
+	ErrandRequest own = harness_request("http://127.0.0.1:%d/", server_port(S[0]));
+	Result *r[300];
+	int open, busy;
+
+	(void) state;
+	own.never_resend = true;
+	for (int round = 0; round < 3; round++)
+	{
+		r[0] = harness_start(&own);
+		r[1] = harness_get("http://127.0.0.1:%d/", server_port(S[0]));
+		WAIT_FOR(r[0]->done && r[1]->done);
+		assert_false(r[0]->r.reused);
+		assert_int_equal(r[1]->r.reused, round > 0);
+		result_free(r[0]);
+		result_free(r[1]);
+		count_conns(&open, &busy);
+		assert_int_equal(busy, 0);
+		assert_int_equal(open, server_accepted(S[0]));
+	}
+	for (int i = 0; i < 300; i++)
+		r[i] = i % 3 == 0 ? harness_start(&own) :
+							harness_get("http://127.0.0.1:%d/", server_port(S[0]));
+	WAIT_FOR(r[40]->done);
+	for (int i = 0; i < 300; i += 7)
+		if (!r[i]->done)
+			errand_transfer_cancel(r[i]->transfer);
+	for (int i = 0; i < 300; i++)
+	{
+		WAIT_FOR(r[i]->done);
+		result_free(r[i]);
+	}
+	count_conns(&open, &busy);
+	assert_int_equal(busy, 0);
+	assert_true(open > 0);
+	WAIT_FOR(server_connections(S[0]) == open);
 }
 
 /* A few behind many of another host do not wait for all of them. */
@@ -272,8 +329,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_thousand),	  TEST(test_limits),   TEST(test_turns),		  TEST(test_order),
-		TEST(test_nothing_grows), TEST(test_buffered), TEST(test_no_descriptors),
+		TEST(test_thousand), TEST(test_limits),			TEST(test_connections),
+		TEST(test_turns),	 TEST(test_order),			TEST(test_nothing_grows),
+		TEST(test_buffered), TEST(test_no_descriptors),
 	};
 
 	return cmocka_run_group_tests(tests, open_nginx, close_nginx);
