@@ -38,6 +38,8 @@ EXTRA_CLEAN = $(DATA_built) bgworker/relay/page_data.c output_iso tmp_check log 
 
 ifdef FAULTS
 PG_CPPFLAGS += -DERRAND_FAULTS
+# bgworker/base/fault_memory.c
+SHLIB_LINK += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 endif
 ifdef COVERAGE
 PG_CPPFLAGS += -DERRAND_COVERAGE

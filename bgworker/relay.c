@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/db.h"
+#include "base/fault.h"
 #include "base/loop.h"
 #include "base/process.h"
 #include "commands/dbcommands.h"
@@ -139,6 +140,7 @@ relay_init(Datum main_arg)
 
 	errand_process_start(main_arg, ERRAND_PROCESS_RELAY);
 	turn_context = AllocSetContextCreate(TopMemoryContext, "errand turn", ALLOCSET_DEFAULT_SIZES);
+	ERRAND_FAULT_MEMORY("relay");
 	settings = errand_relay_settings_hash();
 	d = errand_database_mine();
 	note_settings();
@@ -172,6 +174,7 @@ tick(int64 now)
 		return;
 	tick_at = now + TICK_US;
 	relay_sessions_tick();
+	relay_listen_tick();
 	relay_check_tick(now);
 	if (!lasted && now - started_at > LASTED_US)
 	{
@@ -215,7 +218,8 @@ sleep_ms(void)
 		return errand_db_held() || relay_requests_held() ? HELD_MS : 0;
 	if (relay_feed_behind() || relay_feed_head() != told)
 		return 0;
-	if (lasted && relay_sessions() + relay_conns() == 0 && !relay_feed_follows())
+	if (lasted && relay_sessions() + relay_conns() == 0 && !relay_feed_follows() &&
+		!relay_listen_waits())
 		return MAX_SLEEP_MS;
 	return Max(0, (tick_at - now + 999) / 1000);
 }

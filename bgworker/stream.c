@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/db.h"
+#include "base/fault.h"
 #include "base/loop.h"
 #include "base/process.h"
 #include "miscadmin.h"
@@ -119,6 +120,7 @@ stream_init(Datum main_arg)
 {
 	errand_process_start(main_arg, ERRAND_PROCESS_STREAM);
 	turn_context = AllocSetContextCreate(TopMemoryContext, "errand turn", ALLOCSET_DEFAULT_SIZES);
+	ERRAND_FAULT_MEMORY("stream");
 	errand_streams_init();
 	errand_streams_network(errand_loop_create());
 	ereport(LOG, (errmsg("stream process started in database %u", MyDatabaseId)));

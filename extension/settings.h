@@ -57,8 +57,6 @@ typedef struct ErrandRetention
 
 extern ErrandRetention errand_retention_parsed;
 
-#define ERRAND_ALLOW_MAX 256 /* networks in errand.allow_networks */
-
 #define ERRAND_TOKEN_SECRET_MIN 32 /* bytes */
 
 /* Those of e-mail, in settings_mail.c. */

@@ -28,7 +28,7 @@ check:
 
 # The tests that take longer when they are told to.
 check-long:
-	@PG_CONFIG='$(PG_CONFIG)' PARTS=tap TAP='tests/tap/150_capstone.pl tests/tap/160_ledger.pl tests/tap/167_growth.pl' \
+	@PG_CONFIG='$(PG_CONFIG)' PARTS=tap TAP='tests/tap/150_capstone.pl tests/tap/160_ledger.pl tests/tap/167_growth.pl tests/tap/169_memory.pl' \
 		ERRAND_LONG=1 tests/run
 
 # Hours: crashes by chance, from seed after seed, until the time is over.

@@ -41,6 +41,9 @@ static int settings_level = 0;
 static bool gone = false;
 static bool held = false;
 
+/* Who began a transaction gets its memory context back: its end would leave it in TopMemoryContext. */
+static MemoryContext outside = NULL;
+
 /* No DROP or ALTER may be under way; ours is held until the commit. */
 static bool
 sentinel_lock(Oid extension)
@@ -93,6 +96,7 @@ void
 errand_db_transaction(void)
 {
 	SetCurrentStatementStartTimestamp();
+	outside = CurrentMemoryContext;
 	StartTransactionCommand();
 	XactIsoLevel = XACT_READ_COMMITTED;
 	XactReadOnly = false;
@@ -103,6 +107,7 @@ void
 errand_db_end(void)
 {
 	CommitTransactionCommand();
+	MemoryContextSwitchTo(outside);
 	errand_process_in_statement(false);
 }
 
@@ -155,6 +160,8 @@ errand_db_undo(bool log)
 	if (log && !errand_process_must_leave()) /* then we cancelled it ourselves */
 		EmitErrorReport();
 	AbortCurrentTransaction();
+	if (outside != NULL)
+		MemoryContextSwitchTo(outside);
 	FlushErrorState();
 	RESUME_INTERRUPTS();
 	/* A plan may be what was wrong: functions change with ALTER EXTENSION. */
@@ -262,6 +269,7 @@ errand_db_array(const Datum *items, const bool *nulls, int n, Oid type)
 void
 errand_db_begin_shared(void)
 {
+	outside = CurrentMemoryContext;
 	StartTransactionCommand();
 	(void) GetTransactionSnapshot();
 }
@@ -270,15 +278,18 @@ void
 errand_db_commit_shared(void)
 {
 	CommitTransactionCommand();
+	MemoryContextSwitchTo(outside);
 }
 
 bool
 errand_db_installed(void)
 {
+	MemoryContext context = CurrentMemoryContext;
 	bool installed;
 
 	StartTransactionCommand();
 	installed = OidIsValid(get_extension_oid(ERRAND_EXTENSION, true));
 	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
 	return installed;
 }

@@ -108,7 +108,8 @@ errand_db_arg_null(ErrandDbArgs *a)
 /*
  * Begins a transaction of our own.  False, with nothing begun, if the
  * extension is being dropped or altered just now (errand_db_held), or is gone
- * for good (errand_db_gone).
+ * for good (errand_db_gone).  However it ends, the memory context is then the
+ * one that was current before it.
  */
 extern bool errand_db_begin(void);
 

@@ -44,6 +44,14 @@ armed(const char *name, const char *what, const char **action)
 	return *p == '=';
 }
 
+bool
+errand_fault_is(const char *name, const char *what, const char *action)
+{
+	const char *set;
+
+	return armed(name, what, &set) && strcmp(set, action) == 0;
+}
+
 int
 errand_fault_haste(const char *name)
 {

@@ -23,21 +23,17 @@ struct ErrandDialer
 {
 	ErrandHandles handles;
 	ErrandNames *names;
-	ErrandCidr *allow;
+	ErrandCidr allow[ERRAND_ALLOW_MAX];
 	int n_allow;
 };
 
-static bool
+/* Into memory that is there: without it nothing would be allowed. */
+static void
 take_list(ErrandDialer *dialer, const ErrandCidr *allow, int n_allow)
 {
-	size_t size = (size_t) n_allow * sizeof(ErrandCidr);
-
-	free(dialer->allow);
-	dialer->allow = n_allow > 0 ? malloc(size) : NULL;
-	dialer->n_allow = dialer->allow != NULL ? n_allow : 0;
-	if (dialer->allow != NULL)
-		memcpy(dialer->allow, allow, size);
-	return dialer->n_allow == n_allow;
+	dialer->n_allow = n_allow < ERRAND_ALLOW_MAX ? n_allow : ERRAND_ALLOW_MAX;
+	if (dialer->n_allow > 0)
+		memcpy(dialer->allow, allow, (size_t) dialer->n_allow * sizeof(ErrandCidr));
 }
 
 ErrandDialer *
@@ -50,11 +46,10 @@ errand_dialer_create(uv_loop_t *loop, const char *servers, int timeout_ms, const
 	if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS ||
 		(dialer = calloc(1, sizeof(ErrandDialer))) == NULL)
 		return NULL;
-	if (take_list(dialer, allow, n_allow))
-		dialer->names = errand_names_create(loop, &dialer->handles, servers, timeout_ms, why);
+	take_list(dialer, allow, n_allow);
+	dialer->names = errand_names_create(loop, &dialer->handles, servers, timeout_ms, why);
 	if (dialer->names != NULL)
 		return dialer;
-	free(dialer->allow);
 	free(dialer);
 	return NULL;
 }
@@ -65,7 +60,7 @@ errand_dialer_configure(ErrandDialer *dialer, const char *servers, int timeout_m
 {
 	const char *why = NULL;
 
-	(void) take_list(dialer, allow, n_allow); /* without memory it is stricter */
+	take_list(dialer, allow, n_allow);
 	return errand_names_configure(dialer->names, servers, timeout_ms, &why);
 }
 

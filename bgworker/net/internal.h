@@ -229,7 +229,7 @@ struct ErrandNet
 
 	int max_in_flight;
 	int host_max_running;
-	ErrandCidr *allow;
+	ErrandCidr allow[ERRAND_ALLOW_MAX];
 	int n_allow;
 	unsigned config_version;
 	char *user_agent;

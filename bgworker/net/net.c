@@ -143,17 +143,13 @@ same_list(const ErrandNet *n, const ErrandNetConfig *c)
 			memcmp(n->allow, c->allow, (size_t) c->n_allow * sizeof(ErrandCidr)) == 0);
 }
 
-/* Take over the allow list; what has no memory for it stays stricter. */
+/* Take over the allow list: into memory that is there, since without it nothing would be allowed. */
 static void
 take_allow_list(ErrandNet *n, const ErrandNetConfig *c)
 {
-	size_t size = (size_t) c->n_allow * sizeof(ErrandCidr);
-
-	free(n->allow);
-	n->allow = c->n_allow > 0 ? malloc(size) : NULL;
-	n->n_allow = n->allow != NULL ? c->n_allow : 0;
-	if (n->allow != NULL)
-		memcpy(n->allow, c->allow, size);
+	n->n_allow = c->n_allow < ERRAND_ALLOW_MAX ? c->n_allow : ERRAND_ALLOW_MAX;
+	if (n->n_allow > 0)
+		memcpy(n->allow, c->allow, (size_t) n->n_allow * sizeof(ErrandCidr));
 }
 
 static void
@@ -267,7 +263,6 @@ on_all_closed(ErrandHandles *handles)
 
 	free(n->sockets);
 	free(n->easy);
-	free(n->allow);
 	free(n->user_agent);
 	free(n->ca_file);
 	free(n);

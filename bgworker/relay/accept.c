@@ -48,14 +48,11 @@ socket_closed(uv_handle_t *handle)
 
 /* The socket goes to tls.c, and we have what it passes on. */
 static bool
-accept_tls(RelayConn *c, uv_stream_t *server)
+accept_tls(RelayConn *c, uv_stream_t *server, uv_tcp_t *tcp)
 {
-	uv_tcp_t *tcp = malloc(sizeof(uv_tcp_t));
 	uv_os_fd_t fd;
 	int end = -1;
 
-	if (tcp == NULL)
-		return false;
 	(void) uv_tcp_init(server->loop, tcp);
 	if (uv_accept(server, (uv_stream_t *) tcp) == 0 && addresses(c, tcp) &&
 		uv_fileno((uv_handle_t *) tcp, &fd) == 0)
@@ -84,15 +81,18 @@ accept_plain(RelayConn *c, uv_stream_t *server)
 bool
 relay_conn_accept(uv_stream_t *server)
 {
-	RelayConn *c = relay_conn_create(server->loop, relay_tls_on());
+	bool tls = relay_tls_on();
+	uv_tcp_t *tcp = tls ? malloc(sizeof(uv_tcp_t)) : NULL;
+	RelayConn *c = tls && tcp == NULL ? NULL : relay_conn_create(server->loop, tls);
 
 	if (c == NULL)
-		return false;
-	if (relay_tls_on() ? !accept_tls(c, server) : !accept_plain(c, server))
 	{
-		relay_conn_close(c);
+		free(tcp);
 		return false;
 	}
-	relay_conn_begin(c);
+	if (tls ? accept_tls(c, server, tcp) : accept_plain(c, server))
+		relay_conn_begin(c);
+	else
+		relay_conn_close(c);
 	return true;
 }

@@ -127,7 +127,7 @@ relay_args_make(const RelayConn *c, const RelayRoute *route, const char **proble
 	if (good && !t.failed)
 		return t.b.data;
 	if (t.failed)
-		*problem = "out of memory";
+		*problem = relay_no_memory;
 	relay_text_free(&t);
 	return NULL;
 }
@@ -157,7 +157,7 @@ relay_args_wish(const RelayConn *c, RelayWish *wish, const char **problem)
 		*problem = to.problem;
 		return false;
 	}
-	*problem = "out of memory";
+	*problem = relay_no_memory;
 	wish->id = strdup("events");
 	if (wish->id == NULL || (wish->channel == NULL && (wish->channel = strdup("tasks")) == NULL))
 		return false;

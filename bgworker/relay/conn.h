@@ -76,7 +76,7 @@ typedef struct RelayReply
 
 /*
  * Takes a new connection over from a listening socket; the caller has made
- * room for it.  False: it is closed.
+ * room for it.  False: memory is out, and it was not taken.
  */
 extern bool relay_conn_accept(uv_stream_t *server);
 

@@ -4,7 +4,8 @@
  *
  * Runs in the relay.  The callback must never throw.  When descriptors run out,
  * libuv closes who comes with one it keeps for that, and does not spin; our own
- * limits come before that.
+ * limits come before that.  Until it is taken, libuv holds who came and lets nobody
+ * else in: where memory is out, it is tried again at each tick.
  */
 #include "postgres.h"
 
@@ -20,6 +21,7 @@
 #define BACKLOG 1024
 
 static uv_tcp_t listeners[LISTEN_MAX];
+static bool waits[LISTEN_MAX]; /* somebody came who could not be taken */
 static int n_listeners = 0;
 
 static void
@@ -29,28 +31,53 @@ too_many_closed(uv_handle_t *handle)
 }
 
 /* Takes it and lets it go. */
-static void
+static bool
 turn_away(uv_stream_t *server)
 {
 	uv_tcp_t *tcp = malloc(sizeof(uv_tcp_t));
 
 	if (tcp == NULL)
-		return;
+		return false;
 	(void) uv_tcp_init(server->loop, tcp);
 	(void) uv_accept(server, (uv_stream_t *) tcp);
 	uv_close((uv_handle_t *) tcp, too_many_closed);
 	relay_count_refused();
+	return true;
 }
 
 static void
 on_connection(uv_stream_t *server, int status)
 {
+	bool taken = true;
+
 	if (status != 0)
 		relay_log("a connection could not be taken: %s", uv_strerror(status));
 	else if (relay_limits_exceeded() && !relay_conns_make_room())
-		turn_away(server);
+		taken = turn_away(server);
 	else
-		(void) relay_conn_accept(server);
+		taken = relay_conn_accept(server);
+	waits[(uv_tcp_t *) server - listeners] = !taken;
+}
+
+void
+relay_listen_tick(void)
+{
+	for (int i = 0; i < n_listeners; i++)
+	{
+		if (waits[i])
+			on_connection((uv_stream_t *) &listeners[i], 0);
+	}
+}
+
+bool
+relay_listen_waits(void)
+{
+	for (int i = 0; i < n_listeners; i++)
+	{
+		if (waits[i])
+			return true;
+	}
+	return false;
 }
 
 static int
@@ -69,7 +96,7 @@ listen_on(uv_loop_t *loop, const char *address)
 		rc = uv_tcp_init(loop, tcp);
 	if (rc != 0)
 		return rc;
-	n_listeners++;
+	waits[n_listeners++] = false;
 	rc = uv_tcp_bind(tcp, (struct sockaddr *) &a, v6 ? UV_TCP_IPV6ONLY : 0);
 	return rc != 0 ? rc : uv_listen((uv_stream_t *) tcp, BACKLOG, on_connection);
 }

@@ -15,6 +15,12 @@
  */
 extern int relay_listen_start(uv_loop_t *loop, char *address, size_t size);
 
+/* Takes who could not be taken for want of memory; for each tick. */
+extern void relay_listen_tick(void);
+
+/* Is there somebody? */
+extern bool relay_listen_waits(void);
+
 /* Closes them: nobody new comes. */
 extern void relay_listen_stop(void);
 

@@ -38,6 +38,12 @@ relay_session_create(RelayPrincipal *who, RelayAddress *address)
 	return s;
 }
 
+bool *
+relay_session_held(RelaySession *s)
+{
+	return &s->held;
+}
+
 int
 relay_sessions(void)
 {
@@ -117,7 +123,7 @@ hear_auth(RelaySession *s, const char *token)
 	s->who = relay_token_check(token, strlen(token), &why);
 	if (s->who == NULL)
 	{
-		relay_session_close(s, RELAY_CLOSE_TOKEN, why);
+		relay_session_close(s, why == relay_no_memory ? RELAY_CLOSE_FULL : RELAY_CLOSE_TOKEN, why);
 		return;
 	}
 	relay_session_beat(s, &relay_beating);

@@ -41,6 +41,12 @@ extern bool relay_session_writeable(RelaySession *s); /* false: close it now */
 extern void relay_session_closed(RelaySession *s);	  /* nothing is written to it any more */
 extern void relay_session_gone(RelaySession *s);	  /* frees it */
 
+/*
+ * Where it is noted that nothing is read of it now.  Not in libwebsockets' user
+ * space: where there is no memory for that, it goes on without.
+ */
+extern bool *relay_session_held(RelaySession *s);
+
 /* Closes it in good order, with this code. */
 extern void relay_session_close(RelaySession *s, int code, const char *reason);
 

@@ -44,6 +44,7 @@ struct RelaySession
 	SessionState state;
 	bool asked; /* to be called back for writing */
 	bool ping_due;
+	bool held; /* nothing is read of it */
 	bool deaf; /* its close frame has come, or no frame: what follows is not looked at */
 	short n_out;
 	short n_subs;

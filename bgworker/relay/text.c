@@ -13,6 +13,8 @@
 #include "datatype/timestamp.h"
 #include "relay/text.h"
 
+const char relay_no_memory[] = "out of memory";
+
 void
 relay_text_bytes(RelayText *t, const char *bytes, size_t len)
 {

@@ -17,6 +17,9 @@ typedef struct RelayText
 	bool failed;
 } RelayText;
 
+/* The reason of a refusal that is ours and not the client's: told as 503 or 1013. */
+extern const char relay_no_memory[];
+
 extern void relay_text_bytes(RelayText *t, const char *bytes, size_t len);
 extern void relay_text(RelayText *t, const char *s);
 extern void relay_text_format(RelayText *t, const char *format, ...) pg_attribute_printf(2, 3);

@@ -65,7 +65,7 @@ relay_token_now(void)
 
 /* The elements of the array, and all of it as one text; false if it is no array of strings. */
 static bool
-channels_read(RelayPrincipal *p, const ErrandJson *j, int array)
+channels_read(RelayPrincipal *p, const ErrandJson *j, int array, const char **why)
 {
 	char one[CHANNEL_BYTES];
 	RelayText text = {0};
@@ -85,7 +85,9 @@ channels_read(RelayPrincipal *p, const ErrandJson *j, int array)
 	}
 	relay_text(&text, "");
 	p->channels = text.b.data != NULL ? text.b.data : strdup("");
-	return good && !text.failed && p->channel != NULL && p->channels != NULL;
+	if (text.failed || p->channel == NULL || p->channels == NULL)
+		*why = relay_no_memory;
+	return good && *why != relay_no_memory;
 }
 
 static bool
@@ -113,16 +115,20 @@ principal_unite(RelayPrincipal *p)
 	return p;
 }
 
-/* A claim that is a string, copied; NULL if it is none. */
+/* A claim that is a string, copied; NULL if it is none, or if memory is out: *why says so. */
 static char *
-claim(const ErrandJson *j, const char *name)
+claim(const ErrandJson *j, const char *name, const char **why)
 {
+	char *copy;
 	char text[CHANNEL_BYTES];
 
 	if (!errand_json_string(j, errand_json_member(j, 0, name), text, sizeof(text)) ||
 		text[0] == '\0')
 		return NULL;
-	return strdup(text);
+	copy = strdup(text);
+	if (copy == NULL)
+		*why = relay_no_memory;
+	return copy;
 }
 
 static bool
@@ -143,13 +149,14 @@ claims_read(const ErrandJson *j, const char **why)
 	long long expires = 0;
 	long long begins = 0;
 
-	*why = "the token is not complete";
+	*why = relay_no_memory;
 	if (p == NULL)
 		return NULL;
+	*why = "the token is not complete";
 	errand_list_init(&p->node);
 	p->refs = 1;
-	p->sub = claim(j, "sub");
-	p->jti = claim(j, "jti");
+	p->sub = claim(j, "sub", why);
+	p->jti = claim(j, "jti", why);
 	(void) errand_json_string(j, errand_json_member(j, 0, "level"), level, sizeof(level));
 	p->token_level = errand_level_parse(level);
 	(void) errand_json_int(j, errand_json_member(j, 0, "exp"), &expires);
@@ -162,7 +169,7 @@ claims_read(const ErrandJson *j, const char **why)
 	else if (expires > 0 && p->expires <= relay_token_now())
 		*why = "the token has expired";
 	else if (p->sub != NULL && p->jti != NULL && p->token_level != ERRAND_LEVEL_NONE &&
-			 expires > 0 && channels_read(p, j, errand_json_member(j, 0, "channels")))
+			 expires > 0 && channels_read(p, j, errand_json_member(j, 0, "channels"), why))
 		return principal_unite(p);
 	relay_principal_drop(p);
 	return NULL;

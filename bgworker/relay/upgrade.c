@@ -187,7 +187,7 @@ relay_web_upgrade(RelayConn *c)
 		else if (c->head.authorization.p != NULL)
 			who = relay_web_token(c, &why);
 		if (who == NULL && why != NULL)
-			close_with(c, RELAY_CLOSE_TOKEN, why, true);
+			close_with(c, why == relay_no_memory ? RELAY_CLOSE_FULL : RELAY_CLOSE_TOKEN, why, true);
 		else
 			hand_over(c, who);
 	}

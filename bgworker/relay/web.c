@@ -13,6 +13,7 @@
 #include "relay/conn.h"
 #include "relay/counters.h"
 #include "relay/sse.h"
+#include "relay/text.h"
 #include "relay/web.h"
 #include "relay/routes.h"
 #include "settings.h"
@@ -20,9 +21,13 @@
 static bool
 refuse(RelayConn *c, int status, const char *why)
 {
-	const char *more = status == 401 ? "WWW-Authenticate: Bearer\r\n" :
-					   status == 503 ? "Retry-After: 1\r\n" :
-									   NULL;
+	const char *more;
+
+	if (why == relay_no_memory)
+		status = 503;
+	more = status == 401 ? "WWW-Authenticate: Bearer\r\n" :
+		   status == 503 ? "Retry-After: 1\r\n" :
+						   NULL;
 
 	relay_conn_problem(c, status, why, NULL, NULL, more);
 	return false;

@@ -16,6 +16,7 @@
 #include <libwebsockets.h>
 #include <sys/socket.h>
 
+#include "base/fault.h"
 #include "relay/log.h"
 #include "relay/session.h"
 #include "relay/tls.h"
@@ -27,17 +28,10 @@
 static struct lws_context *context = NULL;
 static struct lws_vhost *vhost = NULL;
 
-/* A connection's, kept by libwebsockets. */
-typedef struct Socket
-{
-	bool held; /* nothing is read */
-} Socket;
-
 static int
 callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
 	RelaySession *s = lws_get_opaque_user_data(wsi);
-	Socket *sock = user;
 
 	if (s == NULL)
 		return 0; /* it is about to be ours */
@@ -48,7 +42,7 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 		case LWS_CALLBACK_RAW_WRITEABLE:
 			if (!relay_session_writeable(s))
 				return -1;
-			relay_tls_hold(wsi, &sock->held);
+			relay_tls_hold(wsi, relay_session_held(s));
 			break;
 		case LWS_CALLBACK_RAW_CLOSE:
 			relay_session_closed(s);
@@ -64,10 +58,7 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 }
 
 static const struct lws_protocols protocols[] = {
-	{.name = RELAY_SUBPROTOCOL,
-	 .callback = callback,
-	 .per_session_data_size = sizeof(Socket),
-	 .tx_packet_size = 65536},
+	{.name = RELAY_SUBPROTOCOL, .callback = callback, .tx_packet_size = 65536},
 	{0},
 };
 
@@ -80,6 +71,7 @@ relay_ws_init(uv_loop_t *loop)
 	struct lws_context_creation_info info = {0};
 	void *loops[1] = {loop};
 
+	ERRAND_FAULT_ALLOCATOR(lws_set_allocator);
 	lws_set_log_level(LLL_ERR | LLL_WARN, relay_log_lws);
 	info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
 	info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
@@ -143,11 +135,11 @@ relay_ws_wake(struct lws *wsi)
 bool
 relay_ws_write(struct lws *wsi, const char *data, size_t len)
 {
-	Socket *sock = lws_wsi_user(wsi);
+	RelaySession *s = lws_get_opaque_user_data(wsi);
 
 	if (lws_write(wsi, (unsigned char *) data, len, LWS_WRITE_RAW) < 0)
 		return false;
-	relay_tls_hold(wsi, &sock->held);
+	relay_tls_hold(wsi, relay_session_held(s));
 	return true;
 }
 

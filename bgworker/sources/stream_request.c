@@ -199,10 +199,10 @@ errand_stream_request(ErrandStream *s, const char **why)
 	r.head = build_head(&q, &r.protocol);
 	build_frames(&q, &r);
 	peer = errand_peer_open(&r, &s->frames);
-	if (peer == NULL)
-		*why = "out of memory";
 	wipe_texts(&r);
 	errand_http_secrets_wipe(&run, &q);
 	errand_secrets_wipe(&run);
+	if (peer == NULL) /* it is not the request: it is tried again as usual */
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	return peer;
 }

@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#define ERRAND_ALLOW_MAX 256 /* items in errand.allow_networks */
+
 /* One item of errand.allow_networks. */
 typedef struct ErrandCidr
 {
