@@ -78,8 +78,12 @@ channels_read(RelayPrincipal *p, const ErrandJson *j, int array, const char **wh
 	p->channel = calloc((size_t) n + 1, sizeof(char *));
 	for (int i = 0; i < n && good && p->channel != NULL; i++)
 	{
-		good = errand_json_string(j, array + 1 + i, one, sizeof(one)) &&
-			   (p->channel[i] = strdup(one)) != NULL;
+		good = errand_json_string(j, array + 1 + i, one, sizeof(one));
+		if (good && (p->channel[i] = strdup(one)) == NULL)
+		{
+			*why = relay_no_memory;
+			break;
+		}
 		p->n_channels += good;
 		relay_text_json(&text, one, strlen(one));
 	}
