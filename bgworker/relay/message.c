@@ -13,9 +13,12 @@
 #define PING_S 25
 #define CHANNEL_BYTES (ERRAND_NAME_BYTES + 16)
 
-/* A string member of the message, copied; NULL if there is none, or it is empty or too long. */
+/*
+ * A string member of the message, copied; NULL if there is none, or it is empty or too
+ * long, or memory is out: then *problem says so.
+ */
 static char *
-take_string(const ErrandJson *j, const char *key, size_t most)
+take_string(const ErrandJson *j, const char *key, size_t most, const char **problem)
 {
 	size_t size = most + 1;
 	char *text = malloc(size);
@@ -23,6 +26,8 @@ take_string(const ErrandJson *j, const char *key, size_t most)
 	if (text != NULL && errand_json_string(j, errand_json_member(j, 0, key), text, size) &&
 		text[0] != '\0')
 		return text;
+	if (text == NULL)
+		*problem = relay_no_memory;
 	free(text);
 	return NULL;
 }
@@ -81,7 +86,9 @@ subscribe_read(RelayMessage *m, const ErrandJson *j)
 	/* a position that no relay ever gave is as good as one that is forgotten */
 	if (errand_json_string(j, errand_json_member(j, 0, "since"), since, sizeof(since)))
 		since_read(w, since);
-	if (w->channel == NULL || !relay_wish_channel(w))
+	if (m->problem == relay_no_memory)
+		m->code = "unavailable";
+	else if (w->channel == NULL || !relay_wish_channel(w))
 	{
 		m->code = "bad_channel";
 		m->problem = "there is no such channel";
@@ -94,7 +101,7 @@ subscribe_read(RelayMessage *m, const ErrandJson *j)
 	else if (!relay_wish_finish(w))
 	{
 		m->code = "unavailable";
-		m->problem = "out of memory";
+		m->problem = relay_no_memory;
 	}
 }
 
@@ -111,19 +118,19 @@ type_read(RelayMessage *m, const ErrandJson *j)
 	if (strcmp(type, "auth") == 0)
 	{
 		m->problem = "auth needs a token";
-		m->token = take_string(j, "token", RELAY_MESSAGE_BYTES);
+		m->token = take_string(j, "token", RELAY_MESSAGE_BYTES, &m->problem);
 		return m->token != NULL ? RELAY_MESSAGE_AUTH : RELAY_MESSAGE_BAD;
 	}
 	if (strcmp(type, "subscribe") != 0 && strcmp(type, "unsubscribe") != 0)
 		return RELAY_MESSAGE_BAD;
 	m->problem = "id must be a string of 1 to 64 bytes";
-	m->wish.id = take_string(j, "id", RELAY_ID_BYTES);
+	m->wish.id = take_string(j, "id", RELAY_ID_BYTES, &m->problem);
 	if (m->wish.id == NULL)
 		return RELAY_MESSAGE_BAD;
 	if (type[0] == 'u')
 		return RELAY_MESSAGE_UNSUBSCRIBE;
 	m->problem = NULL;
-	m->wish.channel = take_string(j, "channel", CHANNEL_BYTES);
+	m->wish.channel = take_string(j, "channel", CHANNEL_BYTES, &m->problem);
 	subscribe_read(m, j);
 	return RELAY_MESSAGE_SUBSCRIBE;
 }
@@ -153,8 +160,9 @@ relay_wish_query(RelayWish *w, const char *key, const char *value, const char **
 {
 	if (strcmp(key, "channel") == 0 && w->channel == NULL)
 	{
-		*problem = "there is no such channel";
-		return (w->channel = strdup(value)) != NULL && relay_wish_channel(w);
+		w->channel = strdup(value);
+		*problem = w->channel != NULL ? "there is no such channel" : relay_no_memory;
+		return w->channel != NULL && relay_wish_channel(w);
 	}
 	if (strcmp(key, "since") == 0)
 	{

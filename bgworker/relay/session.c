@@ -138,7 +138,10 @@ hear(RelaySession *s, RelayMessage *m)
 	RelayText t = {0};
 
 	if (m->type == RELAY_MESSAGE_BAD)
-		relay_session_close(s, RELAY_CLOSE_BAD_MESSAGE, m->problem);
+		relay_session_close(s,
+							m->problem == relay_no_memory ? RELAY_CLOSE_FULL :
+															RELAY_CLOSE_BAD_MESSAGE,
+							m->problem);
 	else if (m->type == RELAY_MESSAGE_PING)
 	{
 		relay_text(&t, "{\"type\":\"pong\"}");

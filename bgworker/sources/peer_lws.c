@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/fault.h"
 #include "net/refusal.h"
 #include "sources/peer_internal.h"
 
@@ -307,7 +306,6 @@ errand_peers_start(uv_loop_t *loop, const ErrandPeersConfig *c, const char **why
 		return false;
 	unsetenv("http_proxy");
 	unsetenv("socks_proxy");
-	ERRAND_FAULT_ALLOCATOR(lws_set_allocator);
 	lws_set_log_level(LLL_ERR, on_log);
 	memset(&info, 0, sizeof(info));
 	info.port = CONTEXT_PORT_NO_LISTEN;

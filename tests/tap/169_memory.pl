@@ -1,5 +1,5 @@
-# Memory runs out in the relay and in the stream process, in libwebsockets and in
-# our own code, allocation after allocation: once each gap between two failures
+# Memory runs out in the relay, for libwebsockets and for our own code, and in the
+# stream process for our own code, allocation after allocation: once each gap between two failures
 # here, ten times in `make check-long`. Processes stay, and what is lost is told.
 use strict;
 use warnings;
