@@ -21,7 +21,7 @@ extern bool errand_fault_is(const char *name, const char *what, const char *acti
 /* From now on memory runs out in this process while errand.fault is memory:PROCESS=walk, or chance. */
 extern void errand_fault_memory(const char *process);
 #define ERRAND_FAULT_MEMORY(process) errand_fault_memory(process)
-/* The same for a library that is told whom to ask for memory: how is that done? */
+/* The same for a library that can be told whom to ask for memory; set is its function for that. */
 extern void *errand_fault_realloc(void *p, size_t size, const char *reason);
 #define ERRAND_FAULT_ALLOCATOR(set) set(errand_fault_realloc)
 /* How many times faster its clocks run: for errand.fault = 'name=5'; 1 if nothing is said. */

@@ -7,10 +7,10 @@
  *		With memory:PROCESS=chance the gaps are by chance, so that longer ways end, too.
  *
  * Runs in the processes that begin it (the relay, the stream process), for what
- * our objects allocate with malloc (the linker sends it here) and, in the relay, for
- * libwebsockets: as a client it calls abort() where it has no memory for frames.  Each failure is a line in the server's log.  It must never be
- * compiled into a release, and never raise: libwebsockets and libuv are on the
- * stack.
+ * our objects allocate with malloc (the linker sends it here) and, in the relay,
+ * for libwebsockets: as a client it calls abort() where it has no memory for
+ * frames.  Each failure is a line in the server's log.  It must never be compiled
+ * into a release, and never raise: libwebsockets and libuv are on the stack.
  */
 #include "postgres.h"
 

@@ -104,7 +104,7 @@ relay_session_subscribe(RelaySession *s, RelayMessage *m)
 	bool recovered;
 
 	if (m->code != NULL)
-		say_error(s, m->wish.id, m->code, m->problem, false);
+		say_error(s, m->wish.id, m->code, m->problem, m->problem == relay_no_memory);
 	else if (sub_find(s, m->wish.id) != NULL)
 		say_error(s, m->wish.id, "duplicate", "there is a subscription of this id", false);
 	else if (s->n_subs >= SUBS_MAX)

@@ -1,6 +1,7 @@
 # Memory runs out in the relay, for libwebsockets and for our own code, and in the
-# stream process for our own code, allocation after allocation: once each gap between two failures
-# here, ten times in `make check-long`. Processes stay, and what is lost is told.
+# stream process for our own code, allocation after allocation: once each gap between
+# two failures here, ten times in `make check-long`. Processes stay, and what is lost
+# is told.
 use strict;
 use warnings;
 use FindBin;
@@ -37,7 +38,7 @@ sub failures
 }
 
 # Each begins where the server is, not where the client was: what it misses is counted.
-my ($n, $sources) = (2000, 12);
+my ($n, $sources) = (2000 * $walks, 12);
 stream('hold', '/hold?s=600');
 ok(poll_for(30, 'a stream process', sub { pids_of($node, 'errand stream') }), 'streams begin');
 my ($pid) = pids_of($node, 'errand stream');

@@ -9,9 +9,11 @@ import re
 import time
 
 from growth import AT_ONCE, BEARER, WAYS
-from relay import Ws, http, memory, noop, note, ok, poll, relay_pid, run, same, setting, sql, token
+from relay import Refused, Ws, http, memory, noop, note, ok, poll, relay_pid, run, same, setting, sql, status_of, token
 
-FAILURES = 150 * int(os.environ.get('WALKS', '1'))
+WALKS = int(os.environ.get('WALKS', '1'))
+FAILURES = 150 * WALKS
+statuses, codes = set(), set()
 LOG = os.environ['PGLOG']
 
 
@@ -37,11 +39,30 @@ async def follows_tasks():
     ws.close()
 
 
+async def asks_well():
+    statuses.add(status_of(await http('GET', '/api/v1/tasks?limit=5', bearer=BEARER)))
+
+
+async def is_welcome():
+    try:
+        ws = await Ws.open(BEARER)
+    except Refused as e:
+        statuses.add(e.status)
+        return
+    message = await ws.message()
+    if message is None:
+        codes.add(ws.code)
+    ws.close()
+
+
+OURS = WAYS + (follows_tasks, asks_well, is_welcome)
+
+
 async def rounds(pid, ended):
     """Until that many connections have been, or the relay is another."""
     i = 0
     while not ended(i) and await relay_pid() == pid:
-        await asyncio.gather(*(one((WAYS + (follows_tasks,))[(i + k) % (len(WAYS) + 1)]) for k in range(AT_ONCE)))
+        await asyncio.gather(*(one(OURS[(i + k) % len(OURS)]) for k in range(AT_ONCE)))
         i += AT_ONCE
     return i
 
@@ -54,6 +75,8 @@ async def main():
     await setting(fault='')
     ok(failures() >= FAILURES, f'{FAILURES} allocations failed during {made} connections', failures())
     same(await relay_pid(), pid, 'the relay is the same process')
+    same(sorted(statuses - {0, 200, 503}), [], 'no memory is no fault of the client: HTTP 503 is all that is told')
+    same(sorted(codes - {1006, 1013}), [], '... and 1013 is all that a WebSocket is closed with')
     before = await memory()
     await setting(fault='memory:relay=walk')
     made = await rounds(pid, lambda i: failures() >= 2 * FAILURES)
@@ -77,4 +100,4 @@ async def nobody():
     answer = await http('GET', '/metrics', bearer=BEARER)
     return re.search(r'^errand_ws_clients 0$', answer.body.decode(), re.M)
 
-run(main, 600)
+run(main, 300 + 300 * WALKS)
